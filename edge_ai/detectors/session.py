@@ -1,0 +1,98 @@
+"""The home of onnxruntime: loads a model, checks its tensors, runs it on one thread.
+
+Refuses models whose shapes are not what their family needs, before the first picture. Called by the families in this folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as failures
+
+from edge_ai.errors import ModelError
+from edge_ai.picture import Floats
+
+MODEL_BYTES_MAX = 256 * 1024 * 1024
+"""Bytes of a model file; larger ones are refused unread."""
+_LOAD_FAILURES = (
+    failures.EPFail,
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.InvalidGraph,
+    failures.InvalidProtobuf,
+    failures.NoModel,
+    failures.NoSuchFile,
+    failures.NotImplemented,
+    failures.RuntimeException,
+)
+
+Shape = Sequence[int | str | None]
+_WAY_OUT = "give the model of this family, or name the right family in the algorithm's manifest"
+
+
+class ModelSession:
+    """One loaded model with one input; `run` is not thread-safe and needs not be."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._session = _load(path)
+        inputs = self._session.get_inputs()
+        if len(inputs) != 1:
+            raise ModelError(f"model {self.name} refused: {len(inputs)} inputs, expected one picture; {_WAY_OUT}")
+        self._input = inputs[0].name
+        self.height, self.width = self._picture_size(inputs[0].shape, inputs[0].type)
+        self._outputs = {output.name: list(output.shape) for output in self._session.get_outputs()}
+
+    def expect(self, outputs: Mapping[str, tuple[int, ...]]) -> None:
+        """Raise ModelError unless the model has exactly these outputs and shapes."""
+        for name, shape in outputs.items():
+            found = self._outputs.get(name)
+            if found is None:
+                raise ModelError(f"model {self.name} refused: no output {name!r}, found {', '.join(self._outputs)}; {_WAY_OUT}")
+            if tuple(found) != shape:
+                raise ModelError(f"model {self.name} refused: output {name!r} expected shape {list(shape)}, found {found}; {_WAY_OUT}")
+
+    def expect_only(self, shape: tuple[int, ...]) -> None:
+        """Raise ModelError unless the model has one output of this shape, whatever its name."""
+        if len(self._outputs) != 1:
+            raise ModelError(f"model {self.name} refused: {len(self._outputs)} outputs, expected one of shape {list(shape)}; {_WAY_OUT}")
+        self.expect({next(iter(self._outputs)): shape})
+
+    def run(self, tensor: Floats, outputs: Sequence[str] | None = None) -> list[Floats]:
+        """The outputs by name, or all in the model's order."""
+        produced: list[Floats] = self._session.run(outputs, {self._input: tensor})
+        return produced
+
+    def _picture_size(self, shape: Shape, kind: str) -> tuple[int, int]:
+        fits = len(shape) == 4 and tuple(shape[:2]) == (1, 3) and all(isinstance(side, int) and 32 <= side <= 2048 for side in shape[2:])
+        if not fits or kind != "tensor(float)":
+            raise ModelError(
+                f"model {self.name} refused: input {self._input!r} expected float [1, 3, height, width] with sides of 32 to 2048, "
+                f"found {kind} {list(shape)}; {_WAY_OUT}"
+            )
+        return int(shape[2] or 0), int(shape[3] or 0)
+
+
+def _load(path: Path) -> onnxruntime.InferenceSession:
+    if not path.is_file():
+        raise ModelError(f"model {path} is not a file: put the model there or correct `model` of the camera")
+    if (size := path.stat().st_size) > MODEL_BYTES_MAX:
+        raise ModelError(f"model {path.name} refused: {size} bytes, at most {MODEL_BYTES_MAX}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _LOAD_FAILURES as error:
+        first_line = str(error).splitlines()[0][:160]
+        raise ModelError(f"model {path.name} does not load: {first_line}; check that the file is whole (sha256)") from error
+
+
+def as_rows(values: Floats) -> Floats:
+    """Drop the batch dimension of 1."""
+    return np.ascontiguousarray(values[0])

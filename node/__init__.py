@@ -1,0 +1,1 @@
+"""The appliance around the engine: configuration, identity, store, ingest, summaries, API, command line."""

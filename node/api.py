@@ -1,0 +1,301 @@
+"""The verbs of the local API: what the console, the command line and the demo may ask of a running node (docs/api.md).
+
+Arguments are checked against one struct per verb; answers are plain JSON. Drawing and wording are the callers'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from node.errors import NodeError
+from node.ingest.errors import IngestError
+from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
+from node.records import ROWS_MAX, find_row, newest_rows
+from node.services import Services
+from node.summaries.spec import SummarySpec
+from policies.catalogue import FIELDS_MAX
+from policies.errors import PolicyError
+from policies.explain import explain, specimen_forms
+from policies.words import Way
+from sync.model import MICROSECONDS, Direction, Level, SyncError, Territory
+from sync.transport.local_api import LocalApiCode, LocalApiError
+
+Plain = dict[str, Any]
+EVIDENCE_NAMES = frozenset({"sha256", "event_id", "camera", "thumb_width", "thumb_height", "thumb_rgb", "jpeg", "masked"})
+Limit = Annotated[int, Meta(ge=1, le=ROWS_MAX)]
+
+
+class NoArguments(msgspec.Struct, forbid_unknown_fields=True):
+    """A verb without arguments."""
+
+
+class Page(msgspec.Struct, forbid_unknown_fields=True):
+    """A bounded list, newest first."""
+
+    limit: Limit = 100
+    before_lsn: int | None = None
+
+
+class Readings(msgspec.Struct, forbid_unknown_fields=True):
+    """Rows of one resource."""
+
+    resource: str
+    limit: Limit = 100
+
+
+class Put(msgspec.Struct, forbid_unknown_fields=True):
+    """Rows of one resource, cells in the order of `columns`."""
+
+    resource: str
+    columns: Annotated[list[str], Meta(min_length=1, max_length=FIELDS_MAX)]
+    rows: Annotated[list[list[str | int | float | bool | None]], Meta(min_length=1, max_length=PUT_ROWS_MAX)]
+
+
+class Evidence(msgspec.Struct, forbid_unknown_fields=True):
+    """A picture by its hash."""
+
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Explain(msgspec.Struct, forbid_unknown_fields=True):
+    """Why records flow or not."""
+
+    resource: str
+    direction: Literal["up", "return"] = "up"
+    distance: Annotated[int, Meta(ge=1, le=4)] = 1
+    predicate_row: dict[str, str | int | float | bool | None] | None = None
+
+
+class Specimen(msgspec.Struct, forbid_unknown_fields=True):
+    """The fictitious specimen of a resource."""
+
+    resource: str
+
+
+class AuditFlow(msgspec.Struct, forbid_unknown_fields=True):
+    """The books, whole or of one resource or origin."""
+
+    resource: str | None = None
+    origin: str | None = None
+
+
+class TokenCreate(msgspec.Struct, forbid_unknown_fields=True):
+    """A join token."""
+
+    level: str
+    territory: str
+    ttl_s: float = 86_400.0
+    auto_accept: bool = False
+
+
+class Admit(msgspec.Struct, forbid_unknown_fields=True):
+    """The decision on a node that asked to join."""
+
+    node: str
+    accept: bool
+
+
+Verb = Callable[[Any], Awaitable[Plain]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One verb: the shape of its arguments and what answers it."""
+
+    arguments: type[msgspec.Struct]
+    answer: Verb
+
+
+class Api:
+    """Answers calls. All blocking work runs off the event loop."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.verbs: Mapping[str, Entry] = {
+            "status": Entry(NoArguments, self._status),
+            "tree": Entry(NoArguments, self._tree),
+            "events": Entry(Page, self._events),
+            "evidence": Entry(Evidence, self._evidence),
+            "incidents": Entry(Page, self._incidents),
+            "devices": Entry(Page, self._devices),
+            "readings": Entry(Readings, self._readings),
+            "put": Entry(Put, self._put),
+            "resources": Entry(NoArguments, self._resources),
+            "explain": Entry(Explain, self._explain),
+            "specimen": Entry(Specimen, self._specimen),
+            "summary": Entry(SummarySpec, self._summary),
+            "audit_flow": Entry(AuditFlow, self._audit_flow),
+            "token_create": Entry(TokenCreate, self._token_create),
+            "admissions": Entry(NoArguments, self._admissions),
+            "admit": Entry(Admit, self._admit),
+        }
+
+    async def call(self, verb: str, body: bytes) -> bytes:
+        """Answer one call; raises LocalApiError with the reason for everything that cannot be answered."""
+        entry = self.verbs.get(verb)
+        if entry is None:
+            raise LocalApiError(LocalApiCode.UNKNOWN_VERB, f"verb {verb!r} is not known: known are {', '.join(sorted(self.verbs))}")
+        try:
+            arguments = msgspec.json.decode(body or b"{}", type=entry.arguments)
+        except msgspec.DecodeError as error:
+            raise LocalApiError(LocalApiCode.INVALID, f"arguments of {verb} refused: {error}") from None
+        try:
+            return msgspec.json.encode(await entry.answer(arguments))
+        except LocalApiError:
+            raise
+        except (SyncError, PolicyError, NodeError) as error:
+            raise LocalApiError(LocalApiCode.DENIED, str(error)) from error
+
+    # ---- the node and the tree
+
+    async def _status(self, _: NoArguments) -> Plain:
+        services = self._services
+        own = services.board.status()
+        children = services.links.children()
+        return {
+            "node": own,
+            "links": [{"peer": own.parent, "role": "parent", "state": own.link.state, "trouble": services.links.trouble}] * bool(own.parent)
+            + [{"peer": child, "role": "child", "state": "up", "trouble": ""} for child in children],
+            "resources": [{"resource": code, "records": count} for code, count in sorted(own.records.items())],
+            "door": services.door_facts(),
+            "cameras": services.cameras(),
+            "software": own.software,
+        }
+
+    async def _tree(self, _: NoArguments) -> Plain:
+        services = self._services
+        own, now_us = services.board.status(), services.clock.wall_us()
+        return {"self": own.id, "as_of_us": now_us, "nodes": services.directory.tree(own, now_us)}
+
+    # ---- records
+
+    async def _rows(self, resource: str, limit: int, before_lsn: int | None = None) -> list[Plain]:
+        journal, loop = self._services.journal, asyncio.get_running_loop()
+        rows = await loop.run_in_executor(None, lambda: newest_rows(journal, resource, limit=limit, before_lsn=before_lsn))
+        return [_plain(row) for row in rows]
+
+    async def _events(self, page: Page) -> Plain:
+        rows = await self._rows("camera-events", page.limit, page.before_lsn)
+        return {"events": [self._event(row) for row in rows]}
+
+    def _event(self, row: Plain) -> Plain:
+        event = {name: value for name, value in row.items() if name not in ("event_time", "_origin", "_lsn", "grade")}
+        age_s = max(0, self._services.clock.wall_us() - row["event_time"]) / MICROSECONDS
+        return event | {"lsn": row["_lsn"], "node": row["_origin"], "time_us": row["event_time"], "age_s": age_s}
+
+    async def _incidents(self, page: Page) -> Plain:
+        rows = await self._rows("incidents", page.limit, page.before_lsn)
+        return {"incidents": [self._event(row) for row in rows]}
+
+    async def _evidence(self, asked: Evidence) -> Plain:
+        journal, loop = self._services.journal, asyncio.get_running_loop()
+        row = await loop.run_in_executor(None, find_row, journal, "camera-evidence", "sha256", asked.sha256)
+        if row is None:
+            raise LocalApiError(
+                LocalApiCode.NOT_FOUND, f"evidence {asked.sha256[:12]} is not here (yet): pictures travel after their events"
+            )
+        return {name: value for name, value in _plain(row).items() if name in EVIDENCE_NAMES}
+
+    async def _devices(self, page: Page) -> Plain:
+        return {"devices": self._services.devices(page.limit)}
+
+    async def _readings(self, asked: Readings) -> Plain:
+        rows = await self._rows(asked.resource, asked.limit)
+        columns = [name for name in (rows[0] if rows else {}) if not name.startswith("_")]
+        return {"columns": columns, "rows": [[row[name] for name in columns] for row in rows]}
+
+    async def _put(self, asked: Put) -> Plain:
+        services, own = self._services, self._services.identity
+        resource = services.policy.ruleset.resources.get(asked.resource)
+        if resource is None:
+            raise ApiRefused(f"resource {asked.resource!r} is not in the catalogue in force here; `yunnao status` lists those that are")
+        if not services.inbox.has_room:
+            raise ApiRefused("the node has no room for rows at the moment: try again when its journal has caught up")
+        here = PutPlace(own.level, own.territory.code, services.clock.wall_us())
+        try:
+            rows = rows_of(resource, asked.columns, asked.rows, here)
+        except IngestError as error:
+            raise ApiRefused(str(error)) from None
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        services.inbox.put(resource.code, rows, lambda: None if stored.done() else stored.set_result(None))
+        await stored
+        return {"resource": resource.code, "stored": len(rows)}
+
+    # ---- policy
+
+    async def _resources(self, _: NoArguments) -> Plain:
+        return {"resources": self._services.catalogue()}
+
+    async def _explain(self, asked: Explain) -> Plain:
+        gate = self._services.policy.gate
+        way = Way.of(Direction.UP if asked.direction == "up" else Direction.RETURN)
+        return explain(gate.book, asked.resource, way, hops=asked.distance, row=asked.predicate_row).encoded()
+
+    async def _specimen(self, asked: Specimen) -> Plain:
+        return specimen_forms(self._services.policy.gate, asked.resource)
+
+    # ---- summaries and books
+
+    async def _summary(self, spec: SummarySpec) -> Plain:
+        started = self._services.clock.now()
+        answer = await self._services.summaries.pull(spec.checked())
+        return answer | {"took_ms": round(self._services.clock.now().seconds_since(started) * 1_000, 1)}
+
+    async def _audit_flow(self, asked: AuditFlow) -> Plain:
+        return await asyncio.get_running_loop().run_in_executor(None, self._services.audit_flow, asked.resource, asked.origin)
+
+    # ---- joining
+
+    async def _token_create(self, asked: TokenCreate) -> Plain:
+        own = self._services.identity
+        token, expires_us = own.admissions.create_token(
+            ca_sha256=own.ca_sha256,
+            level=Level.from_word(asked.level),
+            territory=Territory(asked.territory, own.territory.system, own.territory.edition),
+            ttl_s=asked.ttl_s,
+            auto_accept=asked.auto_accept,
+            now_us=self._services.clock.wall_us(),
+        )
+        return {"token": str(token), "expires_us": expires_us, "ca_sha256": own.ca_sha256}
+
+    async def _admissions(self, _: NoArguments) -> Plain:
+        pending = self._services.identity.admissions.pending()
+        return {"pending": [_admission(entry) for entry in pending]}
+
+    async def _admit(self, asked: Admit) -> Plain:
+        admissions = self._services.identity.admissions
+        if asked.accept:
+            admissions.accept(asked.node, now_us=self._services.clock.wall_us())
+        else:
+            admissions.refuse(asked.node)
+        return {"node": asked.node, "accepted": asked.accept}
+
+
+def _admission(entry: Any) -> Plain:
+    return {
+        "node": entry.node,
+        "level": entry.level.word,
+        "territory": entry.territory.code,
+        "fingerprint": entry.fingerprint,
+        "asked_us": entry.asked_us,
+    }
+
+
+def _plain(row: Mapping[str, object]) -> Plain:
+    """A row as JSON values: times as microseconds, bytes as base64."""
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: object) -> object:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if hasattr(value, "timestamp"):
+        return round(value.timestamp() * MICROSECONDS)
+    return value

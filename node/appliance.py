@@ -1,0 +1,261 @@
+"""The whole node as one process: puts the parts together, starts them in order, and takes them down again.
+
+Order of start: identity, policy, journal, engine, local API, links, devices, cameras. A node that cannot commit stops everything that
+accepts data, says so, and starts
+again from its journal: refused, never accepted and dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from importlib.metadata import version
+from typing import Any
+
+from node.api import Api
+from node.assembly import Parts, assemble
+from node.camera_rows import CameraRows
+from node.cameras import CameraSupervisor, camera_spec
+from node.config import NodeConfig, split_address
+from node.devices_plane import DevicePlane
+from node.errors import NodeError
+from node.identity.chance import new_id, new_rng
+from node.identity.join_client import renew
+from node.identity.join_server import JoinServer
+from node.services import OwnIdentity, Services
+from node.status import Sources, StatusBoard
+from node.summaries.pull import SummaryDesk
+from node.totals import Totals
+from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
+from sync.transport.link_dialer import dial
+from sync.transport.link_server import LinkServer
+from sync.transport.local_api import serve_local
+from sync.transport.session import Session
+
+log = logging.getLogger("yunnao")
+
+RESTART_WAIT_S = 5.0
+"""Wait before a node that could not commit tries again."""
+
+RENEW_CHECK_S = 600.0
+"""How often certificates are compared with half of their life."""
+
+
+def run_node(config: NodeConfig) -> int:
+    """Run a node until SIGTERM or SIGINT; the exit code."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {config.node.id} %(levelname)s %(name)s: %(message)s")
+    return asyncio.run(_run_until_stopped(config))
+
+
+async def _run_until_stopped(config: NodeConfig) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stopping.set)
+    while not stopping.is_set():
+        appliance = Appliance(config)
+        try:
+            await appliance.run(stopping)
+        except JournalCorrupt:
+            raise
+        except JournalError as error:
+            log.error("nothing can be stored: %s; the door is closed, trying again in %g s", error, RESTART_WAIT_S)
+            await _wait(stopping, RESTART_WAIT_S)
+    return 0
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return
+
+
+class Appliance:
+    """One life of a node's process."""
+
+    def __init__(self, config: NodeConfig) -> None:
+        self._config = config
+        self._closers: list[Callable[[], Coroutine[Any, Any, object]]] = []
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run until `stopping`.
+
+        Raises JournalError when the journal cannot be written, NodeError or SyncError when the node cannot start.
+        """
+        parts = assemble(self._config, software=version("yunnao"))
+        tasks: list[asyncio.Task[object]] = []
+        try:
+            tasks.append(asyncio.create_task(parts.runtime.run(), name="runtime"))
+            await self._start(parts, tasks)
+            log.info("node up: level %s, territory %s", self._config.level.word, self._config.territory.code)
+            tasks.append(asyncio.create_task(stopping.wait(), name="stop"))
+            await self._watch(tasks)
+        finally:
+            await self._take_down(parts, tasks)
+
+    async def _watch(self, tasks: list[asyncio.Task[object]]) -> None:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            if (failure := task.exception()) is not None:
+                raise failure
+
+    async def _take_down(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
+        for close in reversed(self._closers):
+            await close()
+        parts.runtime.stop()
+        runtime, *others = tasks
+        for task in others:
+            task.cancel()
+        await asyncio.gather(runtime, *others, return_exceptions=True)
+        parts.close()
+
+    async def _start(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
+        config = self._config
+        plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
+        rows = CameraRows(parts.inbox, _rule_kinds(config), territory=config.territory.code)
+        cameras = self._cameras(parts, rows)
+        services = self._services(parts, plane, cameras)
+        await self._start_api(parts, services)
+        await self._start_links(parts, tasks)
+        await plane.start(parts.journal)
+        self._closers.append(plane.stop)
+        background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), self._keep_certificates(parts)]
+        if config.cameras:
+            background.append(cameras.run())
+        if parts.parent is not None:
+            background.append(self._totals(parts).keep_releasing())
+        tasks.extend(asyncio.create_task(job) for job in background)
+
+    def _cameras(self, parts: Parts, rows: CameraRows) -> CameraSupervisor:
+        config = self._config
+        specs = [camera_spec(entry, config.territory.code) for entry in config.cameras]
+        return CameraSupervisor(
+            specs, config.folder / "ai.sock", rows.take, clock=parts.clock, rng=new_rng(), work_dir=config.data_dir / "cameras"
+        )
+
+    def _services(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor) -> Services:
+        config = self._config
+
+        def camera_counts() -> dict[str, int]:
+            states = [str(camera["state"]) for camera in cameras.cameras()] if config.cameras else []
+            return {"live": sum(state in ("live", "degraded") for state in states), "lost": sum(state == "lost" for state in states)}
+
+        sources = Sources(
+            link=parts.links.link_status,
+            cameras=camera_counts,
+            devices=lambda: len(plane.registry),
+            door=plane.status,
+            policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
+            troubles=lambda: [] if plane.intake.has_room else ["door_refusing"],
+        )
+        parent = parts.parent.node if parts.parent else ""
+        board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
+        parts.bind_status(board.status)
+        return Services(
+            journal=parts.journal,
+            board=board,
+            directory=parts.directory,
+            links=parts.links,
+            policy=parts.policy,
+            summaries=self._summaries(parts),
+            inbox=parts.inbox,
+            identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256(), parts.admissions),
+            clock=parts.clock,
+            devices=lambda limit: plane.registry.newest(limit, now_us=parts.clock.wall_us()),
+            cameras=lambda: cameras.cameras() if config.cameras else [],
+            door_facts=plane.facts,
+        )
+
+    def _summaries(self, parts: Parts) -> SummaryDesk:
+        return SummaryDesk(
+            node=parts.me.node,
+            depth=int(parts.me.level),
+            queries=parts.queries,
+            marts=parts.marts,
+            children=parts.directory.children,
+            subtree=parts.directory.subtree,
+            may_release=parts.summary_refusal,
+        )
+
+    def _totals(self, parts: Parts) -> Totals:
+        assert parts.parent is not None, "totals go to a parent"
+        return Totals(
+            me=parts.me,
+            parent_level=parts.parent.level,
+            policy=parts.policy,
+            journal=parts.journal,
+            inbox=parts.inbox,
+            folder=self._config.data_dir / "totals",
+            clock=parts.clock,
+        )
+
+    # ---- listeners
+
+    async def _start_api(self, parts: Parts, services: Services) -> None:
+        server = await serve_local(self._config.folder / "api.sock", Api(services).call)
+        self._closers.append(server.stop)
+
+    async def _start_links(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
+        config = self._config
+        if config.links.listen:
+            await self._listen(parts)
+        if parts.parent is not None and config.parent.address:
+            tasks.append(asyncio.create_task(parts.links.keep_parent(lambda: self._dial(parts), new_rng()), name="uplink"))
+
+    async def _listen(self, parts: Parts) -> None:
+        config = self._config
+
+        async def accept(session: Session) -> None:
+            try:
+                await parts.links.accept(session)
+            except LinkError as error:
+                log.warning("link from a child ended: %s", error)
+                raise
+
+        server = LinkServer(parts.authorise_child, on_refused=lambda why: log.warning("%s", why))
+        await server.start(config.links.listen, parts.tls(), accept)
+        self._closers.append(server.stop)
+        host, _ = split_address(config.links.listen)
+        announce = config.links.announce or f"{host}:{server.port}"
+        log.info("links on %s", announce)
+        if config.links.join_listen:
+            await self._listen_for_joins(parts, announce)
+
+    async def _listen_for_joins(self, parts: Parts, announce: str) -> None:
+        own = parts.files.own(now_us=parts.clock.wall_us())
+        joins = JoinServer(parts.files, parts.admissions, own_path=own.path, link_address=announce, clock=parts.clock)
+        port = await joins.start(*split_address(self._config.links.join_listen))
+        self._closers.append(joins.stop)
+        log.info("joins on port %d", port)
+
+    async def _dial(self, parts: Parts) -> Session:
+        parent = parts.parent
+        assert parent is not None, "only a node with a parent dials"
+        return await dial(
+            self._config.parent.address,
+            parts.tls(),
+            server_name=parent.tls_name,
+            session_id=new_id(),
+            node=parts.me.node,
+            authorise=parts.authorise_parent,
+        )
+
+    async def _keep_certificates(self, parts: Parts) -> None:
+        """Renew this node's certificates at half of their life."""
+        while True:
+            try:
+                parts.files.renew_leaf(parts.facts, now_us=parts.clock.wall_us())
+                if parts.parent is not None and self._config.parent.join_address:
+                    await renew(self._config.parent.join_address, files=parts.files, facts=parts.facts, clock=parts.clock)
+            except (NodeError, SyncError, OSError) as error:
+                log.warning("certificates not renewed: %s", error)
+            await asyncio.sleep(RENEW_CHECK_S)
+
+
+def _rule_kinds(config: NodeConfig) -> dict[tuple[str, str], str]:
+    return {(camera.id, rule.name): rule.kind for camera in config.cameras for rule in camera.rule}

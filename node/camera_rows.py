@@ -1,0 +1,61 @@
+"""Camera events as rows of the journal: the picture first, then the event that names it, then the incident that follows by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge_ai.wire import EventRow
+from node.ingest.inbox import Inbox
+from node.ingest.sink import Row
+
+EVENTS, EVIDENCE, INCIDENTS = "camera-events", "camera-evidence", "incidents"
+GRADE = 2
+
+INCIDENT_SEVERITY = {"zone": 2, "dwell": 3, "count": 3}
+"""Severity 1 (low) to 4 of the incident that a rule of this kind opens; a line crossing is a fact, not an incident."""
+HANDLING_LEVEL_BY_SEVERITY = {1: "grid", 2: "grid", 3: "street", 4: "district"}
+"""小事不出社区、大事不出街道、难事区内统筹: who closes it (docs/policy.md)."""
+
+
+class CameraRows:
+    """Puts a worker's events into the inbox; `rule_kinds` says what kind each (camera, rule) is."""
+
+    def __init__(self, inbox: Inbox, rule_kinds: dict[tuple[str, str], str], *, territory: str) -> None:
+        self._inbox = inbox
+        self._rule_kinds = rule_kinds
+        self._territory = territory
+
+    def take(self, row: EventRow, jpeg: bytes, thumb_rgb: bytes, ack: Callable[[], None]) -> None:
+        """Store an event with what belongs to it; `ack` runs once all of it is durable."""
+        place = row.territory or self._territory
+        if jpeg:
+            self._inbox.put(EVIDENCE, [_evidence(row, place, jpeg, thumb_rgb)])
+        severity = INCIDENT_SEVERITY.get(self._rule_kinds.get((row.camera, row.rule), ""))
+        if severity is not None and not row.ended:
+            self._inbox.put(INCIDENTS, [_incident(row, place, severity)])
+        self._inbox.put(EVENTS, [_event(row, place)], ack)
+
+
+def _event(row: EventRow, territory: str) -> Row:
+    return (
+        row.time_us, territory, GRADE, row.event_id, row.camera, row.rule, row.label, row.score, row.algorithm, row.algorithm_sha256,
+        row.evidence_sha256, row.evidence_grade, row.scene, row.place, row.ended,
+    )  # fmt: skip
+
+
+def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> Row:
+    info = row.evidence
+    # Faces and plates are masked at the origin by edge_ai before a picture may claim so; a rendered scene holds none.
+    masked = row.scene == "rendered"
+    return (
+        row.time_us, territory, GRADE, row.evidence_sha256, row.event_id, row.camera, jpeg, info.thumb_width, info.thumb_height,
+        thumb_rgb, masked,
+    )  # fmt: skip
+
+
+def _incident(row: EventRow, territory: str, severity: int) -> Row:
+    summary = f"{row.label} at {row.place}" if row.place else row.label
+    return (
+        row.time_us, territory, GRADE, f"inc-{row.event_id}", row.event_id, row.rule, severity, HANDLING_LEVEL_BY_SEVERITY[severity], "open",
+        summary,
+    )  # fmt: skip

@@ -1,0 +1,183 @@
+"""Finds everything wrong with a parsed node.toml: unknown keys, wrong types, values that cannot stand together. Called by config.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, cast, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from node.config_errors import KeyPath, Problem
+from node.config_model import CameraEntry, File
+from sync.model import Level, Limits, ModelError, Territory, check_node_id, check_resource
+
+PORT_MAX = 65_535
+PLAIN_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def shape_problems(value: object, struct: type[msgspec.Struct], at: KeyPath = ()) -> Iterator[Problem]:
+    """Unknown keys, missing keys and wrong types of `value` read as `struct`, each with its place."""
+    if not isinstance(value, Mapping):
+        yield Problem(at, f"{_dotted(at)} must be a table")
+        return
+    hints = get_type_hints(struct, include_extras=True)
+    fields = {field.name: field for field in msgspec.structs.fields(struct)}
+    for name in value:
+        if name not in fields:
+            yield Problem((*at, name), f"unknown key {_dotted((*at, name))!r}: {_nearest(name, list(fields))}")
+    for name, field in fields.items():
+        if name in value:
+            yield from _value_problems(value[name], hints[name], (*at, name))
+        elif field.required:
+            yield Problem(at, f"{_dotted((*at, name))!r} is missing: every {_dotted(at) or 'node'} needs it")
+
+
+def limit_problems(limits: Mapping[str, object]) -> Iterator[Problem]:
+    """Unknown names and wrong values in [limits], whose keys are the fields of sync.model.Limits."""
+    kinds = {field.name: type(field.default) for field in dataclasses.fields(Limits)}
+    for name, value in limits.items():
+        kind = kinds.get(name)
+        if kind is None:
+            yield Problem(("limits", name), f"unknown key 'limits.{name}': {_nearest(name, list(kinds))}")
+        elif isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)) or cast(float, value) <= 0:
+            yield Problem(("limits", name), f"'limits.{name}' = {value!r} refused: {PLAIN_NAMES[kind]} above 0 is needed")
+
+
+def value_problems(file: File) -> Iterator[Problem]:
+    """Values of a well-shaped file that cannot be, alone or together."""
+    yield from _node_problems(file)
+    yield from _address_problems(file)
+    yield from _device_problems(file)
+    for index, camera in enumerate(file.camera):
+        yield from _camera_problems(camera, ("camera", index))
+    ids = [camera.id for camera in file.camera]
+    for index, name in enumerate(ids):
+        if name in ids[:index]:
+            yield Problem(("camera", index, "id"), f"camera id {name!r} is used twice: give each camera its own")
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """Host and port of `host:port` (IPv6 in brackets); raises ValueError saying what is wrong."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+        raise ValueError(f"{text!r} is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _value_problems(value: object, hint: object, at: KeyPath) -> Iterator[Problem]:
+    inner = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        yield from shape_problems(value, inner, at)
+        return
+    item = get_args(inner)[0] if get_origin(inner) is list else None
+    if isinstance(item, type) and issubclass(item, msgspec.Struct) and isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from shape_problems(entry, item, (*at, index))
+        return
+    if at == ("limits",) and isinstance(value, Mapping):
+        yield from limit_problems(value)
+        return
+    try:
+        msgspec.convert(value, hint)
+    except msgspec.ValidationError as error:
+        yield Problem(at, f"{_dotted(at)!r} = {value!r} refused: {_words(error)}")
+
+
+def _words(error: msgspec.ValidationError) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:].replace("`", "").replace(" - at $", ", at ")
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"known here are {', '.join(known)}"
+
+
+def _dotted(at: KeyPath) -> str:
+    return ".".join(str(part) for part in at if isinstance(part, str))
+
+
+def _node_problems(file: File) -> Iterator[Problem]:
+    node = file.node
+    checks: dict[str, Callable[[], object]] = {
+        "id": lambda: check_node_id(node.id),
+        "level": lambda: Level.from_word(node.level),
+        "territory": lambda: Territory(node.territory, node.coding_system, node.edition),
+    }
+    for key, check in checks.items():
+        try:
+            check()
+        except ModelError as error:
+            yield Problem(("node", key), str(error))
+
+
+def _address_problems(file: File) -> Iterator[Problem]:
+    links, parent = file.links, file.parent
+    given: list[tuple[KeyPath, str]] = [
+        (("links", "listen"), links.listen),
+        (("links", "announce"), links.announce),
+        (("links", "join_listen"), links.join_listen),
+        (("parent", "address"), parent.address),
+        (("parent", "join_address"), parent.join_address),
+        *((("devices", "listen"), address) for address in file.devices.listen),
+    ]
+    for at, address in given:
+        yield from _bad_address(at, address)
+    if file.node.level == Level.GRID.word:
+        for key, address in (("listen", links.listen), ("join_listen", links.join_listen)):
+            if address:
+                yield Problem(
+                    ("links", key), f"a grid node opens no listening socket on the node plane: remove 'links.{key}' = {address!r}"
+                )
+    if file.node.level == Level.PROVINCIAL.word and (parent.address or parent.join_address):
+        yield Problem(("parent",), "a provincial node is the top of the tree and has no parent: remove [parent]")
+
+
+def _bad_address(at: KeyPath, address: str) -> Iterator[Problem]:
+    if not address:
+        return
+    try:
+        split_address(address)
+    except ValueError as error:
+        yield Problem(at, f"{_dotted(at)!r}: {error}; write for example 127.0.0.1:1883")
+
+
+def _device_problems(file: File) -> Iterator[Problem]:
+    devices = file.devices
+    if bool(devices.tls_certificate) != bool(devices.tls_key):
+        yield Problem(("devices",), "'devices.tls_certificate' and 'devices.tls_key' go together: give both or neither")
+    for index, broker in enumerate(devices.mosquitto):
+        if not broker.url.startswith(("mqtt://", "mqtts://")):
+            at = ("devices", "mosquitto", index)
+            yield Problem(at, f"mosquitto url {broker.url!r} refused: write mqtt://host:port or mqtts://host:port")
+    for index, profile in enumerate(devices.profiles):
+        yield from _profile_problems(profile.resource, profile.territory, file, ("devices", "profiles", index))
+
+
+def _profile_problems(resource: str, territory: str, file: File, at: KeyPath) -> Iterator[Problem]:
+    try:
+        check_resource(resource)
+    except ModelError as error:
+        yield Problem((*at, "resource"), str(error))
+    yield from _place_problems(territory, file, (*at, "territory"))
+
+
+def _place_problems(territory: str, file: File, at: KeyPath) -> Iterator[Problem]:
+    if territory and not territory.startswith(file.node.territory):
+        yield Problem(at, f"territory {territory!r} is not inside this node's {file.node.territory!r}: correct one of the two")
+
+
+def _camera_problems(camera: CameraEntry, at: KeyPath) -> Iterator[Problem]:
+    try:
+        check_node_id(camera.id)
+    except ModelError as error:
+        yield Problem((*at, "id"), str(error).replace("node id", "camera id"))
+    if camera.kind != "rendered" and not camera.source:
+        yield Problem(at, f"camera {camera.id!r} of kind {camera.kind!r} has no source: name its URL, file or device")
+    for index, rule in enumerate(camera.rule):
+        if rule.kind == "zone" and len(rule.points) < 3:
+            yield Problem((*at, "rule", index), f"zone {rule.name!r} has {len(rule.points)} points: a zone needs at least 3")
+        if rule.kind == "line" and len(rule.points) != 2:
+            yield Problem((*at, "rule", index), f"line {rule.name!r} has {len(rule.points)} points: a line has 2")

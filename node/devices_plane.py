@@ -1,0 +1,150 @@
+"""The device plane of a node: the sensor door, the way in from a site's Mosquitto, and the registry and rejects behind them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Mapping
+from random import Random
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from node.backoff import Backoff
+from node.clock import Clock
+from node.config import NodeConfig, split_address
+from node.config_model import MosquittoEntry, ProfileEntry
+from node.directory import DoorStatus
+from node.ingest.devices import DeviceRegistry
+from node.ingest.door import Door, Listen
+from node.ingest.inbox import Inbox
+from node.ingest.intake import Intake
+from node.ingest.mosquitto import BridgeSettings, MosquittoBridge
+from node.ingest.passwords import Passwords
+from node.ingest.profiles import Format, Profile, ProfileTable, default_profiles
+from node.ingest.rejects import RejectStore
+from node.ingest.sink import Reading
+from node.records import newest_rows
+from node.store.journal import SqliteJournal
+from sync.model import MICROSECONDS
+
+log = logging.getLogger("yunnao.devices")
+
+TICK_S = 1.0
+"""How often the registry is saved and its changes are offered."""
+
+RECALLED_READINGS = 2_000
+"""Newest readings of each sensor resource that are remembered over a restart, to recognise what devices send again."""
+
+SENSOR_COLUMNS = tuple(Reading._fields[3:])
+"""Columns that make a resource a sensor resource."""
+
+MQTT_PORT = 1883
+
+
+class DevicePlane:
+    """Everything devices speak to."""
+
+    def __init__(self, config: NodeConfig, *, inbox: Inbox, schemas: Mapping[str, pa.Schema], clock: Clock, rng: Random) -> None:
+        self._config = config
+        self._clock = clock
+        self._rng = rng
+        loop = asyncio.get_running_loop()
+        sensors = [code for code, schema in sorted(schemas.items()) if tuple(schema.names[3:]) == SENSOR_COLUMNS]
+        self._sensors = sensors
+        self.registry = DeviceRegistry(config.data_dir / "devices.db", admit_unknown=config.devices.admit_unknown)
+        self.rejects = RejectStore(config.data_dir / "rejects.db")
+        self.intake = Intake(ProfileTable(self._profiles(sensors)), inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
+        self.door = Door(self._listens(), self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
+        self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
+        self.addresses: list[tuple[str, int]] = []
+
+    async def start(self, journal: SqliteJournal) -> None:
+        """Remember the newest readings, then open the listeners. Raises OSError when an address is taken."""
+        self.intake.recall(self._newest_readings(journal))
+        self.addresses = await self.door.start()
+        for host, port in self.addresses:
+            log.info("sensor door on %s:%d", host, port)
+
+    async def run(self) -> None:
+        """Housekeeping and bridges, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tick())
+            for bridge in self._bridges:
+                tasks.create_task(bridge.run())
+
+    async def stop(self) -> None:
+        """Close the listeners and the stores; what was not acknowledged is sent again."""
+        await self.door.stop()
+        self.registry.save()
+        self.registry.close()
+        self.rejects.close()
+
+    def status(self) -> DoorStatus:
+        """Messages taken and refused since the start."""
+        facts = self.door.facts()
+        return DoorStatus(int(str(facts["accepted"])), int(str(facts["refused"])) + int(str(facts["rejected"])))
+
+    def facts(self) -> dict[str, object]:
+        """What the API shows of the door."""
+        addresses = [f"{host}:{port}" for host, port in self.addresses]
+        return self.door.facts() | {"listen": addresses, "rejects": self.rejects.counts(), "counts": dict(self.intake.counts)}
+
+    async def _tick(self) -> None:
+        while True:
+            self.intake.tick()
+            await asyncio.sleep(TICK_S)
+
+    def _newest_readings(self, journal: SqliteJournal) -> list[Reading]:
+        rows = (row for code in self._sensors for row in reversed(newest_rows(journal, code, limit=RECALLED_READINGS)))
+        return [_reading(row) for row in rows if row["_origin"] == self._config.node.id]
+
+    def _profiles(self, sensors: list[str]) -> list[Profile]:
+        territory = self._config.node.territory
+        own = [_profile(index, entry, territory) for index, entry in enumerate(self._config.devices.profiles)]
+        return own + [profile for code in sensors for profile in default_profiles(code, territory=territory, grade=1)]
+
+    def _listens(self) -> list[Listen]:
+        tls = self._tls()
+        return [Listen(*split_address(address), tls) for address in self._config.devices.listen]
+
+    def _tls(self) -> ssl.SSLContext | None:
+        devices = self._config.devices
+        if not devices.tls_certificate:
+            return None
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(self._config.resolve(devices.tls_certificate), self._config.resolve(devices.tls_key))
+        return context
+
+    def _passwords(self) -> Passwords | None:
+        name = self._config.devices.password_file
+        return Passwords.load(self._config.resolve(name)) if name else None
+
+    def _bridge(self, entry: MosquittoEntry) -> MosquittoBridge:
+        where = urlsplit(entry.url)
+        password = self._config.resolve(entry.password_file).read_text("utf-8").strip() if entry.password_file else None
+        settings = BridgeSettings(
+            host=where.hostname or "127.0.0.1",
+            port=where.port or MQTT_PORT,
+            client_id=f"yunnao-{self._config.node.id}",
+            topic_filters=tuple(entry.topics),
+            username=entry.username or None,
+            password=password,
+            tls=ssl.create_default_context() if where.scheme == "mqtts" else None,
+        )
+        limits = self._config.limits
+        return MosquittoBridge(
+            settings, self.intake, Backoff(self._rng, floor_s=limits.reconnect_floor_s, cap_s=limits.reconnect_cap_s), self._clock
+        )
+
+
+def _profile(index: int, entry: ProfileEntry, territory: str) -> Profile:
+    return Profile(f"configured-{index}", entry.topic, Format(entry.format), entry.resource, entry.territory or territory)
+
+
+def _reading(row: dict[str, object]) -> Reading:
+    time = row["event_time"]
+    assert hasattr(time, "timestamp"), "event_time is a timestamp in every schema"
+    return Reading(round(time.timestamp() * MICROSECONDS), *(row[name] for name in ("territory", "grade", *SENSOR_COLUMNS)))  # type: ignore[arg-type]

@@ -1,0 +1,183 @@
+"""What this node knows of the nodes above and below it: their newest statuses, received along the links.
+
+Upward a node sends its own status and its subtree's, downward its own and its ancestors'. Everything from a peer is checked: sizes are
+capped, and a peer may
+only speak for nodes on its own side of the link.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from sync.model import MICROSECONDS, WireError
+
+STALE_AFTER_S = 10.0
+"""Age at which a status no longer counts as the truth."""
+
+NODES_MAX = 4_096
+"""Statuses one heartbeat may carry."""
+
+TEXT_CHARS_MAX = 200
+"""Characters kept of a name or word a peer sent."""
+
+
+class QueueStatus(msgspec.Struct, frozen=True):
+    """The backlog of one lane toward the parent."""
+
+    batches: int = 0
+    records: int = 0
+    bytes: int = 0
+    oldest_s: float = 0.0
+
+
+class LinkStatus(msgspec.Struct, frozen=True):
+    """The link to the parent."""
+
+    state: str = "none"
+    since_us: int = 0
+    rtt_ms: float | None = None
+
+
+class DoorStatus(msgspec.Struct, frozen=True):
+    """Messages the sensor door took and refused since the node started."""
+
+    accepted: int = 0
+    refused: int = 0
+
+
+class NodeStatus(msgspec.Struct, frozen=True):
+    """One node as it describes itself; shape in docs/api.md."""
+
+    id: str
+    name: str
+    level: str
+    territory: str
+    parent: str
+    incarnation: str
+    state: str
+    words: list[str]
+    as_of_us: int
+    software: str
+    policy: str
+    lag_s: float = 0.0
+    queues: dict[str, QueueStatus] = {}
+    records: dict[str, int] = {}
+    link: LinkStatus = LinkStatus()
+    cameras: dict[str, int] = {}
+    devices: int = 0
+    door: DoorStatus = DoorStatus()
+    rss_mb: int = 0
+    age_s: float = 0.0
+
+
+@dataclass(slots=True)
+class _Heard:
+    status: NodeStatus
+    received_us: int
+    """Own wall clock at arrival: ages never trust the peer's clock."""
+
+
+@dataclass(slots=True)
+class Directory:
+    """The newest status of every node heard of, by side of the tree."""
+
+    own_id: str
+    _above: dict[str, _Heard] = field(default_factory=dict)
+    _below: dict[str, dict[str, _Heard]] = field(default_factory=dict)
+    """By the child that reported them."""
+
+    def heard_from_parent(self, body: bytes, now_us: int) -> None:
+        """Take the ancestors' statuses; raises WireError when `body` is not a list of statuses."""
+        self._above = {status.id: _Heard(status, _arrival(status, now_us)) for status in decode_statuses(body) if status.id != self.own_id}
+
+    def heard_from_child(self, child: str, body: bytes, now_us: int) -> None:
+        """Take a child's subtree; raises WireError when it names this node or another child's nodes."""
+        statuses = decode_statuses(body)
+        for status in statuses:
+            self._refuse_foreign(child, status.id)
+        self._below[child] = {status.id: _Heard(status, _arrival(status, now_us)) for status in statuses}
+
+    def forget_child(self, child: str) -> None:
+        """A child was removed for good."""
+        self._below.pop(child, None)
+
+    def subtree(self, child: str) -> frozenset[str]:
+        """Node ids at or below `child` as far as known."""
+        return frozenset(self._below.get(child, ())) | {child}
+
+    def children(self) -> list[str]:
+        """Children heard of, sorted."""
+        return sorted(self._below)
+
+    def upward(self, own: NodeStatus, now_us: int) -> bytes:
+        """The heartbeat body for the parent: this node and its subtree."""
+        return encode_statuses([own, *self._aged(self._all_below(), now_us)])
+
+    def downward(self, own: NodeStatus, now_us: int) -> bytes:
+        """The heartbeat body for a child: this node and its ancestors."""
+        return encode_statuses([own, *self._aged(self._above.values(), now_us)])
+
+    def tree(self, own: NodeStatus, now_us: int) -> list[NodeStatus]:
+        """Ancestors, this node and its subtree in tree order, with ages; old ones are STALE."""
+        known = [*self._aged(self._above.values(), now_us), own, *self._aged(self._all_below(), now_us)]
+        return _tree_order([_stale_if_old(status) for status in known])
+
+    def _all_below(self) -> list[_Heard]:
+        return [heard for nodes in self._below.values() for heard in nodes.values()]
+
+    def _aged(self, heard: Iterable[_Heard], now_us: int) -> list[NodeStatus]:
+        return [msgspec.structs.replace(entry.status, age_s=max(0, now_us - entry.received_us) / MICROSECONDS) for entry in heard]
+
+    def _refuse_foreign(self, child: str, node: str) -> None:
+        owner = next((other for other, nodes in self._below.items() if other != child and node in nodes), None)
+        if node == self.own_id or node in self._above or owner is not None:
+            raise WireError(f"{child} reports a status of {node}, which is not below it")
+
+
+def _arrival(status: NodeStatus, now_us: int) -> int:
+    return now_us - round(max(0.0, status.age_s) * MICROSECONDS)
+
+
+def _stale_if_old(status: NodeStatus) -> NodeStatus:
+    return msgspec.structs.replace(status, state="STALE") if status.age_s > STALE_AFTER_S else status
+
+
+def _tree_order(statuses: list[NodeStatus]) -> list[NodeStatus]:
+    by_parent: dict[str, list[NodeStatus]] = {}
+    ids = {status.id for status in statuses}
+    for status in statuses:
+        by_parent.setdefault(status.parent if status.parent in ids else "", []).append(status)
+    ordered: list[NodeStatus] = []
+    waiting = sorted(by_parent.get("", []), key=lambda status: status.id, reverse=True)
+    while waiting:
+        status = waiting.pop()
+        ordered.append(status)
+        waiting.extend(sorted(by_parent.pop(status.id, []), key=lambda child: child.id, reverse=True))
+    return ordered
+
+
+def encode_statuses(statuses: list[NodeStatus]) -> bytes:
+    """Statuses as a heartbeat body."""
+    return msgspec.json.encode(statuses[:NODES_MAX])
+
+
+def decode_statuses(body: bytes) -> list[NodeStatus]:
+    """A heartbeat body as statuses, texts cut to their bound; raises WireError."""
+    try:
+        statuses = msgspec.json.decode(body, type=list[NodeStatus])
+    except msgspec.DecodeError as error:
+        raise WireError(f"heartbeat refused: {error}") from None
+    if len(statuses) > NODES_MAX:
+        raise WireError(f"heartbeat refused: {len(statuses)} statuses, at most {NODES_MAX}")
+    return [_bounded(status) for status in statuses]
+
+
+def _bounded(status: NodeStatus) -> NodeStatus:
+    cut = {
+        name: getattr(status, name)[:TEXT_CHARS_MAX]
+        for name in ("id", "name", "level", "territory", "parent", "state", "software", "policy")
+    }
+    return msgspec.structs.replace(status, **cut, words=[word[:TEXT_CHARS_MAX] for word in status.words[:32]])

@@ -1,0 +1,1 @@
+"""The checks of `yunnao doctor`: checks.py is the table, the other modules do the looking."""

@@ -1,0 +1,104 @@
+"""Checks of the node: configuration, certificates, journal, ports, parent. Only the last one uses the network, and asks only the parent."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import sqlite3
+from contextlib import closing
+
+from node.client import SOCKET_NAME
+from node.config import NodeConfig, split_address
+from node.doctor.model import Finding, Place, Severity
+from node.identity.errors import ChainError, IdentityError, JoinError, JoinUnreachable
+from node.identity.files import IdentityFiles
+from node.identity.join_client import refresh_parent
+from sync.model import Level
+
+CERTIFICATE_DAYS_MIN = 14
+DAY_US = 86_400_000_000
+JOURNAL_NAME = "journal.db"
+
+
+def config_valid(place: Place) -> Finding:
+    """node.toml loads."""
+    if place.config is None:
+        return Finding(Severity.FAIL, place.config_error)
+    return Finding(Severity.OK, str(place.config.path))
+
+
+def certificates(place: Place) -> Finding:
+    """The own chain holds now and for some time."""
+    files = IdentityFiles(place.folder)
+    now_us = place.clock.wall_us()
+    try:
+        days = (files.own(now_us=now_us).not_after_us - now_us) // DAY_US
+    except (ChainError, IdentityError) as error:
+        return Finding(Severity.FAIL, str(error))
+    return Finding(Severity.OK if days >= CERTIFICATE_DAYS_MIN else Severity.WARN, f"certificates hold for {days} more days")
+
+
+def journal(place: Place) -> Finding:
+    """The journal opens and its structure holds; a new node has none yet."""
+    path = _config(place).data_dir / JOURNAL_NAME
+    if not path.exists():
+        return Finding(Severity.OK, f"no journal yet at {path}")
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    except sqlite3.Error as error:
+        return Finding(Severity.FAIL, f"{path} does not open: {error}")
+    return Finding(Severity.OK, f"{path} opens, {tables} tables and indexes")
+
+
+def ports(place: Place) -> Finding:
+    """The ports of the configuration are free, unless the node itself runs."""
+    if _is_running(place):
+        return Finding(Severity.SKIP, "the node runs and holds its ports")
+    config = _config(place)
+    wanted = [config.links.listen, config.links.join_listen, *config.devices.listen]
+    taken = [f"{address} ({why})" for address in wanted if address for why in [_why_taken(address)] if why]
+    return Finding(Severity.FAIL, f"not free: {', '.join(taken)}") if taken else Finding(Severity.OK, "all ports are free")
+
+
+def parent(place: Place) -> Finding:
+    """The parent answers by TCP and TLS and is the one we joined; not answering is a warning, for a node works without an uplink."""
+    config = _config(place)
+    if config.level is Level.PROVINCIAL:
+        return Finding(Severity.SKIP, "the top of the tree has no parent")
+    if not config.parent.join_address:
+        return Finding(Severity.WARN, "not joined: parent.join_address is empty")
+    try:
+        asyncio.run(refresh_parent(config.parent.join_address, files=IdentityFiles(place.folder)))
+    except JoinUnreachable as error:
+        return Finding(Severity.WARN, f"offline: {error}")
+    except (JoinError, IdentityError) as error:
+        return Finding(Severity.FAIL, str(error))
+    return Finding(Severity.OK, f"parent answers at {config.parent.join_address}")
+
+
+def _is_running(place: Place) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(place.folder / SOCKET_NAME))
+        except OSError:
+            return False
+    return True
+
+
+def _why_taken(address: str) -> str:
+    host, port = split_address(address)
+    try:
+        family, kind, protocol, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        return "in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+    return ""
+
+
+def _config(place: Place) -> NodeConfig:
+    assert place.config is not None
+    return place.config

@@ -1,0 +1,138 @@
+"""How a link begins, without I/O: three Hellos and an exchange of policy bundles.
+
+The child says who it is; the parent says what it holds of the child's journal; the child, knowing the parent's incarnation now, says
+what it holds of the parent's. Then
+both send the bundles the other lacks. Only after that may data flow: policy before data. Used by node/links.py over gRPC and by the
+simulator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from sync.core.messages import PROTOCOL_NEWEST, PROTOCOL_OLDEST, Bundles, Hello, Message, Position, Stop
+from sync.model import HybridTime, Level, LinkError, PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Me:
+    """This node as it presents itself on links."""
+
+    node: str
+    incarnation: int
+    level: Level
+    territory: str
+    software: str = ""
+
+
+class BundleShelf(Protocol):
+    """The policy bundles of a node: node/policy_store.py."""
+
+    @property
+    def version(self) -> PolicyVersion:
+        """The version in force."""
+
+    def missing_in(self, version: PolicyVersion, territory: str) -> tuple[bytes, ...]:
+        """The bundles that concern a peer of this territory and that it lacks."""
+
+    def take(self, bundles: Iterable[bytes]) -> None:
+        """Bring newer bundles of a peer into force; raises PolicyError."""
+
+
+class Step(Enum):
+    """What the handshake waits for."""
+
+    INTRO = "intro"
+    REPLY = "reply"
+    CONFIRM = "confirm"
+    BUNDLES = "bundles"
+    DONE = "done"
+
+
+class Handshake:
+    """One end of the beginning of a link.
+
+    Feed `receive` and send what it returns until `step` is DONE; then `hello` is the peer's last Hello.
+    """
+
+    def __init__(
+        self,
+        me: Me,
+        *,
+        peer: str,
+        is_parent: bool,
+        positions: Callable[[int], tuple[Position, ...]],
+        shelf: BundleShelf,
+        tick: Callable[[], HybridTime],
+    ) -> None:
+        self.hello: Hello | None = None
+        self._offered = PolicyVersion()
+        self.step = Step.REPLY if is_parent else Step.INTRO
+        self._me = me
+        self._peer = peer
+        self._positions = positions
+        self._shelf = shelf
+        self._tick = tick
+
+    def begin(self) -> list[Message]:
+        """What to send first: the child's intro; the parent waits."""
+        return [self._own_hello(0)] if self.step is Step.REPLY else []
+
+    def receive(self, message: object) -> list[Message]:
+        """The next message of the peer; what to send in answer. Raises LinkError when the peer does not keep to the order."""
+        if isinstance(message, Stop):
+            raise LinkError(f"{self._peer} refused the link: {message.reason}")
+        if self.step is Step.BUNDLES:
+            return self._take_bundles(message)
+        hello = self._check_hello(message)
+        self.hello = hello
+        if self.step is Step.INTRO:
+            self.step = Step.CONFIRM
+            return [self._own_hello(hello.incarnation)]
+        answer: list[Message] = [self._own_hello(hello.incarnation)] if self.step is Step.REPLY else []
+        self.step = Step.BUNDLES
+        self._offered = self._shelf.version
+        return [*answer, Bundles(self._shelf.missing_in(hello.policy, hello.territory))]
+
+    def late_bundles(self) -> list[Message]:
+        """To send right after the handshake: what came into force here while it went on, and the peer was not told of."""
+        assert self.hello is not None, "late bundles before a Hello"
+        if self._shelf.version == self._offered:
+            return []
+        return [Bundles(self._shelf.missing_in(self.hello.policy, self.hello.territory))]
+
+    def _take_bundles(self, message: object) -> list[Message]:
+        if not isinstance(message, Bundles):
+            raise LinkError(f"{self._peer} sent {type(message).__name__} before its policy")
+        self._shelf.take(message.bundles)
+        self.step = Step.DONE
+        return []
+
+    def _check_hello(self, message: object) -> Hello:
+        if not isinstance(message, Hello):
+            raise LinkError(f"{self._peer} began with {type(message).__name__} instead of Hello")
+        if message.node != self._peer:
+            raise LinkError(f"{self._peer} calls itself {message.node}")
+        if message.protocol_newest < PROTOCOL_OLDEST or message.protocol_oldest > PROTOCOL_NEWEST:
+            raise LinkError(
+                f"{self._peer} speaks link protocol {message.protocol_oldest} to {message.protocol_newest}, this node {PROTOCOL_OLDEST} to "
+                f"{PROTOCOL_NEWEST}: update the older of the two"
+            )
+        return message
+
+    def _own_hello(self, for_incarnation: int) -> Hello:
+        me = self._me
+        return Hello(
+            node=me.node,
+            incarnation=me.incarnation,
+            level=me.level,
+            territory=me.territory,
+            policy=self._shelf.version,
+            positions=self._positions(for_incarnation),
+            for_incarnation=for_incarnation,
+            software=me.software,
+            sent_at=self._tick(),
+        )

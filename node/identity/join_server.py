@@ -1,0 +1,158 @@
+"""The join service of a parent: a small TLS listener outside the links, for nodes that have no certificate yet or one that ran out.
+
+It serves no data. Refuses lines over the cap, more than CONNECTIONS_MAX at once, and whatever admissions.py refuses. Started by runtime.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import suppress
+
+from node.clock import Clock
+from node.identity.admissions import Admission, Admissions, JoinAsk, Stage
+from node.identity.errors import IdentityError, JoinError, JoinRefused, Refusal
+from node.identity.files import IdentityFiles
+from node.identity.join_wire import (
+    EXCHANGE_TIMEOUT_S,
+    LINE_BYTES_MAX,
+    Answer,
+    Ask,
+    AskChain,
+    AskJoin,
+    AskPoll,
+    AskRenew,
+    Chain,
+    Issued,
+    Pending,
+    Refused,
+    SignedTime,
+    decode_ask,
+    encode_line,
+    read_line,
+    time_bytes,
+)
+from node.identity.keys import read_manifest_key
+
+CONNECTIONS_MAX = 16
+"""Connections served at once; one more is told to come back."""
+
+
+class JoinServer:
+    """One parent's join service. `start`, then `port`; `stop` closes the listener and what is open.
+
+    A renewed leaf is shown from the second connection after the renewal on; until then the old one, which children judge without dates.
+    """
+
+    def __init__(self, files: IdentityFiles, admissions: Admissions, *, own_path: tuple[str, ...], link_address: str, clock: Clock) -> None:
+        """`own_path` is PeerIdentity.path of this node; `link_address` (host:port) is where children are told to open their links."""
+        self._files = files
+        self._admissions = admissions
+        self._own_path = own_path
+        self._link_address = link_address
+        self._clock = clock
+        self._context = _server_context(files)
+        self._leaf_changed_ns = files.certificate("tls").stat().st_mtime_ns
+        self._manifest_key = read_manifest_key(files.key("manifest"))
+        self._server: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen on `host:port` (port 0: any free one); the port listened on. Raises IdentityError when it is taken."""
+        try:
+            self._server = await asyncio.start_server(
+                self._serve,
+                host,
+                port,
+                ssl=self._context,
+                limit=LINE_BYTES_MAX,
+                backlog=CONNECTIONS_MAX,
+                ssl_handshake_timeout=EXCHANGE_TIMEOUT_S,
+            )
+        except OSError as error:
+            raise IdentityError(f"join_listen {host}:{port} cannot be listened on ({error.strerror}): choose another in [links]") from error
+        return self.port
+
+    @property
+    def port(self) -> int:
+        """The port listened on; only between start and stop."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def _follow_renewal(self) -> None:
+        changed_ns = self._files.certificate("tls").stat().st_mtime_ns
+        if changed_ns != self._leaf_changed_ns:
+            self._context.load_cert_chain(self._files.certificate("tls"), self._files.key("tls"))
+            self._leaf_changed_ns = changed_ns
+
+    async def stop(self) -> None:
+        """Close the listener and every open connection."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in tuple(self._open):
+            writer.transport.abort()
+        await self._server.wait_closed()
+        self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
+        try:
+            await self._exchange(reader, writer)
+        except (JoinError, OSError):
+            writer.transport.abort()
+        finally:
+            self._open.discard(writer)
+            self._follow_renewal()
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._open) > CONNECTIONS_MAX:
+            answer: Answer = Refused(Refusal.BUSY.value, f"{CONNECTIONS_MAX} nodes are being served: try again in a moment")
+        else:
+            answer = self._answer(await read_line(reader))
+        writer.write(encode_line(answer))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(EXCHANGE_TIMEOUT_S):
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+
+    def _answer(self, line: bytes) -> Answer:
+        try:
+            return self._decide(decode_ask(line))
+        except JoinRefused as error:
+            return Refused(error.refusal.value, error.detail)
+        except IdentityError as error:
+            return Refused(Refusal.BAD_REQUEST.value, str(error))
+
+    def _decide(self, ask: Ask) -> Answer:
+        now_us = self._clock.wall_us()
+        match ask:
+            case AskChain():
+                return Chain((self._files.read(self._files.certificate("tls")) + self._files.root_pem()).decode())
+            case AskJoin(token_id, proof, csr):
+                return self._told(self._admissions.ask(JoinAsk(token_id, proof, csr), own_path=self._own_path, now_us=now_us))
+            case AskPoll(node, print_of_key):
+                return self._told(self._admissions.find(node, print_of_key))
+            case AskRenew(csr):
+                return self._told(self._admissions.renew(csr, now_us=now_us))
+            case _:
+                return SignedTime(now_us, self._manifest_key.sign(time_bytes(ask.nonce, now_us)))
+
+    def _told(self, admission: Admission) -> Answer:
+        match admission.stage:
+            case Stage.PENDING:
+                return Pending(admission.fingerprint)
+            case Stage.ACCEPTED:
+                above = self._files.read(self._files.certificate("ca")).decode()
+                return Issued(admission.certificate_pem + above, self._link_address)
+            case Stage.REFUSED:
+                return Refused(Refusal.BY_OPERATOR.value, f"the operator refused {admission.node}: ask there, then join with a new token")
+
+
+def _server_context(files: IdentityFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    files.tls()
+    context.load_cert_chain(files.certificate("tls"), files.key("tls"))
+    return context

@@ -1,0 +1,35 @@
+"""From a message to readings: one entry for every format. Pure; called by node/ingest/intake.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from node.ingest.json_messages import decode_object, decode_readings
+from node.ingest.profiles import Format, Profile
+from node.ingest.senml import Record, readings_of
+from node.ingest.senml_formats import parse_cbor, parse_json, parse_msgpack, parse_xml
+from node.ingest.sink import Reading
+
+Decoder = Callable[[Profile, str, bytes, int], list[Reading]]
+
+
+def _senml(parse: Callable[[bytes], Sequence[Record]]) -> Decoder:
+    def decode_pack(profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:
+        return readings_of(parse(payload), profile, topic, received_us)
+
+    return decode_pack
+
+
+DECODERS: dict[Format, Decoder] = {
+    Format.READING: decode_readings,
+    Format.JSON: decode_object,
+    Format.SENML: _senml(parse_json),
+    Format.SENML_CBOR: _senml(parse_cbor),
+    Format.SENML_XML: _senml(parse_xml),
+    Format.SENML_MSGPACK: _senml(parse_msgpack),
+}
+
+
+def decode(profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:
+    """The readings of one message of `profile`; raises DecodeError, and nothing else whatever the bytes are."""
+    return DECODERS[profile.format](profile, topic, payload, received_us)

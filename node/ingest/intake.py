@@ -1,0 +1,202 @@
+"""Where messages become readings: route, decode, admit, recognise repeats, put into the inbox; what cannot be stored is kept as a reject.
+
+The one implementation of `Sink` in the product. Fed by the sensor door and by the Mosquitto way in; the runtime builds it, calls `tick`
+about once a second
+and `recall` once after a start. Nothing that was acknowledged is dropped: it is in the journal or in rejects.db.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from node.clock import Clock
+from node.ingest.decode import decode
+from node.ingest.devices import Admission, Device, DeviceRegistry, remember_value
+from node.ingest.errors import DecodeError
+from node.ingest.inbox import Inbox
+from node.ingest.profiles import Profile, ProfileTable
+from node.ingest.rejects import Reject, RejectStore
+from node.ingest.repeats import READINGS_PER_CLIENT_MAX, Repeats
+from node.ingest.sink import Message, Reading, Verdict
+
+REJECT_LINGER_S = 0.05
+"""Rejects of this long are committed together."""
+RESTART_MEMORY_US = 600_000_000
+"""How long after a start the journal's tail is compared against, microseconds."""
+REGISTRY_RESOURCE = "device-registry"
+
+CallLater = Callable[[float, Callable[[], None]], object]
+
+
+class _Receipt:
+    """Calls `on_stored` when all parts of a submission are durable."""
+
+    __slots__ = ("_on_stored", "_parts")
+
+    def __init__(self, parts: int, on_stored: Callable[[], None]) -> None:
+        self._parts = parts
+        self._on_stored = on_stored
+
+    def done(self) -> None:
+        self._parts -= 1
+        if self._parts == 0:
+            self._on_stored()
+
+
+class Intake:
+    """Messages in, rows and rejects out."""
+
+    def __init__(
+        self,
+        profiles: ProfileTable,
+        inbox: Inbox,
+        devices: DeviceRegistry,
+        rejects: RejectStore,
+        clock: Clock,
+        *,
+        call_later: CallLater,
+        protocol: str = "mqtt",
+    ) -> None:
+        self._profiles = profiles
+        self._inbox = inbox
+        self._devices = devices
+        self._rejects = rejects
+        self._clock = clock
+        self._call_later = call_later
+        self._protocol = protocol
+        self._repeats = Repeats()
+        self._suspects: dict[str, int] = {}
+        self._recalled_us: int | None = None
+        self._flush_is_due = False
+        self._room_callbacks: list[Callable[[], None]] = []
+        self.counts: Counter[str] = Counter()
+        """Messages by what became of them since the start: accepted, repeated, empty, or a reject's reason; readings counts rows."""
+
+    @property
+    def has_room(self) -> bool:
+        """False while the inbox is full or shut, or rejects wait for their disk."""
+        return self._inbox.has_room and not self._rejects.is_full
+
+    def call_when_room(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, when there is room again."""
+        if self._rejects.is_full:
+            self._room_callbacks.append(callback)
+        else:
+            self._inbox.call_when_room(callback)
+
+    def connected(self, client: str) -> None:
+        """The next messages of `client` may repeat earlier ones."""
+        self._repeats.begin(client)
+        self._suspects[client] = READINGS_PER_CLIENT_MAX
+
+    def gone(self, client: str) -> None:
+        """`client` closed its connection."""
+        self._repeats.end(client)
+        self._suspects.pop(client, None)
+
+    def recall(self, readings: Iterable[Reading]) -> None:
+        """After a start, before any client connects: the newest sensor readings of the journal, oldest first (see inbox.readings_of)."""
+        self._repeats.recall(readings)
+        self._recalled_us = self._clock.wall_us()
+
+    def submit(self, client: str, messages: Sequence[Message], on_stored: Callable[[], None]) -> Mapping[int, Verdict]:
+        """Take `messages`; see Sink."""
+        now_us = self._clock.wall_us()
+        taken: dict[str, list[Reading]] = {}
+        rejected: dict[int, tuple[Verdict, Reject]] = {}
+        for index, message in enumerate(messages):
+            try:
+                profile, readings = self._readings(message, now_us)
+            except DecodeError as error:
+                verdict = _VERDICTS.get(error.reason, Verdict.UNDECODABLE)
+                rejected[index] = (verdict, Reject(now_us, client, message.topic, error.reason, error.detail, message.payload))
+                continue
+            taken.setdefault(profile.resource, []).extend(readings)
+        self.counts["accepted"] += len(messages) - len(rejected)
+        self._store(client, taken, [reject for _, reject in rejected.values()], on_stored)
+        return {index: verdict for index, (verdict, _) in rejected.items()}
+
+    def tick(self) -> None:
+        """Housekeeping, about once a second: save the registry, offer its changes, drop the memory of the restart when it is old."""
+        now_us = self._clock.wall_us()
+        self._devices.save()
+        changes = self._devices.take_changes(now_us=now_us)
+        if changes:
+            self._inbox.put(REGISTRY_RESOURCE, changes)
+        if self._recalled_us is not None and now_us - self._recalled_us > RESTART_MEMORY_US:
+            self._repeats.forget_restart()
+            self._recalled_us = None
+
+    def _readings(self, message: Message, now_us: int) -> tuple[Profile, list[Reading]]:
+        profile = self._profiles.route(message.topic)
+        if profile is None:
+            raise DecodeError("no_route", "no device profile has a filter for this topic: add one under [[devices.profiles]]")
+        readings = decode(profile, message.topic, message.payload, now_us)
+        for reading in readings:
+            self._admit(reading, profile, now_us)
+        return profile, readings
+
+    def _admit(self, reading: Reading, profile: Profile, now_us: int) -> None:
+        device = self._devices.known(reading.device) or self._meet(reading, profile, now_us)
+        if device is None:
+            raise DecodeError("registry_full", "the device registry or the admission list is full: admit or remove devices")
+        device.last_seen_us = now_us
+        if device.state is not Admission.ADMITTED:
+            raise DecodeError(
+                "not_admitted", f"device {reading.device!r} is {device.state.value}: an operator admits it in the device list"
+            )
+        device.readings += 1
+        remember_value(device, reading.quantity, reading.value if reading.text is None else reading.text)
+
+    def _meet(self, reading: Reading, profile: Profile, now_us: int) -> Device | None:
+        return self._devices.meet(reading.device, territory=reading.territory, kind=profile.name, protocol=self._protocol, now_us=now_us)
+
+    def _store(self, client: str, taken: dict[str, list[Reading]], rejects: list[Reject], on_stored: Callable[[], None]) -> None:
+        fresh = {resource: self._without_repeats(client, readings) for resource, readings in taken.items()}
+        parts = [(resource, readings) for resource, readings in fresh.items() if readings] or list(fresh.items())[:1]
+        done = _Receipt(len(parts) + bool(rejects), on_stored).done
+        for resource, readings in parts:
+            self._repeats.note(client, readings)
+            self._inbox.put(resource, readings, done)
+            self.counts["readings"] += len(readings)
+        for position, reject in enumerate(rejects, start=1):
+            self.counts[reject.reason] += 1
+            self._rejects.put(reject, done if position == len(rejects) else None)
+        if self._rejects.has_pending:
+            self._schedule_flush()
+
+    def _without_repeats(self, client: str, readings: list[Reading]) -> list[Reading]:
+        left = self._suspects.get(client)
+        if left is None:
+            return readings
+        fresh = [reading for reading in readings if not self._repeats.is_repeat(client, reading)]
+        self.counts["repeated"] += len(readings) - len(fresh)
+        left -= len(readings)
+        if left > 0:
+            self._suspects[client] = left
+        else:
+            self.gone(client)
+        return fresh
+
+    def _schedule_flush(self) -> None:
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self._call_later(REJECT_LINGER_S, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        try:
+            self._rejects.flush()
+        except sqlite3.Error:
+            # Nothing is lost and nobody was told it is kept: the devices wait until the disk takes it, and the count shows why.
+            self.counts["rejects_unwritten"] += 1
+            self._schedule_flush()
+            return
+        callbacks, self._room_callbacks = self._room_callbacks, []
+        for callback in callbacks:
+            callback()
+
+
+_VERDICTS = {"no_route": Verdict.NO_ROUTE, "not_admitted": Verdict.NOT_ADMITTED, "registry_full": Verdict.NOT_ADMITTED}

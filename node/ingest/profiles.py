@@ -1,0 +1,146 @@
+"""Device profiles: which topics carry which format, and which resource their readings belong to. Data, not code.
+
+The first profile whose filter matches a topic decides. Routes are cached per topic, with a bound, since topics come from devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from node.ingest.errors import IngestError
+
+ROUTES_CACHED_MAX = 8_192
+"""Topics whose profile is remembered; the cache starts over beyond it."""
+
+
+class Format(StrEnum):
+    """How the payloads of a profile are written."""
+
+    READING = "reading"
+    """One flat JSON object per reading: device, time, quantity, value, text, unit."""
+    JSON = "json"
+    """Any JSON object; its number, bool and string leaves become quantities named by their path."""
+    SENML = "senml"
+    """RFC 8428 as JSON."""
+    SENML_CBOR = "senml-cbor"
+    SENML_XML = "senml-xml"
+    SENML_MSGPACK = "senml-msgpack"
+
+
+class TimeUnit(IntEnum):
+    """What a bare number in a message's time field counts: microseconds in one unit."""
+
+    SECONDS = 1_000_000
+    MILLISECONDS = 1_000
+    MICROSECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How the messages of one kind of device are read."""
+
+    name: str
+    topic_filter: str
+    """MQTT topic filter with + and #."""
+    format: Format
+    resource: str
+    territory: str
+    """Territory of the readings; one that a message names must lie inside it."""
+    grade: int = 1
+    device_level: int | None = None
+    """Topic level (0 is the first) that names the device; None when the message does."""
+    device_field: str = "device"
+    time_field: str = "time"
+    time_unit: TimeUnit = TimeUnit.SECONDS
+    utc_offset_minutes: int = 480
+    """Zone of times written without one; the default is China Standard Time."""
+    senml_version_max: int = 10
+    """Highest SenML version understood; RFC 8428 section 4.4 forbids the use of a higher one."""
+
+
+def topic_matches(topic_filter: str, topic: str) -> bool:
+    """True when `topic` is covered by `topic_filter` (MQTT 3.1.1 section 4.7); topics beginning with $ match no leading wildcard."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if topic.startswith("$") and wanted[0] in ("+", "#"):
+        return False
+    for index, level in enumerate(wanted):
+        if level == "#":
+            return True
+        if index >= len(levels) or level not in ("+", levels[index]):
+            return False
+    return len(wanted) == len(levels)
+
+
+def check_filter(topic_filter: str) -> None:
+    """Raise IngestError when `topic_filter` is not a topic filter."""
+    levels = topic_filter.split("/")
+    hashes_misplaced = any("#" in level and (level != "#" or index != len(levels) - 1) for index, level in enumerate(levels))
+    if not topic_filter or hashes_misplaced or any("+" in level and level != "+" for level in levels):
+        raise IngestError(f"topic filter {topic_filter!r} refused: + must fill a level, # must be the whole last level")
+
+
+class ProfileTable:
+    """The profiles of a node, first match wins."""
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        for profile in profiles:
+            check_filter(profile.topic_filter)
+        self._profiles = tuple(profiles)
+        self._routes: dict[str, Profile | None] = {}
+
+    @property
+    def resources(self) -> frozenset[str]:
+        """Every resource a profile names."""
+        return frozenset(profile.resource for profile in self._profiles)
+
+    def route(self, topic: str) -> Profile | None:
+        """The profile of `topic`; None when there is none."""
+        try:
+            return self._routes[topic]
+        except KeyError:
+            return self._find(topic)
+
+    def _find(self, topic: str) -> Profile | None:
+        if len(self._routes) >= ROUTES_CACHED_MAX:
+            self._routes.clear()
+        found = next((profile for profile in self._profiles if topic_matches(profile.topic_filter, topic)), None)
+        self._routes[topic] = found
+        return found
+
+
+DEFAULT_FILTERS: tuple[tuple[str, str, Format, int | None], ...] = (
+    ("reading", "{resource}/reading/#", Format.READING, None),
+    ("senml", "{resource}/senml/#", Format.SENML, None),
+    ("senml-cbor", "{resource}/senml-cbor/#", Format.SENML_CBOR, None),
+    ("senml-xml", "{resource}/senml-xml/#", Format.SENML_XML, None),
+    ("json", "{resource}/json/+", Format.JSON, 2),
+)
+"""Name, topic filter, format and device level of the profiles every sensor resource has."""
+
+
+def default_profiles(resource: str, *, territory: str, grade: int) -> tuple[Profile, ...]:
+    """The profiles a resource has without configuration: `<resource>/<format>/...`."""
+    return tuple(
+        Profile(f"{resource}-{name}", topic_filter.format(resource=resource), format_, resource, territory, grade, level)
+        for name, topic_filter, format_, level in DEFAULT_FILTERS
+    )
+
+
+def household_profiles(resource: str, *, territory: str, grade: int) -> tuple[Profile, ...]:
+    """Profiles of the two commonest families in the field: Tasmota (`tele/<device>/SENSOR`) and Zigbee2MQTT (`zigbee2mqtt/<device>`)."""
+    return (
+        Profile("tasmota", "tele/+/+", Format.JSON, resource, territory, grade, 1, time_field="Time"),
+        Profile(
+            "zigbee2mqtt",
+            "zigbee2mqtt/+",
+            Format.JSON,
+            resource,
+            territory,
+            grade,
+            1,
+            time_field="last_seen",
+            time_unit=TimeUnit.MILLISECONDS,
+        ),
+    )

@@ -1,0 +1,66 @@
+"""What ways in (sensor door, Mosquitto, feeds) hand to the node, and the interface they hand it to.
+
+Owned here: the shape of a message and of a reading. The implementation of `Sink` is node/ingest/intake.py; tests script their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+Row = tuple[object, ...]
+"""One record, its fields in the order of the resource's schema."""
+
+
+class Reading(NamedTuple):
+    """One measured value. The fields stand in the order of a sensor resource's schema, so a reading is its own row."""
+
+    event_time_us: int
+    """Microseconds since 1970-01-01 UTC; the time of receipt when the message carries none."""
+    territory: str
+    grade: int
+    device: str
+    quantity: str
+    value: float | None
+    text: str | None
+    unit: str | None
+
+
+class Message(NamedTuple):
+    """One MQTT message as it came in."""
+
+    topic: str
+    payload: bytes
+
+
+class Verdict(Enum):
+    """Why a message was kept as a reject and its readings not stored."""
+
+    UNDECODABLE = "undecodable"
+    NO_ROUTE = "no_route"
+    NOT_ADMITTED = "not_admitted"
+
+
+class Sink(Protocol):
+    """Where ways in put messages. All calls happen on the event loop's thread."""
+
+    @property
+    def has_room(self) -> bool:
+        """False while no message may be submitted: stop reading and wait for `call_when_room`."""
+
+    def connected(self, client: str) -> None:
+        """`client` begins to send; its first messages may repeat earlier ones."""
+
+    def gone(self, client: str) -> None:
+        """`client` sends no more on this connection."""
+
+    def submit(self, client: str, messages: Sequence[Message], on_stored: Callable[[], None]) -> Mapping[int, Verdict]:
+        """Take `messages` of `client` whole. Call `on_stored` once, when every reading is committed and every reject is kept; it may be
+        called before this returns.
+
+        Returns the verdicts on messages that were not stored, by index; usually empty. Submit only while `has_room`.
+        """
+
+    def call_when_room(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, when there is room again."""

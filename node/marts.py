@@ -1,0 +1,43 @@
+"""The node's DuckDB thread: one mart per resource that was ever asked for, caught up with the journal before each question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from node.records import decode_rows
+from node.store.journal import SqliteJournal
+from node.store.mart import Mart
+
+Answer = TypeVar("Answer")
+
+
+class Marts:
+    """Runs questions on the one thread that may use DuckDB, which is imported at the first of them."""
+
+    def __init__(self, folder: Path, journal: SqliteJournal) -> None:
+        self._folder = folder
+        self._journal = journal
+        self._open: dict[str, Mart] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="duckdb")
+
+    async def ask(self, resource: str, question: Callable[[Mart], Answer]) -> Answer:
+        """Answer `question` from a mart of `resource` that holds everything committed before the call."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, resource, question)
+
+    def close(self) -> None:
+        """Close every mart and end the thread."""
+        for mart in self._open.values():
+            self._thread.submit(mart.close)
+        self._thread.shutdown(wait=True)
+
+    def _ask(self, resource: str, question: Callable[[Mart], Answer]) -> Answer:
+        mart = self._open.get(resource)
+        if mart is None:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            mart = self._open[resource] = Mart(self._folder / f"{resource}.duckdb", [resource])
+        mart.catch_up(self._journal, self._journal.last_lsn, lambda payload, decoded_bytes: decode_rows(payload))
+        return question(mart)

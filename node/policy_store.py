@@ -1,0 +1,100 @@
+"""The policy bundles this node holds, on disk and in force: what peers lack, what they bring, and the compiled gate.
+
+A bundle is taken only when its signature leads to the pinned root and its epoch is newer. Files live in `<dir>/policy/<issuer>.json`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from node.clock import Clock
+from node.files import write_durably
+from node.identity.bundle_seal import BundleSeal
+from policies.bundle import Bundle, SignedBundle, decode_signed, newer_than
+from policies.errors import PolicyError
+from policies.gate import CompiledGate
+from policies.ruleset import Ruleset, merge
+from sync.model import PolicyVersion, code_contains
+
+log = logging.getLogger("yunnao.policy")
+
+ISSUERS_MAX = 64
+"""Issuers whose bundles a node holds at once: its own chain and a margin."""
+
+CompileGate = Callable[[Ruleset], CompiledGate]
+
+
+class PolicyStore:
+    """Bundles by issuer. `on_new` is called after a bundle came into force."""
+
+    def __init__(self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock) -> None:
+        self.on_new: Callable[[], None] = lambda: None
+        self._folder = folder
+        self._seal = seal
+        self._compile = compile_gate
+        self._clock = clock
+        self._held: dict[str, tuple[SignedBundle, str]] = {}
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in sorted(folder.glob("*.json")):
+            signed = decode_signed(path.read_bytes())
+            self._held[signed.bundle.issuer] = (signed, seal.territory_of(signed))
+        self._enforce()
+
+    @property
+    def version(self) -> PolicyVersion:
+        """The version in force."""
+        return self.ruleset.version
+
+    @property
+    def gate(self) -> CompiledGate:
+        """The compiled policy in force; one whose dates moved on is compiled again."""
+        if self._changes_us is not None and self._clock.wall_us() >= self._changes_us:
+            self._enforce()
+        return self._gate
+
+    def missing_in(self, version: PolicyVersion, territory: str) -> tuple[bytes, ...]:
+        """The bundles that a peer of this version and territory lacks: of issuers above it and below it, not of its neighbours."""
+        return tuple(
+            signed.encode()
+            for issuer, (signed, reach) in sorted(self._held.items())
+            if version.epoch(issuer) < signed.bundle.epoch and (code_contains(reach, territory) or code_contains(territory, reach))
+        )
+
+    def take(self, bundles: Iterable[bytes]) -> None:
+        """Bundles from a peer: bring the newer ones into force. Raises PolicyError for a forged or malformed one."""
+        if sum([self._adopt(decode_signed(data)) for data in bundles]):
+            self._enforce()
+            log.info("policy %s in force", self.version.digest.hex()[:8])
+            self.on_new()
+
+    def install(self, signed: SignedBundle) -> None:
+        """A bundle issued here."""
+        if self._adopt(signed):
+            self._enforce()
+            self.on_new()
+
+    def held(self, issuer: str) -> Bundle | None:
+        """The bundle in force of one issuer."""
+        held = self._held.get(issuer)
+        return held[0].bundle if held else None
+
+    def _adopt(self, signed: SignedBundle) -> bool:
+        bundle, reach = signed.bundle, self._seal.territory_of(signed)
+        held = self.held(bundle.issuer)
+        # A peer that has not seen the newest epoch offers an older one in good faith.
+        if held is not None and bundle.epoch < held.epoch:
+            return False
+        if not newer_than(bundle, held):
+            return False
+        if held is None and len(self._held) >= ISSUERS_MAX:
+            raise PolicyError(f"bundle of {bundle.issuer} refused: {ISSUERS_MAX} issuers are held already")
+        write_durably(self._folder / f"{bundle.issuer}.json", signed.encode())
+        self._held[bundle.issuer] = (signed, reach)
+        return True
+
+    def _enforce(self) -> None:
+        self.ruleset = merge(signed.bundle for signed, _ in self._held.values())
+        self._gate = self._compile(self.ruleset)
+        self._changes_us = self.ruleset.next_change_us(self._clock.wall_us())

@@ -1,0 +1,83 @@
+"""Questions along the links: a parent asks its children, each answers from itself and its own children."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from sync.core.messages import Answer, Query
+from sync.model import LinkError, SyncError
+
+log = logging.getLogger("yunnao.queries")
+
+ANSWERS_AT_ONCE_MAX = 16
+"""Questions of the parent being answered at the same time; more are refused."""
+
+Handler = Callable[[bytes], Awaitable[bytes]]
+
+
+class QueryError(LinkError):
+    """A question was not answered; the text says by whom and why."""
+
+
+@dataclass(slots=True)
+class QueryDesk:
+    """Open questions in both directions. `tell` queues a message for a peer and is set by the node once links exist."""
+
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    tell: Callable[[str, Query], bool] = lambda peer, message: False
+    _waiting: dict[tuple[str, int], asyncio.Future[bytes]] = field(default_factory=dict)
+    _answering: set[asyncio.Task[None]] = field(default_factory=set)
+    _next_id: int = 1
+
+    async def ask(self, child: str, verb: str, body: bytes, *, timeout_s: float) -> bytes:
+        """Ask a child and wait for its answer; raises QueryError when there is no link, no answer in time, or a refusal."""
+        query = Query(self._next_id, verb, body)
+        self._next_id += 1
+        waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[(child, query.id)] = waiting
+        try:
+            if not self.tell(child, query):
+                raise QueryError(f"{child} has no link")
+            async with asyncio.timeout(timeout_s):
+                return await waiting
+        except TimeoutError:
+            raise QueryError(f"{child} did not answer in {timeout_s:g} s") from None
+        finally:
+            del self._waiting[(child, query.id)]
+
+    def asked(self, query: Query, reply: Callable[[Answer], object]) -> None:
+        """A question of the parent: answer it in a task of its own."""
+        handler = self.handlers.get(query.verb)
+        if handler is None:
+            reply(Answer(query.id, b"", f"question {query.verb!r} is not known to this version"))
+        elif len(self._answering) >= ANSWERS_AT_ONCE_MAX:
+            reply(Answer(query.id, b"", f"busy with {ANSWERS_AT_ONCE_MAX} questions, ask again"))
+        else:
+            task = asyncio.get_running_loop().create_task(self._answer(handler, query, reply))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    def answered(self, child: str, answer: Answer) -> None:
+        """A child's answer; one that nobody waits for any more is dropped."""
+        waiting = self._waiting.get((child, answer.id))
+        if waiting is None or waiting.done():
+            return
+        if answer.error:
+            waiting.set_exception(QueryError(f"{child} refused: {answer.error}"))
+        else:
+            waiting.set_result(answer.body)
+
+    def lost(self, peer: str) -> None:
+        """The link to `peer` is gone: whoever waits for it hears so at once."""
+        for (child, _), waiting in self._waiting.items():
+            if child == peer and not waiting.done():
+                waiting.set_exception(QueryError(f"the link to {peer} went down"))
+
+    async def _answer(self, handler: Handler, query: Query, reply: Callable[[Answer], object]) -> None:
+        try:
+            reply(Answer(query.id, await handler(query.body)))
+        except SyncError as error:
+            reply(Answer(query.id, b"", str(error)))

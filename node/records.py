@@ -1,0 +1,74 @@
+"""Rows of stored batches as plain values, for the API: newest first, bounded, only rows that count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from node.store.journal import SqliteJournal
+from sync.model import DEFAULT_LIMITS, StoredBatch
+from sync.wire.payload import decode_payload
+
+ROWS_MAX = 5_000
+"""Rows one answer may carry."""
+
+BATCHES_AT_ONCE = 32
+
+
+def decode_rows(payload: bytes) -> pa.RecordBatch:
+    """A payload of our own journal as rows, within the default limits."""
+    return decode_payload(payload, decoded_bytes_max=DEFAULT_LIMITS.decoded_bytes_max, rows_max=DEFAULT_LIMITS.batch_rows_max)
+
+
+def live_rows(stored: StoredBatch) -> pa.Table | None:
+    """The rows of a batch that count here, with the origin of each in `_origin`; None when there are none."""
+    runs = [run for run in stored.live_runs if run.state.has_rows]
+    if not runs:
+        return None
+    rows = decode_rows(stored.batch.payload)
+    parts = []
+    for run in runs:
+        part = pa.Table.from_batches([rows.slice(run.row_offset, run.count)])
+        parts.append(part.append_column("_origin", pa.array([run.origin] * run.count)))
+    return pa.concat_tables(parts)
+
+
+def newest_rows(journal: SqliteJournal, resource: str, *, limit: int, before_lsn: int | None = None) -> list[dict[str, object]]:
+    """Up to `limit` newest rows of a resource as dicts, each with `_lsn` and `_origin`."""
+    found: list[dict[str, object]] = []
+    for stored in _newest_batches(journal, resource, before_lsn):
+        table = live_rows(stored)
+        if table is None:
+            continue
+        rows = table.slice(max(0, table.num_rows - (limit - len(found)))).to_pylist()
+        found.extend(row | {"_lsn": stored.lsn} for row in reversed(rows))
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _newest_batches(journal: SqliteJournal, resource: str, before_lsn: int | None) -> Iterator[StoredBatch]:
+    while True:
+        batches = journal.recent(resource, limit=BATCHES_AT_ONCE, before_lsn=before_lsn)
+        yield from batches
+        if len(batches) < BATCHES_AT_ONCE:
+            return
+        before_lsn = batches[-1].lsn
+
+
+SCAN_BATCHES_MAX = 2_000
+"""Batches that a search by value looks at, newest first."""
+
+
+def find_row(journal: SqliteJournal, resource: str, column: str, value: str) -> dict[str, object] | None:
+    """The newest row of a resource whose `column` is `value`, among the newest batches; None when it is not there."""
+    for _, stored in zip(range(SCAN_BATCHES_MAX), _newest_batches(journal, resource, None), strict=False):
+        table = live_rows(stored)
+        if table is None:
+            continue
+        matches = [index for index, found in enumerate(table.column(column).to_pylist()) if found == value]
+        if matches:
+            row: dict[str, object] = table.slice(matches[-1], 1).to_pylist()[0]
+            return row
+    return None

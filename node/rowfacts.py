@@ -1,0 +1,55 @@
+"""What a batch header says about its rows, read from the rows themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os.path import commonprefix
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sync.model import DEFAULT_LIMITS, TERRITORY_DIGITS
+
+
+@dataclass(frozen=True, slots=True)
+class RowFacts:
+    """The header fields that describe a payload's rows; all zero or empty when there are none."""
+
+    event_time_min_us: int = 0
+    event_time_max_us: int = 0
+    grade_max: int = 0
+    territories: tuple[str, ...] = ()
+
+
+def facts_of(rows: pa.RecordBatch) -> RowFacts:
+    """The facts of `rows`, which carry the three common columns event_time, territory and grade."""
+    if not rows.num_rows:
+        return RowFacts()
+    span = pc.min_max(rows.column("event_time").cast(pa.int64()))
+    return RowFacts(
+        event_time_min_us=span["min"].as_py() or 0,
+        event_time_max_us=span["max"].as_py() or 0,
+        grade_max=pc.max(rows.column("grade")).as_py() or 0,
+        territories=merged_territories([tuple(_distinct(rows.column("territory")))]),
+    )
+
+
+def _distinct(column: pa.Array[Any]) -> list[str]:
+    if isinstance(column, pa.DictionaryArray):
+        used = pc.unique(column.indices).drop_null()
+        return [code for code in column.dictionary.take(used).to_pylist() if code is not None]
+    return [code for code in pc.unique(column).to_pylist() if code is not None]
+
+
+def merged_territories(lists: Sequence[tuple[str, ...]], *, most: int = DEFAULT_LIMITS.territories_per_batch_max) -> tuple[str, ...]:
+    """Distinct codes of several batches, sorted; the smallest territory that contains them all when there are more than `most`."""
+    codes = sorted({code for codes in lists for code in codes})
+    return tuple(codes) if len(codes) <= most else (common_territory(codes),)
+
+
+def common_territory(codes: Sequence[str]) -> str:
+    """The smallest territory that contains all `codes`; empty when they share no province."""
+    prefix = commonprefix(list(codes))  # noqa: RUF071 - codes nest by digits, not by path components
+    return next((prefix[:digits] for digits in reversed(TERRITORY_DIGITS) if len(prefix) >= digits), "")

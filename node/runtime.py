@@ -1,0 +1,208 @@
+"""The one asyncio shell around the engine.
+
+Links, ingest and timers post inputs; each turn drains them, asks the engine for one `Ready`, makes its writes durable in one
+transaction on the commit thread, then
+hands out sends, jobs and events. Inputs that arrive during a commit wait for the next turn: that is the group commit. Every link has
+one pipeline thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from node.clock import Clock, HybridClock
+from node.ingest.inbox import Inbox, PendingBatch
+from node.pipeline import Pipeline
+from sync.core.engine import Engine
+from sync.core.ready import Event, Job, JobResult, LocalBatch, Ready, Send, Stored
+from sync.model import Instant, Lane
+from sync.ports import Journal
+from sync.wire.payload import decoded_size, encode_payload
+
+INPUTS_PER_TURN_MAX = 1_024
+"""Inputs one turn takes, so that a flood cannot keep the commit waiting."""
+
+RECORDS_PER_TURN_MAX = 20_000
+"""Local records one turn seals."""
+
+Answer = TypeVar("Answer")
+
+Input = Callable[[Engine, Instant], None]
+
+
+class Runtime:
+    """Owns the engine; everything else reaches it through `post`."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        journal: Journal,
+        pipeline: Pipeline,
+        records: Inbox,
+        lane_of: Callable[[str], tuple[Lane, int]],
+        clock: Clock,
+        hybrid: HybridClock,
+    ) -> None:
+        self.engine = engine
+        self.on_send: Callable[[Send], None] = lambda send: None
+        self.on_event: Callable[[Event], None] = lambda event: None
+        self._journal = journal
+        self._pipeline = pipeline
+        self._records = records
+        self._lane_of = lane_of
+        self._clock = clock
+        self._hybrid = hybrid
+        self._inputs: deque[Input] = deque()
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._link_threads: dict[str, ThreadPoolExecutor] = {}
+        self._sealed: dict[int, PendingBatch] = {}
+        self._next_ticket = 1
+        self._failure: BaseException | None = None
+        self._after_commit: list[Callable[[], None]] = []
+        self._jobs_out: Counter[str] = Counter()
+        self._job_done = asyncio.Event()
+
+    def post(self, apply: Input) -> None:
+        """Queue an input for the next turn; call on the event loop."""
+        self._inputs.append(apply)
+        self._wake.set()
+
+    async def ask(self, question: Callable[[Engine, Instant], Answer]) -> Answer:
+        """Put a question to the engine in the next turn.
+
+        The answer comes once that turn is durable, so it never names what a crash could take back.
+        """
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def answer(engine: Engine, now: Instant) -> None:
+            value = question(engine, now)
+            self._after_commit.append(lambda: None if waiting.done() else waiting.set_result(value))
+
+        self.post(answer)
+        return await waiting
+
+    async def wait_for_room(self, peer: str, jobs_max: int) -> None:
+        """Wait until fewer than `jobs_max` jobs of `peer` are out: the back-pressure of a link."""
+        while self._jobs_out[peer] >= jobs_max:
+            self._job_done.clear()
+            await self._job_done.wait()
+
+    def wake(self) -> None:
+        """Local records are waiting; call on the event loop."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End `run` after the turn in progress."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Turn until stopped.
+
+        Raises JournalError when a commit failed: nothing of that turn was acknowledged or sent, and the engine must be rebuilt.
+        """
+        wake_at: Instant | None = None
+        try:
+            while not self._stopping:
+                await self._wait_for_input(wake_at)
+                ready = self._gather()
+                await self._hand_out(ready)
+                wake_at = ready.wake_at
+        finally:
+            self._close_threads()
+
+    async def _wait_for_input(self, wake_at: Instant | None) -> None:
+        if self._inputs or self._records.waiting:
+            await asyncio.sleep(0)
+            return
+        timeout = None if wake_at is None else max(0.0, wake_at.seconds_since(self._clock.now()))
+        try:
+            async with asyncio.timeout(timeout):
+                await self._wake.wait()
+        except TimeoutError:
+            self._inputs.append(Engine.timeout)
+
+    def _gather(self) -> Ready:
+        self._wake.clear()
+        if self._failure is not None:
+            raise self._failure
+        now = self._clock.now()
+        for _ in range(min(len(self._inputs), INPUTS_PER_TURN_MAX)):
+            self._inputs.popleft()(self.engine, now)
+        for pending in self._records.drain(RECORDS_PER_TURN_MAX):
+            self.engine.offer(self._seal(pending), now)
+        return self.engine.ready(now)
+
+    async def _hand_out(self, ready: Ready) -> None:
+        if ready.writes:
+            await asyncio.get_running_loop().run_in_executor(self._commit_thread, self._journal.commit, ready.writes)
+        answers, self._after_commit = self._after_commit, []
+        for tell in answers:
+            tell()
+        for send in ready.sends:
+            self.on_send(send)
+        for job in ready.jobs:
+            self._start(job)
+        for event in ready.events:
+            self._report(event)
+        self.engine.advance()
+
+    def _report(self, event: Event) -> None:
+        if isinstance(event, Stored):
+            self._records.stored(self._sealed.pop(event.ticket))
+        else:
+            self.on_event(event)
+
+    def _seal(self, pending: PendingBatch) -> LocalBatch:
+        ticket = self._next_ticket
+        self._next_ticket += 1
+        self._sealed[ticket] = pending
+        lane, schema_version = self._lane_of(pending.resource)
+        payload = encode_payload(pending.rows, compression="lz4")
+        return LocalBatch(
+            resource=pending.resource,
+            lane=lane,
+            schema_version=schema_version,
+            row_count=pending.rows.num_rows,
+            payload=payload,
+            payload_sha256=hashlib.sha256(payload).digest(),
+            decoded_bytes=decoded_size(payload),
+            event_time_min_us=pending.event_time_min_us,
+            event_time_max_us=pending.event_time_max_us,
+            grade_max=pending.grade_max,
+            territories=pending.territories,
+            at=self._hybrid.tick(),
+            ticket=ticket,
+        )
+
+    def _start(self, job: Job) -> None:
+        peer = job.peer.node
+        thread = self._link_threads.get(peer)
+        if thread is None:
+            thread = self._link_threads[peer] = ThreadPoolExecutor(1, thread_name_prefix=f"link-{peer}")
+        loop = asyncio.get_running_loop()
+        self._jobs_out[peer] += 1
+        thread.submit(self._pipeline.run, job).add_done_callback(lambda done: loop.call_soon_threadsafe(self._finished, peer, done))
+
+    def _finished(self, peer: str, done: Future[JobResult]) -> None:
+        self._jobs_out[peer] -= 1
+        self._job_done.set()
+        failure = done.exception()
+        if failure is not None:
+            self._failure = failure  # raised by the next turn: a job never fails on a peer's data, only on our own journal
+            self._wake.set()
+            return
+        outcome = done.result()
+        self.post(lambda engine, now: engine.gated(outcome, now))
+
+    def _close_threads(self) -> None:
+        for thread in (self._commit_thread, *self._link_threads.values()):
+            thread.shutdown(wait=False, cancel_futures=True)

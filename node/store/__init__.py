@@ -1,0 +1,1 @@
+"""The local store: the SQLite journal and its projections."""

@@ -1,0 +1,153 @@
+"""Reading batches and positions from an open snapshot of the journal; every function takes the connection and returns values.
+
+Called by node/store/journal.py. Refuses rows that make no value (JournalCorrupt).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from node.store.failures import WAY_OUT
+from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, stored_batch
+from node.store.write_set import Counters
+from sync.model import Direction, JournalCorrupt, Lane, ModelError, RunMap, Span, State, StoredBatch, Stream
+from sync.model.writes import InPosition, OutMark, Recovered
+
+_HELD_BY_GATE = """
+    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
+    FROM ledger_run h INDEXED BY ledger_run_held CROSS JOIN ledger l ON l.id = h.ledger_id
+    WHERE h.state = 12 AND l.peer = :peer AND l.direction = :direction AND l.policy_version <> :not_version
+"""
+_REFUSED_BY_PEER = """
+    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
+    FROM refusal f
+    JOIN ledger l ON l.peer = f.peer AND l.direction = f.direction AND l.lane = f.lane AND l.span_upto = f.span_upto AND l.part = f.part
+        AND l.span_after = f.span_after AND l.closed = 0 AND l.id <= f.ledger_top
+    JOIN ledger_run h ON h.ledger_id = l.id AND h.state = 1
+    WHERE f.by_peer = 1 AND f.peer = :peer AND f.direction = :direction AND l.policy_version <> :not_version
+"""
+_HELD_LSNS = f"""
+    SELECT DISTINCT b.lsn
+    FROM ({_HELD_BY_GATE} UNION ALL {_REFUSED_BY_PEER}) h
+    JOIN batch b ON b.lane = h.lane AND b.lsn > h.span_after AND b.lsn <= h.span_upto AND b.resource = h.resource
+    JOIN batch_run r ON r.lsn = b.lsn AND r.origin = h.origin AND r.incarnation = h.incarnation
+        AND r.first_seq <= h.last_seq AND r.last_seq >= h.first_seq AND r.row_offset IS NOT NULL
+    WHERE NOT EXISTS (SELECT 1 FROM held_settled s WHERE s.peer = :peer AND s.direction = :direction AND s.lsn = b.lsn)
+    ORDER BY b.lsn LIMIT :batches_max
+"""
+"""Batches whose own rows a gate held back or whose frame was refused; an account without rows has nothing to send again."""
+
+
+def batches_at(connection: sqlite3.Connection, lsns: Sequence[int]) -> list[StoredBatch]:
+    """The batches at `lsns`, ascending, each checked against its hash; lsns without a batch are left out."""
+    if not lsns:
+        return []
+    marks = ", ".join("?" * len(lsns))
+    rows: list[Row] = connection.execute(f"SELECT {BATCH_COLUMNS} FROM batch WHERE lsn IN ({marks}) ORDER BY lsn", lsns).fetchall()
+    run_rows = connection.execute(f"SELECT {RUN_COLUMNS} FROM batch_run WHERE lsn IN ({marks}) ORDER BY lsn, idx", lsns).fetchall()
+    runs = {lsn: list(group) for lsn, group in groupby(run_rows, key=lambda row: row[0])}
+    return [stored_batch(row, runs.get(row[0], [])) for row in rows]
+
+
+def lsns_within(sizes: Sequence[tuple[int, int]], bytes_max: int) -> list[int]:
+    """The first lsns of `sizes` (lsn, payload bytes) that fit `bytes_max` together; at least one if there is one."""
+    lsns: list[int] = []
+    total = 0
+    for lsn, payload_bytes in sizes:
+        total += payload_bytes
+        if lsns and total > bytes_max:
+            break
+        lsns.append(lsn)
+    return lsns
+
+
+def lane_sizes(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int) -> list[tuple[int, int]]:
+    """(lsn, payload bytes) of the lane's first batches inside `span`, from the index alone."""
+    statement = "SELECT lsn, payload_bytes FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
+    return connection.execute(statement, (int(lane), span.after, span.upto, batches_max)).fetchall()
+
+
+def resource_sizes(connection: sqlite3.Connection, resource: str, span: Span, batches_max: int) -> list[tuple[int, int]]:
+    """(lsn, payload bytes) of the resource's first batches inside `span`, from the index alone."""
+    statement = "SELECT lsn, payload_bytes FROM batch WHERE resource = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
+    return connection.execute(statement, (resource, span.after, span.upto, batches_max)).fetchall()
+
+
+def recent_lsns(connection: sqlite3.Connection, resource: str, before_lsn: int, limit: int) -> list[int]:
+    """The newest lsns of a resource below `before_lsn`, newest first."""
+    statement = "SELECT lsn FROM batch WHERE resource = ? AND lsn < ? ORDER BY lsn DESC LIMIT ?"
+    return [lsn for (lsn,) in connection.execute(statement, (resource, before_lsn, limit))]
+
+
+def held_lsns(connection: sqlite3.Connection, peer: str, direction: Direction, not_version: bytes, batches_max: int) -> list[int]:
+    """The batches that Journal.held returns, ascending."""
+    values = {"peer": peer, "direction": int(direction), "not_version": not_version, "batches_max": batches_max}
+    return [lsn for (lsn,) in connection.execute(_HELD_LSNS, values)]
+
+
+def chain_at(connection: sqlite3.Connection, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
+    """The chain after the newest whole span that ends at `upto`; a span without its last part, or closed, does not count."""
+    statement = """
+        SELECT chain FROM ledger
+        WHERE peer = ? AND direction = ? AND lane = ? AND span_upto = ? AND part = parts - 1
+        ORDER BY id DESC LIMIT 1
+    """
+    row = connection.execute(statement, (peer, int(direction), int(lane), upto)).fetchone()
+    return None if row is None else bytes(row[0])
+
+
+def counters(connection: sqlite3.Connection) -> Counters:
+    """The last numbers given out in the file."""
+    statement = "SELECT (SELECT max(lsn) FROM batch), (SELECT max(id) FROM ledger), (SELECT max(id) FROM refusal)"
+    lsn, ledger_id, refusal_id = connection.execute(statement).fetchone()
+    return Counters(lsn or 0, ledger_id or 0, refusal_id or 0)
+
+
+def stored_marks(connection: sqlite3.Connection, peer: str, direction: Direction) -> dict[Lane, int]:
+    """How far `peer` has this journal, for every lane; 0 where it has nothing."""
+    marks = dict.fromkeys(Lane, 0)
+    statement = "SELECT lane, stored FROM out_mark WHERE peer = ? AND direction = ?"
+    return marks | {Lane(lane): stored for lane, stored in connection.execute(statement, (peer, int(direction)))}
+
+
+def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:
+    """What the engine needs to go on; raises JournalCorrupt when a row is no value."""
+    try:
+        return Recovered(
+            last_lsn=counters(connection).lsn,
+            lane_tops=_lane_tops(connection),
+            streams=streams(connection),
+            out_marks={
+                (peer, Direction(direction), Lane(lane)): OutMark(stored, secured, wire)
+                for peer, direction, lane, stored, secured, wire in connection.execute(
+                    "SELECT peer, direction, lane, stored, secured, wire FROM out_mark"
+                )
+            },
+            in_positions={
+                (peer, incarnation, Direction(direction), Lane(lane)): InPosition(upto, chain)
+                for peer, incarnation, direction, lane, upto, chain in connection.execute(
+                    "SELECT peer, incarnation, direction, lane, upto, chain FROM in_position"
+                )
+            },
+        )
+    except (ModelError, ValueError) as error:
+        raise JournalCorrupt(f"{path} holds a position or stream that cannot be read ({error}); {WAY_OUT}") from error
+
+
+def _lane_tops(connection: sqlite3.Connection) -> dict[Lane, int]:
+    tops = {lane: connection.execute("SELECT max(lsn) FROM batch WHERE lane = ?", (int(lane),)).fetchone()[0] for lane in Lane}
+    return {lane: top for lane, top in tops.items() if top is not None}
+
+
+def streams(connection: sqlite3.Connection) -> dict[Stream, RunMap]:
+    """The run map of every stream; raises ModelError or ValueError for a row that is none."""
+    rows = connection.execute("SELECT origin, incarnation, lane, resource, run_map FROM stream")
+    return {Stream(origin, incarnation, Lane(lane), resource): RunMap.decode(blob) for origin, incarnation, lane, resource, blob in rows}
+
+
+def present_records(run_map: RunMap) -> int:
+    """Records of one stream that are here."""
+    return sum(entry.count for entry in run_map if entry.state is State.PRESENT)

@@ -1,0 +1,326 @@
+"""The journal file: its pages, its tables, its migrations, and the checks made when it is opened.
+
+Called by node/store/journal.py. Refuses a file that is not a journal of this node, or is of a newer format than this program knows.
+docs/journal.md describes the tables for people who read the file without this code.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlite_utils import Database, Migrations
+
+from node.store.failures import WAY_OUT, guarded
+from sync.model import BATCH_FORMAT, JournalCorrupt, JournalError, State
+
+FORMAT_VERSION = 1
+"""Version of the file's layout, in table `meta`; a program refuses a newer one than its own."""
+APPLICATION_ID = 0x594E_4A4C
+"""`PRAGMA application_id` of a journal: "YNJL" in ASCII."""
+BUSY_TIMEOUT_S = 5.0
+"""How long a statement waits for another process that holds the file."""
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """Sizes of the file, in bytes."""
+
+    page_bytes: int = 65_536
+    """A batch of 84 kB takes two pages of 64 KiB instead of 21 of 4 KiB: half the CPU of an append."""
+    checkpoint_bytes: int = 64 << 20
+    """Size of the write-ahead log at which a commit moves it into the file."""
+    writer_cache_bytes: int = 16 << 20
+    reader_cache_bytes: int = 4 << 20
+    file_bytes_max: int | None = None
+    """Quota of the file; a commit that would pass it is refused as JournalFull. None: the disk decides."""
+    is_synced: bool = True
+    """False only under a simulated disk, which decides itself what a power cut leaves: commits then do not wait for the real one."""
+
+
+DEFAULT_TUNING = Tuning()
+
+journal_migrations = Migrations("journal")
+
+
+@journal_migrations()
+def m001_meta(db: Database) -> None:
+    """Facts about the file itself."""
+    db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+
+
+@journal_migrations()
+def m002_batches(db: Database) -> None:
+    """Batches and their runs. The payload is the last column, so that reading a header never walks its overflow pages."""
+    db.execute(
+        """
+        CREATE TABLE batch (
+            lsn INTEGER PRIMARY KEY CHECK (lsn > 0),
+            lane INTEGER NOT NULL,
+            direction INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            schema_version INTEGER NOT NULL,
+            row_count INTEGER NOT NULL CHECK (row_count >= 0),
+            payload_bytes INTEGER NOT NULL CHECK (payload_bytes >= 0),
+            decoded_bytes INTEGER NOT NULL CHECK (decoded_bytes >= 0),
+            codec TEXT NOT NULL,
+            event_time_min_us INTEGER NOT NULL,
+            event_time_max_us INTEGER NOT NULL,
+            grade_max INTEGER NOT NULL,
+            origin_distance INTEGER NOT NULL,
+            backfill INTEGER NOT NULL,
+            source TEXT NOT NULL,
+            territories TEXT NOT NULL,
+            policy_version BLOB NOT NULL,
+            plan_hash BLOB NOT NULL,
+            payload_sha256 BLOB NOT NULL,
+            replaces INTEGER,
+            manifest BLOB,
+            origin_manifest BLOB,
+            payload BLOB NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX batch_by_lane ON batch (lane, lsn, direction, row_count, payload_bytes)")
+    db.execute("CREATE INDEX batch_by_resource ON batch (resource, lsn, payload_bytes)")
+    db.execute(
+        """
+        CREATE TABLE batch_run (
+            lsn INTEGER NOT NULL,
+            idx INTEGER NOT NULL,
+            origin TEXT NOT NULL,
+            incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+            first_seq INTEGER NOT NULL CHECK (first_seq > 0),
+            last_seq INTEGER NOT NULL CHECK (last_seq >= first_seq),
+            row_offset INTEGER,
+            state INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            decider TEXT NOT NULL,
+            duplicate INTEGER NOT NULL,
+            sealed_wall_us INTEGER NOT NULL,
+            sealed_counter INTEGER NOT NULL,
+            offset_us INTEGER NOT NULL,
+            uncertainty_us INTEGER NOT NULL,
+            PRIMARY KEY (lsn, idx)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@journal_migrations()
+def m003_streams(db: Database) -> None:
+    """What this node holds of each stream."""
+    db.execute(
+        """
+        CREATE TABLE stream (
+            origin TEXT NOT NULL,
+            incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+            lane INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            run_map BLOB NOT NULL,
+            mark INTEGER NOT NULL,
+            top INTEGER NOT NULL,
+            PRIMARY KEY (origin, incarnation, lane, resource)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@journal_migrations()
+def m004_ledger(db: Database) -> None:
+    """What left for whom, under which plan."""
+    db.execute(
+        """
+        CREATE TABLE ledger (
+            id INTEGER PRIMARY KEY,
+            peer TEXT NOT NULL,
+            direction INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
+            span_after INTEGER NOT NULL CHECK (span_after >= 0),
+            span_upto INTEGER NOT NULL CHECK (span_upto >= span_after),
+            part INTEGER NOT NULL,
+            parts INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            plan_hash BLOB NOT NULL,
+            policy_version BLOB NOT NULL,
+            payload_sha256 BLOB NOT NULL,
+            manifest_digest BLOB NOT NULL,
+            chain BLOB NOT NULL,
+            closed INTEGER NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX ledger_span ON ledger (peer, direction, lane, span_upto, part)")
+    _create_run_table(db, "ledger_run", "ledger_id")
+    db.execute(f"CREATE INDEX ledger_run_held ON ledger_run (ledger_id) WHERE state = {int(State.HELD)}")
+
+
+@journal_migrations()
+def m005_positions(db: Database) -> None:
+    """How far peers have this journal, and how far this node has theirs."""
+    db.execute(
+        """
+        CREATE TABLE out_mark (
+            peer TEXT NOT NULL, direction INTEGER NOT NULL, lane INTEGER NOT NULL,
+            stored INTEGER NOT NULL CHECK (stored >= 0),
+            secured INTEGER NOT NULL CHECK (secured >= 0),
+            wire INTEGER NOT NULL CHECK (wire >= 0),
+            PRIMARY KEY (peer, direction, lane)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE in_position (
+            peer TEXT NOT NULL, incarnation INTEGER NOT NULL CHECK (incarnation >= 0), direction INTEGER NOT NULL, lane INTEGER NOT NULL,
+            upto INTEGER NOT NULL CHECK (upto >= 0), chain BLOB NOT NULL,
+            PRIMARY KEY (peer, incarnation, direction, lane)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@journal_migrations()
+def m006_refusals(db: Database) -> None:
+    """Frames refused by a peer or by this node; never their payloads."""
+    db.execute(
+        """
+        CREATE TABLE refusal (
+            id INTEGER PRIMARY KEY,
+            peer TEXT NOT NULL,
+            direction INTEGER NOT NULL,
+            lane INTEGER NOT NULL,
+            span_after INTEGER NOT NULL,
+            span_upto INTEGER NOT NULL,
+            part INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            payload_sha256 BLOB NOT NULL,
+            reason TEXT NOT NULL,
+            policy_version BLOB NOT NULL,
+            by_peer INTEGER NOT NULL,
+            ledger_top INTEGER NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX refusal_span ON refusal (peer, direction, lane, span_upto, part)")
+    _create_run_table(db, "refusal_run", "refusal_id")
+    db.execute(
+        """
+        CREATE TABLE held_settled (
+            peer TEXT NOT NULL, direction INTEGER NOT NULL, lsn INTEGER NOT NULL,
+            PRIMARY KEY (peer, direction, lsn)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+def _create_run_table(db: Database, table: str, owner: str) -> None:
+    db.execute(
+        f"""
+        CREATE TABLE {table} (
+            {owner} INTEGER NOT NULL,
+            idx INTEGER NOT NULL,
+            origin TEXT NOT NULL,
+            incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+            first_seq INTEGER NOT NULL CHECK (first_seq > 0),
+            last_seq INTEGER NOT NULL CHECK (last_seq >= first_seq),
+            state INTEGER NOT NULL,
+            reason TEXT NOT NULL,
+            decider TEXT NOT NULL,
+            PRIMARY KEY ({owner}, idx)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+def create_file(path: Path, *, node: str, incarnation: int, tuning: Tuning) -> None:
+    """Make an empty journal at `path`, whole or not at all: it is built beside it and renamed.
+
+    So an empty or half-made journal.db is never the trace of a crash, and is refused on opening.
+    """
+    if path.with_name(path.name + "-wal").exists():
+        raise JournalCorrupt(f"{path} is missing but its log {path.name}-wal is there; {WAY_OUT}")
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.unlink(missing_ok=True)
+    with guarded(path, "creation of the journal"):
+        _build(unfinished, node, incarnation, tuning)
+    if tuning.is_synced:
+        _sync(unfinished)
+    unfinished.rename(path)
+    if tuning.is_synced:
+        _sync(path.parent)
+
+
+def _build(path: Path, node: str, incarnation: int, tuning: Tuning) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        # Page size and auto-vacuum are fixed by the first page that is written.
+        connection.execute(f"PRAGMA page_size = {tuning.page_bytes}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        # A half-made file is thrown away, and the finished one is synced once, before it gets its name.
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA journal_mode = MEMORY")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        journal_migrations.apply(Database(connection, execute_plugins=False))
+        facts = {"format_version": FORMAT_VERSION, "batch_format": BATCH_FORMAT, "node": node, "incarnation": incarnation}
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", [(key, str(value)) for key, value in facts.items()])
+    finally:
+        connection.close()
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def open_writer(path: Path, tuning: Tuning) -> sqlite3.Connection:
+    """The one writing connection: WAL, full sync, checked to be a journal this program knows, migrated."""
+    _check_head(path)
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_S)
+    try:
+        _check_kind(connection, path)
+        page_bytes = int(connection.execute("PRAGMA page_size").fetchone()[0])
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if tuning.is_synced else 'OFF'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {max(1, tuning.checkpoint_bytes // page_bytes)}")
+        connection.execute(f"PRAGMA journal_size_limit = {2 * tuning.checkpoint_bytes}")
+        connection.execute(f"PRAGMA cache_size = -{tuning.writer_cache_bytes // 1024}")
+        if tuning.file_bytes_max is not None:
+            connection.execute(f"PRAGMA max_page_count = {max(1, tuning.file_bytes_max // page_bytes)}")
+        journal_migrations.apply(Database(connection, execute_plugins=False))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_head(path: Path) -> None:
+    with path.open("rb") as handle:
+        head = handle.read(len(_MAGIC))
+    if head != _MAGIC:
+        raise JournalCorrupt(f"{path} is not a journal (it begins with {head!r}); {WAY_OUT}")
+
+
+def _check_kind(connection: sqlite3.Connection, path: Path) -> None:
+    found = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if found != APPLICATION_ID:
+        raise JournalCorrupt(f"{path} is a database of another program (application id {found:#x}); {WAY_OUT}")
+    version = int(read_meta(connection, path)["format_version"])
+    if version > FORMAT_VERSION:
+        raise JournalError(f"{path} has format {version}, this program knows up to {FORMAT_VERSION}; install the newer program again")
+
+
+def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
+    """The facts in table `meta`; raises JournalCorrupt when one is missing or is no number where one is due."""
+    facts: dict[str, str] = dict(connection.execute("SELECT key, value FROM meta"))
+    for key in ("format_version", "node", "incarnation"):
+        if key not in facts or (key != "node" and not facts[key].isdecimal()):
+            raise JournalCorrupt(f"{path} has {key} = {facts.get(key)!r} in table meta; {WAY_OUT}")
+    return facts

@@ -1,0 +1,1 @@
+"""Mergeable partial aggregates of a resource over a closed window, computed in DuckDB and merged up the tree."""

@@ -1,0 +1,50 @@
+"""A node's own part of a summary, from its DuckDB mart."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from node.store.mart import Mart, MartError
+from node.summaries.partial import Cell, Cells
+from node.summaries.spec import SummarySpec
+
+_GROUPS = """
+SELECT epoch_us(time_bucket(to_seconds(?), event_time)) AS bucket, substr(territory, 1, ?) AS place, quantity,
+       list(value ORDER BY value) AS readings, list(DISTINCT device) AS devices
+FROM {table}
+WHERE event_time >= make_timestamptz(?) AND event_time < make_timestamptz(?)
+  AND value IS NOT NULL AND NOT isnan(value) AND (? = '' OR quantity = ?) AND list_contains(?, _origin)
+GROUP BY ALL
+"""
+
+_ORIGINS = "SELECT DISTINCT _origin FROM {table}"
+
+
+def origins_held(mart: Mart, resource: str) -> frozenset[str]:
+    """Nodes whose own records of the resource are here."""
+    table = _table(mart, resource)
+    return frozenset(str(origin) for origin in mart.query(_ORIGINS.format(table=table)).column(0).to_pylist()) if table else frozenset()
+
+
+def compute_cells(mart: Mart, spec: SummarySpec, origins: Collection[str]) -> Cells:
+    """The cells over the records that `origins` made and that are here whole."""
+    name = _table(mart, spec.resource)
+    if not origins or not name:
+        return {}
+    params = [spec.bucket_s, spec.territory_digits, spec.from_us, spec.to_us, spec.quantity, spec.quantity, sorted(origins)]
+    table = mart.query(_GROUPS.format(table=name), params)
+    cells: Cells = {}
+    for row in table.to_pylist():
+        key = (row["bucket"], row["place"], row["quantity"])
+        cells[key] = Cell.of(np.asarray(row["readings"], dtype=np.float64), sorted(row["devices"]))
+    return cells
+
+
+def _table(mart: Mart, resource: str) -> str:
+    """The resource's table, quoted; empty while the mart holds no row of it."""
+    try:
+        return mart.table(resource)
+    except MartError:
+        return ""

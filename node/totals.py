@@ -1,0 +1,129 @@
+"""Derived resources: where a resource goes up only as totals, this node counts what it holds and releases the counts that may be shown.
+
+Counts are taken once per fixed window. A released cell is final: it changes again only by at least k (policies/release.py). What was
+shown is kept in a file, written
+after the records are durable, so a crash in between shows a cell twice and never differently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from node.clock import Clock
+from node.files import write_durably
+from node.handshake import Me
+from node.ingest.inbox import Inbox
+from node.policy_store import PolicyStore
+from node.records import live_rows
+from node.store.journal import SqliteJournal
+from policies.catalogue import Derived, Resource
+from policies.errors import PolicyError
+from policies.release import ReleaseState, count_cells, countable, release_cells, released_batch, rule_for
+from policies.words import Verdict, Way
+from sync.model import MICROSECONDS, Level, Span, StoredBatch
+
+log = logging.getLogger("yunnao.totals")
+
+WINDOW_S = 15
+"""Length of the fixed windows in which totals are released."""
+
+READ_BATCHES = 256
+READ_BYTES = 32 << 20
+
+
+class Totals:
+    """Releases the totals of one node toward its parent."""
+
+    def __init__(
+        self, *, me: Me, parent_level: Level, policy: PolicyStore, journal: SqliteJournal, inbox: Inbox, folder: Path, clock: Clock
+    ) -> None:
+        self._me = me
+        self._parent_level = parent_level
+        self._policy = policy
+        self._journal = journal
+        self._inbox = inbox
+        self._folder = folder
+        self._clock = clock
+        self._counted: dict[str, int] = {}
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+    async def keep_releasing(self) -> None:
+        """Once per window, release what changed, for as long as the node runs."""
+        loop = asyncio.get_running_loop()
+        while True:
+            now_us = self._clock.wall_us()
+            window_us = WINDOW_S * MICROSECONDS
+            await asyncio.sleep((window_us - now_us % window_us) / MICROSECONDS)
+            start_us = self._clock.wall_us() // window_us * window_us
+            for resource, derived in self._due():
+                found = await loop.run_in_executor(None, self._prepare, resource, derived, start_us)
+                if found is not None:
+                    self._release(resource, *found)
+
+    def _due(self) -> Iterator[tuple[Resource, Derived]]:
+        """Derived resources whose source is here, changed, and goes to the parent only as totals."""
+        for resource in self._policy.ruleset.resources.values():
+            derived = resource.derived
+            if derived is None:
+                continue
+            count = self._journal.counts().get(derived.source, 0)
+            if count and count != self._counted.get(derived.source) and self._is_aggregated(derived.source):
+                self._counted[derived.source] = count
+                yield resource, derived
+
+    def _is_aggregated(self, source: str) -> bool:
+        known = self._policy.ruleset.resources[source]
+        hops = max(1, int(self._parent_level) - int(known.source_level or Level.GRID))
+        plan = self._policy.gate.book.plan(source, hops=hops, way=Way.UP, level=self._parent_level)
+        return plan.base.verdict is Verdict.AGGREGATE
+
+    def _prepare(self, resource: Resource, derived: Derived, start_us: int) -> tuple[pa.RecordBatch, ReleaseState] | None:
+        rows = self._newest_per_person(derived.source)
+        state = self._shown(resource.code)
+        try:
+            rule = rule_for(self._policy.ruleset.release, [rows])
+        except PolicyError as error:
+            log.warning("totals %s not released: %s", resource.code, error)
+            return None
+        cells, state = release_cells(count_cells([rows], derived), rule, derived, state)
+        return (released_batch(resource, cells, window_start_us=start_us), state) if cells else None
+
+    def _newest_per_person(self, source: str) -> pa.RecordBatch:
+        """The newest version of each record that may enter totals, one row per person (first field of the resource)."""
+        plan = self._policy.gate.book.plan(source, hops=1, way=Way.UP, level=self._parent_level)
+        tables = [table for stored in self._stored(source) if (table := live_rows(stored)) is not None]
+        table = pa.concat_tables(tables, promote_options="default").unify_dictionaries().combine_chunks()
+        key = table.column_names[3]
+        table = table.append_column("_position", pa.array(range(table.num_rows)))
+        newest = table.group_by(["_origin", key]).aggregate([("_position", "max")]).column("_position_max")
+        kept = table.take(newest.combine_chunks().sort()).drop_columns(["_origin", "_position"])
+        return countable(plan, kept.combine_chunks().to_batches()[0])
+
+    def _stored(self, source: str) -> Iterator[StoredBatch]:
+        after = 0
+        while batches := self._journal.find(source, Span(after, self._journal.last_lsn), batches_max=READ_BATCHES, bytes_max=READ_BYTES):
+            yield from batches
+            after = batches[-1].lsn
+
+    def _release(self, resource: Resource, rows: pa.RecordBatch, state: ReleaseState) -> None:
+        values = [rows.column(index).to_pylist() for index in range(rows.num_columns)]
+        values[0] = rows.column(0).cast(pa.int64()).to_pylist()
+        data = msgspec.json.encode(dict(state.shown))
+        path = self._path(resource.code)
+        self._inbox.put(resource.code, list(zip(*values, strict=True)), lambda: write_durably(path, data))
+        log.info("released %d cells of %s", rows.num_rows, resource.code)
+
+    def _shown(self, code: str) -> ReleaseState:
+        path = self._path(code)
+        if not path.exists():
+            return ReleaseState()
+        return ReleaseState(msgspec.json.decode(path.read_bytes(), type=dict[str, int | None]))
+
+    def _path(self, code: str) -> Path:
+        return self._folder / f"{code}.json"

@@ -1,0 +1,7 @@
+"""The node's own verbs, one module each; the table names modules so that only the one in use is imported."""
+
+from __future__ import annotations
+
+NAMES = ("init", "token", "join", "admit", "run", "status", "summary", "audit", "policy", "feed", "put", "doctor")
+BUILT_IN = {name: f"node.verbs.{name}" for name in NAMES}
+"""Module of each verb by name, in the order the overview shows them; each module has a `VERB`."""

@@ -1,0 +1,60 @@
+"""`yunnao summary pull RESOURCE`: partial aggregates merged up the tree, with who contributed and who is missing."""
+
+from __future__ import annotations
+
+import argparse
+
+from node.client import NodeClient
+from node.clock import SystemClock
+from node.errors import EXIT_NEGATIVE, EXIT_OK
+from node.texts import text
+from node.verb import Verb, add_sub, help_text
+from node.verbs.output import list_of, moment_text, print_json, print_table, table_of, talk
+from node.verbs.times import moment_us
+
+PULL_TIMEOUT_S = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    pull = add_sub(parser, "pull", "help_summary_pull")
+    pull.add_argument("resource", help=help_text(parser, "summary_resource"))
+    pull.add_argument("--spec", default=None, help=help_text(parser, "summary_spec"))
+    pull.add_argument("--from", dest="start", default="24h", metavar="TIME", help=help_text(parser, "summary_from"))
+    pull.add_argument("--to", dest="end", default="now", metavar="TIME", help=help_text(parser, "summary_to"))
+    pull.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table and its coverage; 1 when a node is missing."""
+    now_us = SystemClock().wall_us()
+    window = {"from_us": moment_us(args.start, now_us=now_us), "to_us": moment_us(args.end, now_us=now_us)}
+    answer = NodeClient(args.dir).call("summary", timeout_s=PULL_TIMEOUT_S, resource=args.resource, spec=args.spec, **window)
+    if args.json:
+        print_json(answer)
+    else:
+        _print(answer, args.language)
+    return EXIT_NEGATIVE if answer.get("missing") else EXIT_OK
+
+
+def _print(answer: dict[str, object], language: str) -> None:
+    columns, rows = answer.get("columns"), answer.get("rows")
+    if isinstance(columns, list) and isinstance(rows, list):
+        header = [str(column) for column in columns]
+        print_table(header, [[_cell(name, value) for name, value in zip(header, row, strict=False)] for row in rows])
+    contributed = answer.get("contributed")
+    names = ", ".join(str(name) for name in contributed) if isinstance(contributed, list) else "-"
+    talk(text("cli.summary_contributed", language, nodes=names))
+    for node, deputy in table_of(answer.get("stood_in")).items():
+        talk(text("cli.summary_stood_in", language, node=node, deputy=deputy))
+    for gap in list_of(answer.get("missing")):
+        talk(text("cli.summary_missing", language, node=gap.get("node"), why=gap.get("why")))
+    for column, bound in table_of(answer.get("errors")).items():
+        talk(text("cli.summary_error", language, column=column, bound=bound))
+
+
+def _cell(name: str, value: object) -> object:
+    return moment_text(value) if name.endswith("_us") else value
+
+
+VERB = Verb("summary", "cli.help_summary", add_arguments, run)

@@ -1,0 +1,48 @@
+"""`yunnao token create`: a single-use token for one child. Works on the folder, so the node need not run."""
+
+from __future__ import annotations
+
+import argparse
+
+from node.clock import SystemClock
+from node.errors import EXIT_OK
+from node.texts import text
+from node.verb import Verb, add_sub, help_text
+from node.verbs.folder import open_admissions, read_config
+from node.verbs.output import moment_text, print_json, print_line, talk
+from node.verbs.times import duration_s
+from sync.model import Level, Territory
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's arguments."""
+    create = add_sub(parser, "create", "help_token_create")
+    create.add_argument("--level", required=True, choices=[level.word for level in Level], help=help_text(parser, "token_level"))
+    create.add_argument("--territory", required=True, metavar="CODE", help=help_text(parser, "token_territory"))
+    create.add_argument("--ttl", default="24h", metavar="TIME", help=help_text(parser, "token_ttl"))
+    create.add_argument("--auto-accept", action="store_true", help=help_text(parser, "token_auto_accept"))
+    create.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the token; it is shown this once and stored hashed."""
+    config = read_config(args.dir)
+    territory = Territory(args.territory, config.territory.system, config.territory.edition)
+    with open_admissions(config.folder) as (files, admissions):
+        token, expires_us = admissions.create_token(
+            ca_sha256=files.ca_sha256(),
+            level=Level.from_word(args.level),
+            territory=territory,
+            ttl_s=duration_s(args.ttl),
+            auto_accept=args.auto_accept,
+            now_us=SystemClock().wall_us(),
+        )
+    if args.json:
+        print_json({"token": str(token), "expires_us": expires_us, "ca_sha256": token.ca_sha256, "join_address": config.links.join_listen})
+        return EXIT_OK
+    print_line(str(token))
+    talk(text("cli.token_use", args.language, address=config.links.join_listen or "HOST:PORT", expires=moment_text(expires_us)))
+    return EXIT_OK
+
+
+VERB = Verb("token", "cli.help_token", add_arguments, run)

@@ -1,0 +1,92 @@
+"""The seam to pyarrow: its compute kernels by name with one typed result, and the few moves every dictionary column needs.
+
+Owns no rule. Called by the column forms of masks, predicates and plans.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Column: TypeAlias = "pa.Array[Any]"
+"""Any Arrow column."""
+ArrowField: TypeAlias = "pa.Field[Any]"
+ArrowScalar: TypeAlias = "pa.Scalar[Any]"
+Chosen: TypeAlias = "npt.NDArray[np.bool_]"
+"""One flag per row."""
+
+
+def call(kernel: str, *arguments: object, **options: object) -> Column:
+    """The result of the compute kernel of this name over whole columns."""
+    column: Column = getattr(pc, kernel)(*arguments, **options)
+    return column
+
+
+def is_dictionary(column: Column) -> bool:
+    """True for a dictionary-encoded column."""
+    return bool(pa.types.is_dictionary(column.type))
+
+
+def words_of(column: Column) -> Column:
+    """The distinct values of a dictionary column; any other column as it is."""
+    words: Column = getattr(column, "dictionary", column)
+    return words
+
+
+def spread(answers: Column, column: Column) -> Column:
+    """Answers about `words_of(column)`, one per row of `column`."""
+    return call("take", answers, indices_of(column)) if is_dictionary(column) else answers
+
+
+def with_words(column: Column, words: Column) -> Column:
+    """A dictionary column with `words` in place of its distinct values; words that became equal become one."""
+    distinct = call("dictionary_encode", words)
+    return _dictionary(call("take", indices_of(distinct), indices_of(column)), words_of(distinct))
+
+
+def only_used(column: Column) -> Column:
+    """A dictionary column whose dictionary holds only values that a row has."""
+    used = call("dictionary_encode", indices_of(column))
+    return _dictionary(indices_of(used), call("take", words_of(column), words_of(used)))
+
+
+def indices_of(column: Column) -> Column:
+    """The indices of a dictionary column."""
+    indices: Column = getattr(column, "indices")  # noqa: B009 - the stubs know it on DictionaryArray only
+    return indices
+
+
+def _dictionary(indices: Any, words: Column) -> Column:
+    return pa.DictionaryArray.from_arrays(indices, words)
+
+
+def nulls_like(column: Column) -> Column:
+    """As many nulls, of the same type."""
+    nulls: Column = pa.nulls(len(column), column.type)
+    return nulls
+
+
+def plain(column: Column) -> Column:
+    """`column` without dictionary encoding."""
+    return column.cast(column.type.value_type) if is_dictionary(column) else column
+
+
+def encoded_like(column: Column, kind: pa.DataType) -> Column:
+    """`column` as `kind`, dictionary-encoded where `kind` is, with only values in use."""
+    if not pa.types.is_dictionary(kind):
+        return column.cast(kind)
+    return call("dictionary_encode", column).cast(kind)
+
+
+def to_numpy(column: Column) -> npt.NDArray[Any]:
+    """The values of a column without nulls."""
+    return column.to_numpy(zero_copy_only=False)
+
+
+def to_flags(column: Column) -> Chosen:
+    """A boolean column without nulls as flags."""
+    return np.asarray(to_numpy(column), dtype=np.bool_)

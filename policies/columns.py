@@ -1,0 +1,175 @@
+"""The vectorised form of a plan: verdicts of all rows and masks of all columns of a batch at once, with nothing interpreted per record.
+
+Owns the arithmetic between a plan and Arrow columns. Called by the gate alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from policies.arrow import Chosen, Column, call, encoded_like, is_dictionary, only_used, plain, to_flags, to_numpy
+from policies.masks import MASK_KEY, WITHHOLD, Mask, TokenTable, apply_mask, describe
+from policies.plan import ColumnRule, Plan, RowRule, strongest
+from policies.words import GRADES, Reason, Verdict
+from sync.model import Segment, State
+
+ELSEWHERE = 127
+"""Row code of a row that is not addressed to the target at all."""
+ELSEWHERE_REASON = "\x00elsewhere"
+"""Marks runs to be dropped; no reason word contains a NUL."""
+
+Codes = npt.NDArray[np.int8]
+"""One number per row: 0 passes, ELSEWHERE, or verdict * 16 + reason, which rises with strictness."""
+
+_STATES = {
+    Verdict.VERIFY: State.AGGREGATE_ONLY,
+    Verdict.AGGREGATE: State.AGGREGATE_ONLY,
+    Verdict.HOLD: State.HELD,
+    Verdict.DENY: State.DENIED,
+}
+_UNGRADED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A batch's columns after a plan."""
+
+    rows: pa.RecordBatch
+    changed: tuple[str, ...]
+    """Columns whose values the masks changed: empty when all were masked enough already."""
+
+
+def code_of(verdict: Verdict, reason: Reason) -> int:
+    """The row code of a verdict."""
+    return 0 if verdict.passes else verdict * 16 + reason
+
+
+@cache
+def state_of(code: int) -> tuple[State, str]:
+    """The state and the reason word a row code stands for."""
+    if code == 0:
+        return State.PRESENT, ""
+    return _STATES[Verdict(code >> 4)], Reason(code & 15).word
+
+
+def grades_of(rows: pa.RecordBatch) -> npt.NDArray[np.int8]:
+    """The grade of each row, 1-4; 0 where it is missing or no grade."""
+    if "grade" not in rows.schema.names:
+        return np.zeros(rows.num_rows, np.int8)
+    values = to_numpy(call("fill_null", rows.column("grade"), _UNGRADED))
+    return np.where((values >= GRADES[0]) & (values <= GRADES[-1]), values, _UNGRADED).astype(np.int8)
+
+
+def highest_grade(rows: pa.RecordBatch) -> int:
+    """The `grade_max` of a header for these rows: ungraded rows count as the highest, so that no glance lets them pass; 0 for no rows."""
+    grades = grades_of(rows)
+    if not len(grades):
+        return 0
+    return int(GRADES[-1] if (grades == _UNGRADED).any() else grades.max())
+
+
+def row_codes(plan: Plan, rows: pa.RecordBatch, *, settled: frozenset[str]) -> Codes:
+    """The code of each row. `settled` are columns an equal plan has masked: predicates that read them were judged there."""
+    grades = grades_of(rows)
+    by_grade = np.full(GRADES[-1] + 1, plan.base.code, np.int8)
+    for rule in plan.grades:
+        by_grade[rule.grade] = rule.code
+    by_grade[_UNGRADED] = max(int(by_grade[plan.base.grade]), code_of(Verdict.HOLD, Reason.UNCLASSIFIED))
+    codes: Codes = by_grade[grades]
+    for entry in _judging(plan.rows, settled):
+        code = code_of(entry.verdict, entry.reason)
+        if code:
+            codes[to_flags(entry.matches(rows)) & (codes < code)] = code
+    return codes
+
+
+def segments_of(codes: Codes) -> list[Segment]:
+    """The codes as stretches of equal decision; the ELSEWHERE stretches carry an impossible reason for the caller to drop."""
+    if not len(codes):
+        return []
+    edges = np.flatnonzero(np.diff(codes)) + 1
+    starts = [0, *edges.tolist()]
+    stops = [*edges.tolist(), len(codes)]
+    return [_segment(start, stop, int(codes[start])) for start, stop in zip(starts, stops, strict=True)]
+
+
+def mask_columns(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable, *, settled: frozenset[str]) -> Masked:
+    """`rows` with the plan's masks applied; columns the catalogue does not know are withheld."""
+    changed: list[str] = []
+    arrays, fields = list(rows.columns), list(rows.schema)
+    for index, field in enumerate(rows.schema):
+        layers = list(_layers(plan, rows, field.name, settled))
+        column = arrays[index]
+        for rule, chosen in layers:
+            column = _apply(column, rule.mask, chosen, tokens)
+        if column is not arrays[index]:
+            changed.append(field.name)
+            arrays[index] = column
+            rule = strongest(layer[0] for layer in layers)[0]
+            fields[index] = field.with_metadata({MASK_KEY: describe(rule.mask, rule.reason.word)})
+    if not changed:
+        return Masked(rows, ())
+    schema = pa.schema(fields).with_metadata(rows.schema.metadata)
+    return Masked(pa.RecordBatch.from_arrays(arrays, schema=schema), tuple(changed))
+
+
+def compacted(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """`rows` with dictionaries that hold only values in use: a filter leaves the words of withheld rows in the dictionary."""
+    arrays = [only_used(column) if is_dictionary(column) else column for column in rows.columns]
+    return pa.RecordBatch.from_arrays(arrays, schema=rows.schema)
+
+
+def masked_names(rows: pa.RecordBatch) -> frozenset[str]:
+    """Columns whose metadata says that a gate masked them."""
+    return frozenset(field.name for field in rows.schema if field.metadata and MASK_KEY in field.metadata)
+
+
+def _layers(plan: Plan, rows: pa.RecordBatch, name: str, settled: frozenset[str]) -> Iterable[tuple[ColumnRule, Chosen | None]]:
+    """The rules of one column from the base up; None chooses every row."""
+    if name not in plan.known:
+        yield ColumnRule(name, WITHHOLD, Reason.UNCLASSIFIED), None
+        return
+    base = _rule_of(plan.base.columns, name)
+    if base:
+        yield base, None
+    for rule in plan.grades[1:]:
+        raised = _rule_of(rule.columns, name)
+        if raised and (base is None or raised.mask != base.mask):
+            yield raised, grades_of(rows) == rule.grade
+    for entry in _judging(plan.rows, settled):
+        listed = _rule_of(entry.columns, name)
+        if listed:
+            yield listed, to_flags(entry.matches(rows))
+
+
+def _judging(entries: tuple[RowRule, ...], settled: frozenset[str]) -> Iterable[RowRule]:
+    return (entry for entry in entries if not entry.columns_read & settled)
+
+
+def _rule_of(rules: tuple[ColumnRule, ...], name: str) -> ColumnRule | None:
+    return next((rule for rule in rules if rule.name == name), None)
+
+
+def _apply(column: Column, mask: Mask, chosen: Chosen | None, tokens: TokenTable) -> Column:
+    """The masked column; `column` itself when nothing changes. A word no row has counts as a change: it would travel too."""
+    if chosen is None or chosen.all():
+        masked = apply_mask(column, mask, tokens)
+        return column if masked.equals(column) else masked
+    if not chosen.any():
+        return column
+    before = plain(column)
+    mixed = call("if_else", pa.array(chosen), plain(apply_mask(column, mask, tokens)), before)
+    return column if mixed.equals(before) else encoded_like(mixed, column.type)
+
+
+def _segment(start: int, stop: int, code: int) -> Segment:
+    if code == ELSEWHERE:
+        return Segment(start, stop, State.DENIED, ELSEWHERE_REASON)
+    state, reason = state_of(code)
+    return Segment(start, stop, state, reason)

@@ -1,0 +1,209 @@
+"""The gate: what a batch becomes on a flow, decided from one compiled plan at the sender and again at the receiver.
+
+Owns every `Released` value. Pure: the same batch gives the same answer. Implements `sync.ports.Gate`; called by the pipeline of each
+link, and by explanations for the specimen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+
+from policies.arrow import Chosen, call, spread, to_flags, words_of
+from policies.columns import (
+    ELSEWHERE,
+    ELSEWHERE_REASON,
+    Codes,
+    Masked,
+    compacted,
+    highest_grade,
+    mask_columns,
+    masked_names,
+    row_codes,
+    segments_of,
+    state_of,
+)
+from policies.compile import PlanBook
+from policies.entry import TRUSTED_CLOCK
+from policies.errors import PolicyError
+from policies.masks import KeyRing, TokenTable
+from policies.plan import Plan
+from policies.ruleset import Ruleset
+from policies.words import Way
+from sync.model import BatchHeader, ClockQuality, Direction, Level, PolicyVersion, Run, State, StoredBatch, code_contains, split_runs
+from sync.ports import Flow, Outcome, Released
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where a gate stands."""
+
+    node: str
+    level: Level
+    keys: KeyRing = field(default_factory=KeyRing)
+
+
+class CompiledGate:
+    """The policy in force at one node. Open a new one when bundles change, and when `valid_until_us` has passed."""
+
+    def __init__(self, ruleset: Ruleset, station: Station, *, now_us: int, clock: ClockQuality = TRUSTED_CLOCK) -> None:
+        self.book = PlanBook(ruleset, now_us=now_us, clock=clock)
+        self.station = station
+        self.valid_until_us = ruleset.next_change_us(now_us)
+        """The moment a date of some rule passes; None when none is ahead."""
+        self._tokens = TokenTable(station.keys)
+        self._digest = ruleset.version.digest
+
+    @property
+    def version(self) -> PolicyVersion:
+        """The version every answer is of."""
+        return self.book.ruleset.version
+
+    def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
+        """The outcome where the header alone decides; None when the rows must be read."""
+        plan = self._plan(flow, header, arriving=True)
+        if self._is_elsewhere(flow, header, plan):
+            return Outcome.ELSEWHERE
+        if plan.base.verdict.closes:
+            return Outcome.CLOSED
+        if header.row_count == 0:
+            return Outcome.WHOLE
+        unseen = plan.passes_unseen and 1 <= header.grade_max <= plan.grade_free
+        return Outcome.WHOLE if unseen and _fits(plan, header) and _all_addressed(flow, header) else None
+
+    def closed_for(self, flow: Flow, header: BatchHeader) -> Released:
+        """For an outcome CLOSED at a glance: the batch's runs as the own books close them."""
+        plan = self._plan(flow, header, arriving=True)
+        assert plan.base.verdict.closes, "only a closing plan closes"
+        return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
+
+    def release(self, flow: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Released:
+        """Decide over the rows of a batch for `flow`; `rows` is the batch's whole payload, decoded."""
+        header = stored.batch.header
+        if rows.num_rows != header.row_count:
+            raise PolicyError(f"batch {stored.lsn} of {header.resource} refused: {header.row_count} rows announced, {rows.num_rows} there")
+        plan = self._plan(flow, header, arriving=True)
+        if self._is_elsewhere(flow, header, plan):
+            return Released(Outcome.ELSEWHERE, (), None, plan.hash)
+        if plan.base.verdict.closes:
+            return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
+        settled = self._settled(header, rows)
+        codes = _codes(plan, flow, header, rows, settled)
+        return self._released(plan, header, rows, codes, settled)
+
+    def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
+        """Hash of the compiled plan for batches like this, as a sender asks."""
+        return self._plan(flow, header, arriving=True).hash
+
+    def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
+        """Receiver's check: empty when not looser than the own plan, else the reason. The header is as it travels: its distance is ours."""
+        plan = self._plan(flow, header, arriving=False)
+        if flow.direction is Direction.UP and header.direction is Direction.RETURN:
+            return f"{header.resource} refused: a returned batch is never offered upward"
+        if header.row_count and plan.base.verdict.closes:
+            return f"{header.resource} refused: {plan.base.verdict.word} here ({plan.base.reason.word}); no stream opens"
+        if flow.direction is Direction.RETURN and not plan.resource_returns:
+            return f"{header.resource} refused: the catalogue does not return it"
+        if not self.needs_rows(flow, header):
+            return ""
+        if rows is None or rows.num_rows != header.row_count:
+            return f"{header.resource} refused: {header.row_count} rows announced and {0 if rows is None else rows.num_rows} there"
+        return self._looser(plan, flow, header, rows)
+
+    def needs_rows(self, flow: Flow, header: BatchHeader) -> bool:
+        """True when `inspect` must see decoded rows: only a plan that no value can matter to trusts the header."""
+        if header.row_count == 0:
+            return False
+        plan = self._plan(flow, header, arriving=False)
+        return flow.direction is Direction.RETURN or not plan.ignores_rows or not _fits(plan, header)
+
+    def _plan(self, flow: Flow, header: BatchHeader, *, arriving: bool) -> Plan:
+        hops = header.origin_distance + 1 if arriving else max(header.origin_distance, 1)
+        return self.book.plan(header.resource, hops=hops, way=Way.of(flow.direction), level=flow.peer_level, purpose=flow.purpose)
+
+    def _is_elsewhere(self, flow: Flow, header: BatchHeader, plan: Plan) -> bool:
+        if flow.direction is Direction.UP:
+            return header.direction is Direction.RETURN
+        if not plan.resource_returns or not any(_touch(flow.peer_territory, code) for code in header.territories):
+            return True
+        return all(run.origin in flow.subtree for run in header.runs)
+
+    def _settled(self, header: BatchHeader, rows: pa.RecordBatch) -> frozenset[str]:
+        """Columns masked by a gate of this very version: predicates on them were judged while the values were there."""
+        return masked_names(rows) if header.policy_version == self._digest else frozenset()
+
+    def _closed_runs(self, plan: Plan, runs: Sequence[Run]) -> tuple[Run, ...]:
+        state, reason = state_of(plan.base.code)
+        return tuple(
+            replace(run, state=state, reason=reason, decider=self.station.node, row_offset=-1) if run.state.has_rows else run
+            for run in runs
+        )
+
+    def _released(self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, settled: frozenset[str]) -> Released:
+        kept = rows if not codes.any() else compacted(rows.filter(pa.array(codes == 0)))
+        masked = mask_columns(plan, kept, self._tokens, settled=settled) if kept.num_rows else Masked(kept, ())
+        runs = self._decided_runs(plan, header.runs, codes)
+        grade = highest_grade(masked.rows)
+        if not runs:
+            return Released(Outcome.ELSEWHERE, (), None, plan.hash)
+        if runs == header.runs and not masked.changed:
+            return Released(Outcome.WHOLE, runs, None, plan.hash, grade)
+        return Released(Outcome.REWRITTEN, runs, masked.rows, plan.hash, grade)
+
+    def _decided_runs(self, plan: Plan, runs: tuple[Run, ...], codes: Codes) -> tuple[Run, ...]:
+        """Runs without rows have no known territory, so a return carries only those decided here."""
+        if plan.key.way is Way.RETURN:
+            runs = tuple(run for run in runs if run.state.has_rows)
+        if not codes.any():
+            return runs
+        return tuple(run for run in split_runs(runs, segments_of(codes), decider=self.station.node) if run.reason != ELSEWHERE_REASON)
+
+    def _looser(self, plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch) -> str:
+        if highest_grade(rows) > header.grade_max:
+            return f"{header.resource} refused: header says grade {header.grade_max} and a row has grade {highest_grade(rows)}"
+        settled = self._settled(header, rows)
+        codes = _codes(plan, flow, header, rows, settled)
+        if codes.any():
+            row = int(np.flatnonzero(codes)[0])
+            if codes[row] == ELSEWHERE:
+                return f"{header.resource} refused: row {row} is not of territory {flow.peer_territory}, or is its own record coming back"
+            state, reason = state_of(int(codes[row]))
+            return f"{header.resource} refused: row {row} is {state.name.lower().replace('_', '-')} here ({reason})"
+        changed = mask_columns(plan, rows, self._tokens, settled=settled).changed
+        return f"{header.resource} refused: column {changed[0]} is not masked as this node's plan says" if changed else ""
+
+
+def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: frozenset[str]) -> Codes:
+    codes = row_codes(plan, rows, settled=settled)
+    if flow.direction is Direction.RETURN:
+        codes[~_inside(flow.peer_territory, rows)] = ELSEWHERE
+        for run in header.runs:
+            if run.state.has_rows and run.origin in flow.subtree:
+                codes[run.row_offset : run.row_offset + run.count] = ELSEWHERE
+    return codes
+
+
+def _inside(territory: str, rows: pa.RecordBatch) -> Chosen:
+    column = rows.column("territory")
+    inside = spread(call("starts_with", words_of(column), territory), column)
+    return to_flags(call("fill_null", inside, False))
+
+
+def _touch(left: str, right: str) -> bool:
+    return code_contains(left, right) or code_contains(right, left)
+
+
+def _fits(plan: Plan, header: BatchHeader) -> bool:
+    return plan.resource is not None and header.schema_version == plan.resource.schema_version
+
+
+def _all_addressed(flow: Flow, header: BatchHeader) -> bool:
+    """True when every row is the peer's: always on the way up; in return when the header proves it."""
+    if flow.direction is Direction.UP:
+        return True
+    return all(code_contains(flow.peer_territory, code) for code in header.territories) and all(
+        run.state is State.PRESENT and run.origin not in flow.subtree for run in header.runs
+    )

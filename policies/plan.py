@@ -1,0 +1,185 @@
+"""Compiled plans as values: what happens to each row and column of a resource on one kind of flow.
+
+Owns the shape and the hash of a plan; `compile` makes them, the gate and explanations read them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import pyarrow as pa
+
+from policies.arrow import Column, call, spread, words_of
+from policies.catalogue import Resource
+from policies.masks import Mask
+from policies.predicate import Predicate
+from policies.words import GRADES, Distance, Reason, Verdict, Way
+from sync.model import Level
+
+
+@dataclass(frozen=True, slots=True)
+class PlanKey:
+    """What a plan is looked up by."""
+
+    resource: str
+    distance: Distance
+    """PARENT for every way but UP, where distance does not matter."""
+    way: Way
+    level: Level
+    """Level of the target."""
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """One column that is masked or withheld."""
+
+    name: str
+    mask: Mask
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class GradeRule:
+    """What holds for rows of one effective grade."""
+
+    grade: int
+    verdict: Verdict
+    reason: Reason
+    columns: tuple[ColumnRule, ...]
+
+    @property
+    def code(self) -> int:
+        """The verdict and its reason as one number that rises with strictness; 0 passes."""
+        return 0 if self.verdict.passes else self.verdict * 16 + self.reason
+
+    @property
+    def treatment(self) -> tuple[Verdict, tuple[tuple[str, Mask], ...]]:
+        """What actually happens, without why."""
+        return max(self.verdict, Verdict.MASK), tuple((rule.name, rule.mask) for rule in self.columns)
+
+
+@dataclass(frozen=True, slots=True)
+class RowRule:
+    """A live entry that judges rows one by one."""
+
+    entry_id: str
+    predicate: Predicate | None
+    territories: tuple[str, ...]
+    verdict: Verdict
+    """ALLOW when the entry only masks or withholds columns of the rows it matches."""
+    reason: Reason
+    columns: tuple[ColumnRule, ...]
+
+    def matches(self, rows: pa.RecordBatch) -> Column:
+        """True for each row the entry is about; what cannot be judged counts as matching."""
+        matched = pa.repeat(True, rows.num_rows) if self.predicate is None else self.predicate.matches(rows)
+        if not self.territories:
+            return matched
+        return call("and_", matched, _inside_any(rows.column("territory"), self.territories))
+
+    @property
+    def columns_read(self) -> frozenset[str]:
+        """Columns the predicate reads."""
+        return self.predicate.columns if self.predicate else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the evaluation, in order, for explanations."""
+
+    rule: str
+    """Which rule: bundle, legal-floor, negative-list, ceiling, share, grant, release, default."""
+    verdict: Verdict
+    reason: str
+    """Code of a text `policy.step_...`."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Placeholders of the text: entry id, instrument, article, quote, appeal, grade, purpose, k."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything the gate needs for one key."""
+
+    key: PlanKey
+    resource: Resource | None
+    """The catalogue's definition; None for a resource nobody catalogued."""
+    grades: tuple[GradeRule, ...]
+    """From the resource's own effective grade up to L4, ascending; the first is the base."""
+    rows: tuple[RowRule, ...]
+    steps: tuple[Step, ...]
+    known: frozenset[str]
+    """Columns the catalogue knows; any other is withheld."""
+    hash: bytes = field(default=b"")
+    """SHA-256 of what the plan does; the same in every process."""
+
+    @property
+    def base(self) -> GradeRule:
+        """What holds for rows not graded above their resource."""
+        return self.grades[0]
+
+    @property
+    def grade_free(self) -> int:
+        """The highest grade up to which rows are treated like the base."""
+        highest = self.base.grade
+        for rule in self.grades[1:]:
+            if rule.treatment != self.base.treatment:
+                break
+            highest = rule.grade
+        return highest
+
+    @property
+    def passes_unseen(self) -> bool:
+        """True when rows up to `grade_free` pass unchanged, whatever is in them."""
+        return self.base.verdict.passes and not self.base.columns and not self.rows
+
+    @property
+    def resource_returns(self) -> bool:
+        """True when the catalogue lets the resource flow back to its territories."""
+        return self.resource is not None and self.resource.returns
+
+    @property
+    def ignores_rows(self) -> bool:
+        """True when no value of any row can matter."""
+        return self.passes_unseen and self.grade_free == GRADES[-1]
+
+
+def sealed(plan: Plan) -> Plan:
+    """`plan` with its hash."""
+    content = (
+        *(plan.key.resource, int(plan.key.distance), plan.key.way.value, plan.key.level.word, plan.key.purpose),
+        *(plan.resource.schema_version if plan.resource else 0, plan.resource_returns, sorted(plan.known)),
+        [(rule.grade, int(rule.verdict), int(rule.reason), _columns(rule.columns)) for rule in plan.grades],
+        [_row_rule(rule) for rule in plan.rows],
+    )
+    digest = hashlib.sha256(repr(content).encode()).digest()
+    return replace(plan, hash=digest)
+
+
+def strongest(rules: Iterable[ColumnRule]) -> tuple[ColumnRule, ...]:
+    """One rule per column, the strongest, sorted by column."""
+    kept: dict[str, ColumnRule] = {}
+    for rule in rules:
+        known = kept.get(rule.name)
+        if known is None or (rule.mask.strength, rule.reason, rule.mask.key) > (known.mask.strength, known.reason, known.mask.key):
+            kept[rule.name] = rule
+    return tuple(kept[name] for name in sorted(kept))
+
+
+def _row_rule(rule: RowRule) -> tuple[object, ...]:
+    text = rule.predicate.text if rule.predicate else ""
+    return rule.entry_id, text, rule.territories, int(rule.verdict), int(rule.reason), _columns(rule.columns)
+
+
+def _columns(rules: tuple[ColumnRule, ...]) -> list[object]:
+    return [(rule.name, int(rule.reason), int(rule.mask.method), *rule.mask.strength[1:], rule.mask.head, rule.mask.key) for rule in rules]
+
+
+def _inside_any(territories: Column, prefixes: tuple[str, ...]) -> Column:
+    words = words_of(territories)
+    inside = call("starts_with", words, prefixes[0])
+    for prefix in prefixes[1:]:
+        inside = call("or_", inside, call("starts_with", words, prefix))
+    return call("fill_null", spread(inside, territories), True)

@@ -1,0 +1,127 @@
+"""All bundles in force as one set of rules: strictest wins, whoever issued it.
+
+Owns the combination of issuers. Refuses two bundles of one issuer. Called by node when its bundles change; the result feeds the
+compiler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import reduce
+
+from policies.bundle import Bundle, check_predicates, schemas_of
+from policies.catalogue import Field, Resource
+from policies.ceiling import Ceiling, ReleaseRule, rules_by_grade
+from policies.entry import Entry
+from policies.errors import BundleError
+from policies.masks import Mask
+from policies.words import National, Share
+from sync.model import Level, PolicyVersion
+
+_SHARE_ORDER = (Share.UNCONDITIONAL, Share.CONDITIONAL, Share.NONE)
+_NATIONAL_ORDER = (National.GENERAL, National.IMPORTANT, National.CORE)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedEntry:
+    """A negative-list entry with who issued it."""
+
+    issuer: str
+    level: Level
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """What is in force at a node."""
+
+    version: PolicyVersion = PolicyVersion()
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+    ceiling: Ceiling | None = None
+    entries: tuple[IssuedEntry, ...] = ()
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    release: Mapping[int, ReleaseRule] = field(default_factory=dict)
+    not_before_us: int = 0
+    not_after_us: int = 0
+    """The first moment at which any bundle in force is past its end; 0 when there is no bundle."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True when no bundle is in force: everything is held."""
+        return not self.version.components
+
+    def is_stale(self, now_us: int) -> bool:
+        """True in degraded mode: a bundle is past its end or not yet begun."""
+        return not self.is_empty and not self.not_before_us <= now_us < self.not_after_us
+
+    def next_change_us(self, now_us: int) -> int | None:
+        """The next moment at which plans must be compiled again because a date passes; None when none is ahead."""
+        moments = [self.not_before_us, self.not_after_us]
+        for issued in self.entries:
+            moments += [issued.entry.valid_from_us, issued.entry.valid_to_us]
+        return min((moment for moment in moments if moment > now_us), default=None)
+
+
+def merge(bundles: Iterable[Bundle]) -> Ruleset:
+    """The rules of all bundles together, one per issuer; raises BundleError, PredicateError. The order of `bundles` does not matter."""
+    ordered = sorted(bundles, key=lambda bundle: (-bundle.level, bundle.issuer))
+    if not ordered:
+        return Ruleset()
+    version = PolicyVersion.of({bundle.issuer: bundle.epoch for bundle in ordered})
+    if len(version.components) != len(ordered):
+        raise BundleError("bundles refused: two of one issuer; keep the newest epoch of each")
+    resources = _merge_resources(ordered)
+    entries = tuple(IssuedEntry(bundle.issuer, bundle.level, entry) for bundle in ordered for entry in bundle.contents.entries)
+    check_predicates(tuple(issued.entry for issued in entries), schemas_of(tuple(resources.values())))
+    return Ruleset(
+        version=version,
+        resources=resources,
+        ceiling=_merge_ceilings(ordered),
+        entries=entries,
+        masks=_merge_masks(ordered),
+        release=rules_by_grade(tuple(rule for bundle in ordered for rule in bundle.contents.release)),
+        not_before_us=max(bundle.not_before_us for bundle in ordered),
+        not_after_us=min(bundle.not_after_us for bundle in ordered),
+    )
+
+
+def _merge_ceilings(bundles: list[Bundle]) -> Ceiling | None:
+    tables = [bundle.contents.ceiling for bundle in bundles if bundle.contents.ceiling is not None]
+    return reduce(Ceiling.strictest, tables) if tables else None
+
+
+def _merge_masks(bundles: list[Bundle]) -> dict[str, Mask]:
+    masks: dict[str, Mask] = {}
+    for bundle in bundles:
+        for name, mask in bundle.contents.masks:
+            known = masks.get(name)
+            masks[name] = mask if known is None else max(known, mask, key=lambda candidate: candidate.strength)
+    return masks
+
+
+def _merge_resources(bundles: list[Bundle]) -> dict[str, Resource]:
+    """The highest issuer defines a resource; others can only make it stricter."""
+    resources: dict[str, Resource] = {}
+    for bundle in bundles:
+        for resource in bundle.contents.catalogue:
+            known = resources.get(resource.code)
+            resources[resource.code] = resource if known is None else _stricter(known, resource)
+    return resources
+
+
+def _stricter(base: Resource, other: Resource) -> Resource:
+    others = {entry.name: entry for entry in other.fields}
+    return replace(
+        base,
+        grade=max(base.grade, other.grade) if base.grade else 0,
+        share=max(base.share, other.share, key=_SHARE_ORDER.index),
+        national=max(base.national, other.national, key=_NATIONAL_ORDER.index),
+        categories=tuple(sorted({*base.categories, *other.categories})),
+        returns=base.returns and other.returns,
+        fields=tuple(_stricter_field(entry, others.get(entry.name)) for entry in base.fields),
+    )
+
+
+def _stricter_field(base: Field, other: Field | None) -> Field:
+    return base if other is None else replace(base, grade=max(base.grade, other.grade))

@@ -1,0 +1,1 @@
+"""Simulated devices: sensors and cameras with faults."""

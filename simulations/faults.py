@@ -1,0 +1,139 @@
+"""The fault plan of a seed: a table of values that prints, reads back and can be shortened.
+
+Swarm style: every seed switches some kinds of faults off, so that no kind hides another. Nothing is done here; simulations/inject.py applies the table to a world.
+Ranges follow TigerBeetle's VOPR (loss and replay in percent, clogs of seconds, one-way partitions). Called by simulations/run.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+
+from simulations.topology import NodePlan
+from sync.model import MICROSECONDS, Level, ModelError
+
+SHARE_MAX = 0.10
+"""Highest chance that a message is lost, or arrives twice."""
+CLOG_US_MAX = 5 * MICROSECONDS
+CLOCK_OFF_US_MAX = 86_400 * MICROSECONDS
+"""A node's wall clock may be wrong by up to a day, either way."""
+DOWN_US_MIN = MICROSECONDS // 2
+DOWN_US_MAX = 15 * MICROSECONDS
+FAULTS_PER_KIND_MAX = 4
+KIND_CHANCE = 0.6
+"""Share of kinds that a seed leaves on."""
+LOOP_CRASHES = 4
+"""Crashes of one crash loop."""
+
+
+class FaultKind(Enum):
+    """What can go wrong."""
+
+    LOSS = "loss"
+    REPEAT = "repeat"
+    CLOG = "clog"
+    PARTITION = "partition"
+    ONE_WAY = "one-way"
+    CUT = "cut"
+    CRASH = "crash"
+    CRASH_LOOP = "crash-loop"
+    CLOCK = "clock"
+    POLICY = "policy"
+    OUTAGE = "outage"
+    BURST = "burst"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One row of the table."""
+
+    at_us: int
+    """Time of the world."""
+    kind: str
+    """Value of a FaultKind."""
+    node: str = "-"
+    """The node, or the sending end of a link; `-` for the whole network."""
+    peer: str = "-"
+    """The other end of a link."""
+    for_us: int = 0
+    """How long it lasts; 0 for what happens once."""
+    amount: int = 0
+    """Loss and repeat: per mille. Clog: delay in microseconds. Clock: offset in microseconds. Burst: records. Outage: level. Crash loop: crashes."""
+    word: str = "-"
+    """Crash: value of a CrashPoint."""
+
+    @property
+    def line(self) -> str:
+        """The row as text; `read_fault` reads it back."""
+        return f"{self.at_us} {self.kind} {self.node} {self.peer} {self.for_us} {self.amount} {self.word}"
+
+
+def read_fault(line: str) -> Fault:
+    """The inverse of `Fault.line`; raises ModelError."""
+    parts = line.split()
+    try:
+        at_us, kind, node, peer, for_us, amount, word = parts
+        return Fault(int(at_us), FaultKind(kind).value, node, peer, int(for_us), int(amount), word)
+    except ValueError:
+        raise ModelError(f"fault {line!r} refused: expected `at_us kind node peer for_us amount word`") from None
+
+
+def write_schedule(faults: Sequence[Fault]) -> str:
+    """The table as text, one fault a line."""
+    return "".join(f"{fault.line}\n" for fault in faults)
+
+
+def read_schedule(text: str) -> tuple[Fault, ...]:
+    """The inverse of `write_schedule`; empty lines are skipped. Raises ModelError."""
+    return tuple(read_fault(line) for line in text.splitlines() if line.strip())
+
+
+def draw_schedule(rng: Random, plans: Sequence[NodePlan], *, until_us: int) -> tuple[Fault, ...]:
+    """A table for a world whose faults end at `until_us`, sorted by time."""
+    kinds = [kind for kind in FaultKind if rng.random() < KIND_CHANCE]
+    faults: list[Fault] = []
+    for kind in kinds:
+        count = 1 if kind in _ONCE else rng.randint(1, FAULTS_PER_KIND_MAX)
+        faults += [_draw(kind, rng, plans, until_us) for _ in range(count)]
+    return tuple(sorted(faults))
+
+
+_ONCE = frozenset({FaultKind.LOSS, FaultKind.REPEAT, FaultKind.POLICY, FaultKind.OUTAGE, FaultKind.CRASH_LOOP})
+
+
+def _draw(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], until_us: int) -> Fault:
+    at_us = rng.randrange(until_us)
+    lasts = rng.randint(DOWN_US_MIN, DOWN_US_MAX)
+    if kind in (FaultKind.LOSS, FaultKind.REPEAT):
+        return Fault(at_us, kind.value, for_us=rng.randint(DOWN_US_MAX, 2 * DOWN_US_MAX), amount=rng.randint(1, round(SHARE_MAX * 1_000)))
+    if kind is FaultKind.CLOG:
+        return Fault(at_us, kind.value, for_us=lasts, amount=rng.randint(10_000, CLOG_US_MAX))
+    if kind in (FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.CUT):
+        return _link_fault(kind, rng, plans, at_us, 0 if kind is FaultKind.CUT else lasts)
+    if kind is FaultKind.POLICY:
+        return Fault(at_us, kind.value, node=_ruler(plans))
+    if kind is FaultKind.OUTAGE:
+        return Fault(at_us, kind.value, for_us=lasts, amount=int(rng.choice(list(Level))))
+    return _node_fault(kind, rng, rng.choice(plans).id, at_us, lasts)
+
+
+def _link_fault(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], at_us: int, lasts: int) -> Fault:
+    child = rng.choice([plan for plan in plans if plan.parent])
+    ends = (child.id, child.parent) if rng.random() < 0.5 else (child.parent, child.id)
+    return Fault(at_us, kind.value, *ends, for_us=lasts)
+
+
+def _node_fault(kind: FaultKind, rng: Random, node: str, at_us: int, lasts: int) -> Fault:
+    if kind is FaultKind.CLOCK:
+        return Fault(at_us, kind.value, node, for_us=lasts, amount=rng.randint(-CLOCK_OFF_US_MAX, CLOCK_OFF_US_MAX))
+    if kind is FaultKind.BURST:
+        return Fault(at_us, kind.value, node, amount=rng.randint(50, 400))
+    crashes = LOOP_CRASHES if kind is FaultKind.CRASH_LOOP else 1
+    point = rng.choice(("before-commit", "in-commit", "before-sends"))
+    return Fault(at_us, kind.value, node, for_us=lasts // crashes, amount=crashes, word=point)
+
+
+def _ruler(plans: Sequence[NodePlan]) -> str:
+    return next(plan.id for plan in plans if not plan.parent)

@@ -1,0 +1,207 @@
+"""A whole hierarchy in one thread: nodes, network, disks and time, driven by a queue of events from one seed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from node.identity.vouch import KeyDirectory, ManifestVouch
+from node.store.schema import Tuning
+from policies.bundle import Bundle, SignedBundle, schemas_of
+from policies.presets import PRESET_LEVELS, city_bundle_contents, preset_bundle
+from simulations.clock import EPOCH_US, NodeClock, WorldClock
+from simulations.host import Host, Seal, Surroundings
+from simulations.network import Network, Session
+from simulations.topology import NodePlan
+from simulations.trace import Trace
+from simulations.workload import NAME_COLUMN, Workload
+from sync.core.messages import Data
+from sync.model import DEFAULT_LIMITS, MICROSECONDS, Lane, Level, Limits
+
+RECONNECT_US_MAX = 3 * MICROSECONDS
+"""A child tries its parent again within this time."""
+
+POLICY_LIFE_US = 400 * 86_400 * MICROSECONDS
+
+TUNING = Tuning(is_synced=False)
+"""The simulated disk decides what a power cut leaves, so commits need not wait for the real one."""
+
+OnWire = Callable[[str, str, Data], None]
+
+
+@dataclass(slots=True)
+class Acknowledged:
+    """A local batch that was acknowledged to whoever made it."""
+
+    node: str
+    resource: str
+    names: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class World:
+    """Everything there is. Make it with `build_world`, then `run_until`."""
+
+    seed: int
+    plans: Sequence[NodePlan]
+    clock: WorldClock
+    rng: Random
+    trace: Trace
+    network: Network
+    workload: Workload
+    hosts: dict[str, Host] = field(default_factory=dict)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    on_wire: OnWire = lambda source, target, data: None
+    offers: dict[int, Acknowledged] = field(default_factory=dict)
+    on_down: Callable[[str], None] = lambda node: None
+    """(node): its power went; whoever plans the faults boots it again."""
+    _queue: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
+    _ids: count[int] = field(default_factory=lambda: count(1))
+
+    # ---- time
+
+    def at(self, us: int, action: Callable[[], None]) -> None:
+        """Do `action` at a time of the world."""
+        heapq.heappush(self._queue, (max(us, self.clock.us), next(self._ids), action))
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do `action` in `seconds`."""
+        self.at(self.clock.us + round(seconds * MICROSECONDS), action)
+
+    def run_until(self, us: int) -> None:
+        """Let time pass up to `us`."""
+        while self._queue and self._queue[0][0] <= us:
+            moment, _, action = heapq.heappop(self._queue)
+            self.clock.us = self.trace.us = moment
+            action()
+        self.clock.us = us
+
+    # ---- what the nodes make
+
+    def produce(self, node: str, resource: str, records: int) -> None:
+        """Records made at a node now, if it is up."""
+        host = self.hosts[node]
+        if not host.is_up:
+            return
+        rows = self.workload.rows(host.plan, resource, records)
+        ticket = next(self._ids)
+        lane, schema = _shapes()[resource]
+        names = tuple(str(row[schema.get_field_index(NAME_COLUMN[resource])]) for row in rows)
+        self.offers[ticket] = Acknowledged(node, resource, names)
+        host.offer(resource, lane, schema, rows, ticket)
+
+    def note_stored(self, node: str, ticket: int) -> None:
+        """A local batch is durable and was acknowledged."""
+        offer = self.offers.pop(ticket)
+        self.acknowledged.append(offer)
+        self.trace.note(node, "stored", f"{offer.resource} {len(offer.names)}")
+
+    # ---- links
+
+    def keep_linked(self, child: str) -> None:
+        """The child's reconnect loop: once now and then, open a session when there is none."""
+        host = self.hosts[child]
+        parent = self.hosts[host.plan.parent]
+        if host.is_up and parent.is_up and not host.has_link(parent.id) and self.network.can_reach(child, parent.id):
+            session = Session(next(self._ids), child, parent.id)
+            parent.open_link(session, is_parent=False)
+            host.open_link(session, is_parent=True)
+        self.at(self.clock.us + self.rng.randint(MICROSECONDS // 2, RECONNECT_US_MAX), lambda: self.keep_linked(child))
+
+    def cut_session(self, one: str, other: str) -> None:
+        """Close the session between two nodes; both ends notice now."""
+        for end, peer in ((one, other), (other, one)):
+            if self.hosts[end].is_up:
+                self.hosts[end].close_link(peer)
+
+    def down(self, node: str) -> None:
+        """A node's power went: its peers notice that their sessions ended."""
+        host = self.hosts[node]
+        neighbours = [other.id for other in self.hosts.values() if node in (other.plan.parent,) or host.plan.parent == other.id]
+        for peer in neighbours:
+            if self.hosts[peer].is_up:
+                self.hosts[peer].close_link(node)
+        self.on_down(node)
+
+    def give_up(self, session: Session) -> None:
+        """The transport ends a session, if it still is one."""
+        for end in (session.child, session.parent):
+            if self.hosts[end].is_up and self.hosts[end].session_with(session.other(end)) is session:
+                self.hosts[end].close_link(session.other(end))
+
+    def close(self) -> None:
+        """Release files."""
+        for host in self.hosts.values():
+            host.close()
+
+
+@cache
+def _shapes() -> dict[str, tuple[Lane, pa.Schema]]:
+    """Lane and schema of every resource of the shipped catalogue."""
+    catalogue = city_bundle_contents(Level.PROVINCIAL).catalogue
+    schemas = schemas_of(catalogue)
+    return {entry.code: (entry.lane, schemas[entry.code]) for entry in catalogue}
+
+
+def preset_of(plan: NodePlan) -> Bundle:
+    """The shipped bundle of a node that has one to issue."""
+    return preset_bundle(plan.level, issuer=plan.id, not_before_us=EPOCH_US - POLICY_LIFE_US, not_after_us=EPOCH_US + POLICY_LIFE_US)
+
+
+FirstBundle = Callable[[NodePlan], Bundle]
+"""What a node that rules issues at epoch 1."""
+
+
+def build_world(
+    seed: int, plans: Sequence[NodePlan], folder: Path, *, limits: Limits = DEFAULT_LIMITS, first_bundle: FirstBundle = preset_of
+) -> World:
+    """A world of `plans` with journals under `folder`, every node up and trying to reach its parent."""
+    clock, rng, trace = WorldClock(), Random(seed), Trace()  # noqa: S311 - a simulation is random on purpose
+    network = Network(
+        clock, Random(rng.getrandbits(64)), at=lambda us, action: world.at(us, action), give_up=lambda session: world.give_up(session)  # noqa: S311
+    )
+    workload = Workload(Random(rng.getrandbits(64)), wall_us=lambda node: world.hosts[node].clock.wall_us())  # noqa: S311
+    world = World(seed, plans, clock, rng, trace, network, workload)
+    seal = Seal({plan.id: plan.territory for plan in plans})
+    directory = KeyDirectory()
+    for plan in plans:
+        host = _host(world, plan, folder, seal, directory, limits)
+        world.hosts[plan.id] = host
+        host.boot(_bundles(plan, first_bundle))
+    for plan in plans:
+        if plan.parent:
+            world.keep_linked(plan.id)
+    return world
+
+
+def _host(world: World, plan: NodePlan, folder: Path, seal: Seal, directory: KeyDirectory, limits: Limits) -> Host:
+    key = Ed25519PrivateKey.from_private_bytes(world.rng.randbytes(32))
+    vouch = ManifestVouch(plan.id, key, directory)
+    directory.learn_key(plan.id, key.public_key().public_bytes_raw())
+    around = Surroundings(
+        rng=Random(world.rng.getrandbits(64)),  # noqa: S311
+        trace=world.trace,
+        limits=limits,
+        tuning=TUNING,
+        at=world.at,
+        send=lambda session, source, data, urgent: world.network.send(session, source, data, urgent=urgent),
+        link_lost=world.cut_session,
+        stored=world.note_stored,
+        wire=lambda source, target, data: world.on_wire(source, target, data),
+        down=world.down,
+    )
+    incarnation = world.rng.getrandbits(62) | 1
+    clock = NodeClock(world.clock, offset_us=world.rng.randint(-2 * MICROSECONDS, 2 * MICROSECONDS))
+    return Host(plan, folder / plan.id, incarnation=incarnation, clock=clock, vouch=vouch, seal=seal, around=around)
+
+
+def _bundles(plan: NodePlan, first_bundle: FirstBundle) -> list[SignedBundle]:
+    return [SignedBundle(first_bundle(plan), b"", "")] if plan.level in PRESET_LEVELS else []

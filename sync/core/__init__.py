@@ -1,0 +1,1 @@
+"""The replication engine: a pure state machine without I/O, clock or chance."""

@@ -1,0 +1,114 @@
+"""What two nodes say to each other over a link. The engine reads Hello, Data, Ack and Refused; the shell reads the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync.model import EMPTY_CHAIN, Direction, Frame, HybridTime, Lane, Level, PolicyVersion, Span
+
+PROTOCOL_OLDEST = 1
+PROTOCOL_NEWEST = 1
+"""Versions of the link protocol this program speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the sender of a Hello has the other's journal, in one lane and direction."""
+
+    direction: Direction
+    lane: Lane
+    upto: int
+    chain: bytes = EMPTY_CHAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """First message of both ends. Data flows once both are in and the policy versions are exchanged."""
+
+    node: str
+    incarnation: int
+    level: Level
+    territory: str
+    policy: PolicyVersion
+    positions: tuple[Position, ...]
+    """What the sender of this Hello holds of the receiver's journal (of the incarnation in `for_incarnation`)."""
+    for_incarnation: int = 0
+    """Incarnation of the receiver of this Hello that the positions count in; 0 when it is not known yet."""
+    protocol_oldest: int = PROTOCOL_OLDEST
+    protocol_newest: int = PROTOCOL_NEWEST
+    software: str = ""
+    sent_at: HybridTime = HybridTime(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """One frame."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Two marks of one lane: positions in the journal of the node that receives this Ack."""
+
+    direction: Direction
+    lane: Lane
+    stored: int
+    secured: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A frame was refused whole before commit; the sender keeps its records as held and decides again."""
+
+    direction: Direction
+    lane: Lane
+    span: Span
+    part: int
+    reason: str
+    policy: PolicyVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Bundles:
+    """Signed policy bundles the other end lacks, each as its canonical bytes."""
+
+    bundles: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Liveness and the node statuses this end knows (JSON, see node/status.py)."""
+
+    statuses: bytes
+    sent_at: HybridTime = HybridTime(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question from the parent, answered along the link (summaries, drill-down)."""
+
+    id: int
+    verb: str
+    body: bytes
+    """JSON arguments of the verb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a Query of the same id."""
+
+    id: int
+    body: bytes
+    error: str = ""
+    """Why there is no body; empty on success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The sender ends the link; the reason is for the operator of the other end."""
+
+    reason: str
+
+
+Message = Hello | Data | Ack | Refused | Bundles | Heartbeat | Query | Answer | Stop

@@ -1,0 +1,235 @@
+"""The sending half of a link in one direction: what was read, sent and acknowledged, lane by lane.
+
+All positions are lsn of this node's own journal. Three of them ascend together: `mark.stored` <= `wire` <= `cursor`, where what lies
+between `wire` and `cursor`
+was closed here and sent nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sync.core.lanes import LINGER_S, LaneScheduler
+from sync.core.messages import Ack, Position
+from sync.core.ready import OutboundPart, OutboundResult, PeerFacts
+from sync.core.window import Window
+from sync.model import (
+    EMPTY_CHAIN,
+    Direction,
+    ForkError,
+    Frame,
+    Instant,
+    Lane,
+    LedgerEntry,
+    Limits,
+    Span,
+    next_chain,
+)
+from sync.model.writes import OutMark
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A span on its way."""
+
+    upto: int
+    frame_bytes: int
+
+
+@dataclass(slots=True)
+class LaneOut:
+    """One lane's progress toward the peer."""
+
+    mark: OutMark = OutMark()
+    wire: int = 0
+    """The peer's position once everything sent has arrived."""
+    cursor: int = 0
+    """How far the journal was read for the peer."""
+    chain: bytes = EMPTY_CHAIN
+    """Manifest chain at `wire`."""
+    is_reading: bool = False
+    """True while an OutboundJob of this lane is out."""
+    in_flight: deque[InFlight] = field(default_factory=deque)
+    waiting_since: Instant | None = None
+    """When the oldest unread batch of the lane was seen; None when there is none."""
+    waiting_bytes: int = 0
+
+    @property
+    def is_drained(self) -> bool:
+        """True when the peer has acknowledged everything that was sent."""
+        return not self.in_flight
+
+
+class Outbox:
+    """What one peer has, is being sent and has still to get, in one direction."""
+
+    def __init__(self, peer: PeerFacts, direction: Direction, limits: Limits, window: Window) -> None:
+        self.peer = peer
+        self.direction = direction
+        self.lanes = {lane: LaneOut() for lane in Lane}
+        self._limits = limits
+        self._window = window
+        self._scheduler = LaneScheduler()
+        self.progressed_at: Instant | None = None
+        """When an acknowledgement last moved a mark, or when data was first put in flight; None when nothing is."""
+
+    def resume(self, lane: Lane, position: Position | None, mark: OutMark, own_chain: bytes | None, *, top: int, now: Instant) -> None:
+        """Start a lane from the peer's position; `own_chain` is the share ledger's chain there (None when it has none).
+
+        Raises ForkError when the peer's history is not ours.
+        """
+        upto, chain = (position.upto, position.chain) if position else (0, EMPTY_CHAIN)
+        if upto > top:
+            raise ForkError(
+                f"{self.peer.node} has lane {lane.word} of this node up to {upto}, the journal here ends at {top}: it was restored or "
+                f"replaced; start this node with a new incarnation (yunnao init --new-incarnation)"
+            )
+        if upto and own_chain != chain:
+            raise ForkError(
+                f"the history that {self.peer.node} holds of lane {lane.word} at {upto} is not the one written here: two copies of this "
+                f"node have been running; stop one, and start the other with a new incarnation"
+            )
+        state = self.lanes[lane]
+        state.wire, state.chain = upto, chain
+        state.cursor = mark.stored if mark.wire == upto else upto
+        state.mark = OutMark(min(mark.stored, state.cursor) if mark.wire == upto else upto, min(mark.secured, state.cursor), upto)
+        if state.cursor < top:
+            state.waiting_since = now
+            state.waiting_bytes = self._limits.batch_bytes_target  # a backlog does not linger
+
+    def appended(self, lane: Lane, payload_bytes: int, now: Instant) -> None:
+        """A batch of `lane` was stored here."""
+        state = self.lanes[lane]
+        if state.waiting_since is None:
+            state.waiting_since = now
+        state.waiting_bytes += payload_bytes
+
+    def pick(self, now: Instant) -> Lane | None:
+        """The lane to read for next; None when nothing is due or the window is full."""
+        if not self._window.has_room:
+            return None
+        due = [lane for lane, state in self.lanes.items() if not state.is_reading and self._is_due(lane, state, now)]
+        return self._scheduler.pick(due, now) if due else None
+
+    def wake_at(self) -> Instant | None:
+        """When a lingering lane falls due, or when missing progress must be noticed; None when nothing waits."""
+        moments = [
+            state.waiting_since.plus(LINGER_S[lane]) for lane, state in self.lanes.items() if state.waiting_since and not state.is_reading
+        ]
+        if self.progressed_at is not None:
+            moments.append(self.progressed_at.plus(self._limits.progress_timeout_s))
+        return min(moments, default=None) if self._window.has_room else self._progress_deadline()
+
+    def started(self, lane: Lane) -> None:
+        """A job for `lane` was handed out."""
+        state = self.lanes[lane]
+        state.is_reading, state.waiting_since, state.waiting_bytes = True, None, 0
+
+    def abandoned(self, lane: Lane, now: Instant) -> None:
+        """The job's result was of a stale policy version: read again."""
+        state = self.lanes[lane]
+        state.is_reading, state.waiting_since, state.waiting_bytes = False, now, self._limits.batch_bytes_target
+
+    def gated(self, lane: Lane, outcome: OutboundResult, *, top: int, now: Instant) -> tuple[list[LedgerEntry], list[Frame]]:
+        """Enter a job's result: the ledger rows to write, and the frames to send after that commit."""
+        state = self.lanes[lane]
+        state.is_reading = False
+        assert outcome.span.after == state.cursor, "an outbound result that does not continue the lane"
+        closed = [part for part in outcome.parts if part.closed]
+        wired = [part for part in outcome.parts if not part.closed]
+        entries = [self._closed_entry(lane, outcome.span, part, state.chain) for part in closed]
+        frames = self._frames(lane, state, outcome.span, wired, entries)
+        state.cursor = outcome.span.upto
+        if state.cursor < top:
+            state.waiting_since, state.waiting_bytes = now, self._limits.batch_bytes_target
+        if frames:
+            self._put_in_flight(lane, state, frames, now)
+        elif state.is_drained:
+            state.mark = self._settled_mark(state, state.mark.secured)
+        return entries, frames
+
+    def acked(self, ack: Ack, now: Instant) -> OutMark | None:
+        """Enter an acknowledgement; the new mark when it moved, else None."""
+        state = self.lanes[ack.lane]
+        progressed = False
+        while state.in_flight and state.in_flight[0].upto <= ack.stored:
+            self._window.acked(state.in_flight.popleft().frame_bytes)
+            progressed = True
+        if progressed:
+            self.progressed_at = now if any(not other.is_drained for other in self.lanes.values()) else None
+        stored = min(ack.stored, state.wire)
+        mark = self._settled_mark(state, ack.secured) if state.is_drained else OutMark(stored, min(ack.secured, stored), stored)
+        if mark == state.mark:
+            return None
+        state.mark = mark
+        return mark
+
+    def is_stalled(self, now: Instant) -> bool:
+        """True when data is in flight and nothing was acknowledged for the limit's time."""
+        return self.progressed_at is not None and now.seconds_since(self.progressed_at) >= self._limits.progress_timeout_s
+
+    def _is_due(self, lane: Lane, state: LaneOut, now: Instant) -> bool:
+        if state.waiting_since is None:
+            return False
+        is_full = state.waiting_bytes >= self._limits.batch_bytes_target
+        return is_full or now.seconds_since(state.waiting_since) >= LINGER_S[lane]
+
+    def _progress_deadline(self) -> Instant | None:
+        return None if self.progressed_at is None else self.progressed_at.plus(self._limits.progress_timeout_s)
+
+    def _settled_mark(self, state: LaneOut, secured: int) -> OutMark:
+        # With nothing in flight, all up to the cursor is stored there or closed here; it is secured as soon as what was sent is.
+        return OutMark(state.cursor, state.cursor if secured >= state.wire else secured, state.wire)
+
+    def _closed_entry(self, lane: Lane, span: Span, part: OutboundPart, chain: bytes) -> LedgerEntry:
+        return _entry(self.peer.node, self.direction, lane, span, 0, 0, part, chain)
+
+    def _frames(self, lane: Lane, state: LaneOut, span: Span, parts: list[OutboundPart], entries: list[LedgerEntry]) -> list[Frame]:
+        if not parts:
+            return []
+        wire_span = Span(state.wire, span.upto)
+        frames: list[Frame] = []
+        for index, part in enumerate(parts):
+            assert part.batch.manifest is not None, "a frame without a manifest"
+            state.chain = next_chain(state.chain, part.batch.manifest.digest)
+            entries.append(_entry(self.peer.node, self.direction, lane, wire_span, index, len(parts), part, state.chain))
+            frames.append(Frame(lane, self.direction, wire_span, index, len(parts), part.batch))
+        state.wire = span.upto
+        return frames
+
+    def _put_in_flight(self, lane: Lane, state: LaneOut, frames: list[Frame], now: Instant) -> None:
+        frame_bytes = sum(len(frame.batch.payload) for frame in frames)
+        state.in_flight.append(InFlight(frames[0].span.upto, frame_bytes))
+        self._window.sent(frame_bytes)
+        self._scheduler.sent(lane, frame_bytes)
+        if self.progressed_at is None:
+            self.progressed_at = now
+
+
+def _entry(
+    peer: str, direction: Direction, lane: Lane, span: Span, part: int, parts: int, piece: OutboundPart, chain: bytes
+) -> LedgerEntry:
+    header, manifest = piece.batch.header, piece.batch.manifest
+    return LedgerEntry(
+        peer=peer,
+        direction=direction,
+        lane=lane,
+        span=span,
+        part=part,
+        parts=parts,
+        resource=header.resource,
+        runs=header.runs,
+        plan_hash=header.plan_hash,
+        policy_version=header.policy_version,
+        payload_sha256=header.payload_sha256,
+        manifest_digest=manifest.digest if manifest and not piece.closed else b"",
+        chain=chain,
+        closed=piece.closed,
+    )
+
+
+def positions_by_lane(positions: tuple[Position, ...], direction: Direction) -> Mapping[Lane, Position]:
+    """The positions of one direction by lane."""
+    return {position.lane: position for position in positions if position.direction is direction}

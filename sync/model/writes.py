@@ -1,0 +1,129 @@
+"""What the engine asks the journal to make durable, and what the journal gives back when a node starts.
+
+All writes of one `Ready` are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sync.model.batch import EMPTY_CHAIN, LedgerEntry, Span, StoredBatch
+from sync.model.names import Direction, Lane
+from sync.model.runs import Run, RunMap, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBatch:
+    """Append a batch; its lsn is one above the last."""
+
+    stored: StoredBatch
+
+
+@dataclass(frozen=True, slots=True)
+class SetStream:
+    """Replace the run map of a stream as this node holds it."""
+
+    stream: Stream
+    run_map: bytes
+    """`RunMap.encode()` of the new map."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendLedger:
+    """Add a row to the share ledger, before the frame leaves."""
+
+    entry: LedgerEntry
+
+
+@dataclass(frozen=True, slots=True)
+class SetOutMark:
+    """How far a peer has our journal in one lane."""
+
+    peer: str
+    direction: Direction
+    lane: Lane
+    mark: OutMark
+
+
+@dataclass(frozen=True, slots=True)
+class SetInPosition:
+    """How far we have a peer's journal in one lane."""
+
+    peer: str
+    incarnation: int
+    """Incarnation of the peer whose journal the position counts in."""
+    direction: Direction
+    lane: Lane
+    position: InPosition
+
+
+@dataclass(frozen=True, slots=True)
+class AppendRefusal:
+    """Keep the runs, hash and reason of a frame that was refused; never its payload."""
+
+    peer: str
+    direction: Direction
+    lane: Lane
+    span: Span
+    part: int
+    resource: str
+    runs: tuple[Run, ...]
+    payload_sha256: bytes
+    reason: str
+    policy_version: bytes
+    """Version under which it was refused; decided again when the own version advances."""
+    by_peer: bool
+    """True when the peer refused our frame, False when we refused the peer's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleHeld:
+    """Held records of one batch were put back into the journal as backfill for a peer; their ledger rows are history now."""
+
+    peer: str
+    direction: Direction
+    lsn: int
+
+
+Write = StoreBatch | SetStream | AppendLedger | SetOutMark | SetInPosition | AppendRefusal | SettleHeld
+
+
+@dataclass(frozen=True, slots=True)
+class OutMark:
+    """The two marks of a peer, as positions in our journal."""
+
+    stored: int = 0
+    """The peer has committed everything up to this lsn of ours in the lane."""
+    secured: int = 0
+    """The peer's own parent has it too, or the peer is the top."""
+    wire: int = 0
+    """The peer's own position when `stored` was noted; what lies between was closed here and sent nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class InPosition:
+    """How far a receiver has a sender's journal in one lane."""
+
+    upto: int = 0
+    """The sender's lsn up to which all is accounted for here."""
+    chain: bytes = EMPTY_CHAIN
+    """Manifest chain at that position."""
+
+
+OutKey = tuple[str, Direction, Lane]
+"""(peer, direction, lane)."""
+InKey = tuple[str, int, Direction, Lane]
+"""(peer, incarnation, direction, lane)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Everything the engine needs to go on from a journal."""
+
+    last_lsn: int = 0
+    lane_tops: Mapping[Lane, int] = field(default_factory=dict)
+    """Highest lsn of each lane that has a batch."""
+    streams: Mapping[Stream, RunMap] = field(default_factory=dict)
+    out_marks: Mapping[OutKey, OutMark] = field(default_factory=dict)
+    in_positions: Mapping[InKey, InPosition] = field(default_factory=dict)

@@ -1,0 +1,121 @@
+"""The interfaces the replication system is written against; each has a contract suite in tests/contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from sync.model import Direction, Lane, Level, Manifest, PolicyVersion, Run, Span, StoredBatch
+from sync.model.batch import BatchHeader
+from sync.model.writes import Recovered, Write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Journal(Protocol):
+    """The node's durable, ordered log of batches. Implementations: node/store/journal.py; a memory one in tests."""
+
+    def recover(self) -> Recovered:
+        """Everything the engine needs to go on; raises JournalCorrupt when the file cannot be trusted."""
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        """Make `writes` durable in one transaction (on disk when this returns); raises JournalFull or JournalError with nothing written."""
+
+    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
+        """Batches of the lane inside `span`, ascending; at least one if there is one. Checks payload checksums (JournalCorrupt)."""
+
+    def batch(self, lsn: int) -> StoredBatch | None:
+        """The batch at `lsn`, checksum verified; None when there is none."""
+
+    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
+        """The manifest chain the share ledger has for the span ending at `upto`; None when no span ends there."""
+
+    def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
+        """Batches with records that were held back from `peer`, or that `peer` refused, under another policy version than
+        `not_version`, not yet settled, ascending by lsn."""
+
+    def close(self) -> None:
+        """Release the file; everything committed stays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One plan key: who would receive what, which way. The distance comes from each batch."""
+
+    peer: str
+    peer_level: Level
+    peer_territory: str
+    direction: Direction
+    subtree: frozenset[str] = frozenset()
+    """For RETURN: node ids attached at or below the peer; their own records do not return to them."""
+    purpose: str = ""
+    """Empty: the standing purpose of the resource in the catalogue."""
+
+
+class Outcome(Enum):
+    """What a plan makes of one batch."""
+
+    WHOLE = "whole"
+    """Every row passes unchanged: forward the bytes."""
+    REWRITTEN = "rewritten"
+    """Rows withheld or columns masked: new payload, new runs."""
+    CLOSED = "closed"
+    """Aggregate-only or deny for the whole resource on this flow: no stream opens."""
+    ELSEWHERE = "elsewhere"
+    """Not addressed to this peer at all (return to another territory, a returned batch going up): not accounted on this hop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What the gate lets go; only a gate constructs it, and sinks accept nothing else."""
+
+    outcome: Outcome
+    runs: tuple[Run, ...]
+    """The batch's runs with the state each has on this flow; row offsets fit `rows`."""
+    rows: pa.RecordBatch | None
+    """The new payload for REWRITTEN; None otherwise."""
+    plan_hash: bytes
+    grade_max: int = 0
+
+
+class Gate(Protocol):
+    """The policy in force as the pipeline sees it. Pure: same batch, same answer. Implementation: policies/gate.py."""
+
+    @property
+    def version(self) -> PolicyVersion:
+        """The version every answer is of."""
+
+    def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
+        """The outcome where the header alone decides; None when the rows must be read."""
+
+    def closed_for(self, flow: Flow, header: BatchHeader) -> Released:
+        """For an outcome CLOSED at a glance: the batch's runs as the own books close them."""
+
+    def release(self, flow: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Released:
+        """Decide over the rows of a batch for `flow`."""
+
+    def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
+        """Hash of the compiled plan for batches like this."""
+
+    def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
+        """Receiver's check: empty when the batch is not looser than the own plan, else the reason. `flow.peer` is this node."""
+
+    def needs_rows(self, flow: Flow, header: BatchHeader) -> bool:
+        """True when `inspect` must see decoded rows."""
+
+
+class Vouch(Protocol):
+    """Signs and checks manifests. Implementation: node/identity; a seeded one in simulations."""
+
+    @property
+    def issuer(self) -> str:
+        """The node that signs."""
+
+    def sign(self, header_sha256: bytes, inputs: tuple[bytes, ...]) -> Manifest:
+        """A manifest of this node over a header."""
+
+    def check(self, manifest: Manifest, *, issuer: str) -> bool:
+        """True when `manifest` is signed by `issuer`'s certified key."""

@@ -1,0 +1,1 @@
+"""gRPC: links between nodes and the local API socket. The only package that imports grpc."""

@@ -1,0 +1,40 @@
+"""What both ends of a link show and trust.
+
+Owns: the three PEM values and the gRPC credentials made of them. Called by link_server, link_dialer, diagnose; filled by node/identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from sync.model import LinkError
+from sync.transport.grpc_setup import grpc
+from sync.transport.session import PeerIdentity
+
+Authorise = Callable[[bytes, str], PeerIdentity]
+"""(PEM chain, leaf first; declared node id) -> who that is. Raises LinkError with the reason for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsCredentials:
+    """A node's private key, its certificate with the chain up to (not including) the root, and the root it trusts; all PEM."""
+
+    key_pem: bytes = field(repr=False)
+    chain_pem: bytes
+    root_pem: bytes
+
+    def for_server(self) -> grpc.ServerCredentials:
+        """Server credentials that demand and verify a client certificate."""
+        self._check()
+        return grpc.ssl_server_credentials([(self.key_pem, self.chain_pem)], self.root_pem, require_client_auth=True)
+
+    def for_channel(self) -> grpc.ChannelCredentials:
+        """Channel credentials that show the node's certificate."""
+        self._check()
+        return grpc.ssl_channel_credentials(self.root_pem, self.key_pem, self.chain_pem)
+
+    def _check(self) -> None:
+        for name, value in (("key", self.key_pem), ("certificate chain", self.chain_pem), ("root certificate", self.root_pem)):
+            if not value.startswith(b"-----BEGIN "):
+                raise LinkError(f"{name} of {len(value)} bytes is not PEM: join the node again with `yunnao join`")

@@ -1,0 +1,60 @@
+"""gRPC, quiet and with the channel options that both ends of a link and the local API share.
+
+Owns: every gRPC option with its reason. Imported by the other files of this package only, before they use gRPC.
+"""
+
+from __future__ import annotations
+
+import os
+
+# gRPC's C core writes handshake failures of strangers to stderr by itself; it reads these variables once, when it is loaded.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+os.environ.setdefault("GLOG_minloglevel", "3")
+
+import grpc
+from grpc import aio
+
+from sync.transport.session import MESSAGE_BYTES_MAX
+
+METADATA_BYTES_MAX = 64 << 10
+"""Room for a certificate chain of six."""
+KEEPALIVE_MS = 10_000
+"""A silent connection is probed this often, so that NATs and dead peers are noticed."""
+KEEPALIVE_TIMEOUT_MS = 10_000
+KEEPALIVE_TOLERATED_MS = 5_000
+"""A server takes pings this often; it must be below KEEPALIVE_MS or it would end the connection for too many pings."""
+FRAME_BYTES_MAX = 1 << 20
+"""HTTP/2 frame size: fewer, larger writes for messages of about 1 MiB."""
+
+Options = list[tuple[str, int | str]]
+
+COMMON: Options = [
+    ("grpc.max_send_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_receive_message_length", MESSAGE_BYTES_MAX),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.absolute_max_metadata_size", METADATA_BYTES_MAX),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", KEEPALIVE_TIMEOUT_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.http2.max_frame_size", FRAME_BYTES_MAX),
+]
+
+SERVER: Options = [
+    *COMMON,
+    # Two nodes on one port would each get half of the children.
+    ("grpc.so_reuseport", 0),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_TOLERATED_MS),
+]
+
+CHANNEL: Options = [
+    *COMMON,
+    # The engine reconnects; a retry hidden in here would resend without its knowledge.
+    ("grpc.enable_retries", 0),
+    # Without its own pool gRPC puts both groups of a session on one TCP connection.
+    ("grpc.use_local_subchannel_pool", 1),
+    # Links go where the configuration says, whatever the environment holds.
+    ("grpc.enable_http_proxy", 0),
+]
+
+__all__ = ["CHANNEL", "COMMON", "KEEPALIVE_MS", "KEEPALIVE_TOLERATED_MS", "MESSAGE_BYTES_MAX", "SERVER", "Options", "aio", "grpc"]

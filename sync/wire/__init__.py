@@ -1,0 +1,1 @@
+"""Bytes on the link: protobuf messages and Arrow payloads, checked before use."""

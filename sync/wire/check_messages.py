@@ -1,0 +1,89 @@
+"""What the messages other than data must be, before they are sent and before they are read.
+
+Owns: the sense of Hello, Ack, Refused, Bundles, Query. Refuses with WireError. Called by codec at both ends.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Position, Query, Refused, Stop
+from sync.model import HybridTime, Limits, ModelError, PolicyVersion, Territory, WireError, check_node_id
+from sync.wire import bounds
+from sync.wire.check_batch import check_frame, check_span
+
+_VERB = re.compile(rf"[a-z][a-z0-9_-]{{0,{bounds.VERB_CHARS_MAX - 1}}}")
+
+
+def check_message(message: Message, limits: Limits) -> None:
+    """Raise WireError, naming field and value, when `message` contradicts itself or a limit."""
+    match message:
+        case Data(frame):
+            check_frame(frame, limits)
+        case Hello():
+            _check_hello(message)
+        case Ack():
+            bounds.check_number(message.stored, "ack.stored")
+            bounds.check_number(message.secured, "ack.secured", most=message.stored)
+        case Refused():
+            check_span(message.span)
+            bounds.check_number(message.part, "refused.part", most=bounds.PARTS_MAX - 1)
+            _check_policy(message.policy)
+        case Bundles():
+            bounds.check_count(len(message.bundles), "bundles", most=bounds.BUNDLES_MAX)
+        case Heartbeat():
+            _check_time(message.sent_at)
+        case Query():
+            bounds.check_number(message.id, "query.id")
+            if not _VERB.fullmatch(message.verb):
+                raise WireError(f"query.verb {message.verb[:40]!r} refused: use a-z, 0-9, '_' and '-', starting with a letter")
+        case Answer():
+            bounds.check_number(message.id, "answer.id")
+        case Stop():
+            pass
+
+
+def _check_hello(hello: Hello) -> None:
+    try:
+        check_node_id(hello.node)
+        Territory(hello.territory)
+    except ModelError as error:
+        raise WireError(f"hello: {error}") from None
+    bounds.check_number(hello.incarnation, "hello.incarnation", least=1)
+    bounds.check_number(hello.for_incarnation, "hello.for_incarnation")
+    bounds.check_number(hello.protocol_oldest, "hello.protocol_oldest", least=1, most=bounds.PARTS_MAX)
+    bounds.check_number(hello.protocol_newest, "hello.protocol_newest", least=hello.protocol_oldest, most=bounds.PARTS_MAX)
+    bounds.check_text(hello.software, "hello.software", chars_max=bounds.SOFTWARE_CHARS_MAX)
+    _check_policy(hello.policy)
+    _check_time(hello.sent_at)
+    _check_positions(hello.positions)
+
+
+def _check_positions(positions: tuple[Position, ...]) -> None:
+    seen = set()
+    for position in positions:
+        key = (position.direction, position.lane)
+        if key in seen:
+            raise WireError(f"hello.positions refused: {position.direction.word} {position.lane.word} is named twice")
+        seen.add(key)
+        bounds.check_number(position.upto, "position.upto")
+        bounds.check_digest(position.chain, "position.chain")
+
+
+def _check_policy(policy: PolicyVersion) -> None:
+    bounds.check_count(len(policy.components), "policy issuers", most=bounds.ISSUERS_MAX)
+    before = ""
+    for issuer, epoch in policy.components:
+        try:
+            check_node_id(issuer)
+        except ModelError as error:
+            raise WireError(f"policy.issuers: {error}") from None
+        if issuer <= before:
+            raise WireError(f"policy.issuers {issuer!r} refused: expected ascending issuers, it follows {before!r}")
+        before = issuer
+        bounds.check_number(epoch, f"policy.epochs of {issuer}")
+
+
+def _check_time(at: HybridTime) -> None:
+    bounds.check_number(at.wall_us, "sent_at.wall_us")
+    bounds.check_number(at.counter, "sent_at.counter")

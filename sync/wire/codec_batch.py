@@ -1,0 +1,234 @@
+"""Batches on the wire: headers with their run tables, manifests, frames.
+
+Owns: the mapping between sync.model values and the generated messages, and the canonical bytes of a header. Refuses only what has
+no structure; the sense is checked by check_batch. Called by codec and, for header digests, by the pipelines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from google.protobuf.message import DecodeError
+
+from sync.model import (
+    BATCH_FORMAT,
+    Batch,
+    BatchHeader,
+    ClockQuality,
+    Direction,
+    Frame,
+    HybridTime,
+    Lane,
+    Limits,
+    Manifest,
+    ModelError,
+    Run,
+    Span,
+    State,
+    WireError,
+)
+from sync.wire import bounds
+from sync.wire import yunnao_pb2 as pb
+
+
+def encode_header(header: BatchHeader) -> bytes:
+    """The canonical bytes of a header: known fields in ascending number, defaults left out, names in order of first use.
+
+    Every program of BATCH_FORMAT 1 writes the same bytes (pinned by golden fixtures), so their SHA-256 can be signed. Raises
+    WireError for a number that the wire cannot carry.
+    """
+    try:
+        return _header_message(header).SerializeToString(deterministic=True)
+    except (ValueError, TypeError) as error:
+        raise WireError(f"header of {header.resource!r} cannot be encoded: {error}") from error
+
+
+def header_digest(header: BatchHeader) -> bytes:
+    """SHA-256 over `encode_header`: a manifest's `header_sha256`."""
+    return hashlib.sha256(encode_header(header)).digest()
+
+
+def frame_message(frame: Frame) -> pb.Data:
+    """A frame as its wire message."""
+    batch = frame.batch
+    return pb.Data(
+        lane=frame.lane,
+        direction=frame.direction,
+        span=span_message(frame.span),
+        part=frame.part,
+        parts=frame.parts,
+        header=encode_header(batch.header),
+        payload=batch.payload,
+        manifest=_manifest_message(batch.manifest),
+        origin_manifest=_manifest_message(batch.origin_manifest),
+    )
+
+
+def read_frame(data: pb.Data, limits: Limits) -> Frame:
+    """The frame in a wire message; raises WireError where a number is of no closed set or columns differ in length."""
+    batch = Batch(
+        header=decode_header(data.header, limits),
+        payload=data.payload,
+        manifest=_read_manifest(data.manifest, "manifest") if data.HasField("manifest") else None,
+        origin_manifest=_read_manifest(data.origin_manifest, "origin_manifest") if data.HasField("origin_manifest") else None,
+    )
+    return Frame(
+        lane=bounds.member(Lane, data.lane, "frame.lane"),
+        direction=bounds.member(Direction, data.direction, "frame.direction"),
+        span=read_span(data.span),
+        part=data.part,
+        parts=data.parts,
+        batch=batch,
+    )
+
+
+def span_message(span: Span) -> pb.Span:
+    """A span as its wire message."""
+    return pb.Span(after=span.after, upto=span.upto)
+
+
+def read_span(span: pb.Span) -> Span:
+    """The span in a wire message."""
+    return Span(after=span.after, upto=span.upto)
+
+
+def decode_header(data: bytes, limits: Limits) -> BatchHeader:
+    """The header in its canonical bytes, not yet checked for sense; raises WireError when there is none."""
+    if len(data) > bounds.HEADER_BYTES_MAX:
+        raise WireError(f"header of {len(data)} bytes refused: at most {bounds.HEADER_BYTES_MAX}")
+    try:
+        message = pb.BatchHeader.FromString(data)
+    except DecodeError as error:
+        raise WireError(f"header of {len(data)} bytes refused: not a batch header ({error})") from None
+    if message.format != BATCH_FORMAT:
+        raise WireError(f"header.format {message.format} refused: this program reads batch format {BATCH_FORMAT}")
+    return BatchHeader(
+        resource=message.resource,
+        lane=bounds.member(Lane, message.lane, "header.lane"),
+        schema_version=message.schema_version,
+        row_count=message.row_count,
+        runs=_read_runs(message.runs, limits),
+        payload_sha256=message.payload_sha256,
+        payload_bytes=message.payload_bytes,
+        decoded_bytes=message.decoded_bytes,
+        event_time_min_us=message.event_time_min_us,
+        event_time_max_us=message.event_time_max_us,
+        grade_max=message.grade_max,
+        territories=tuple(message.territories),
+        direction=bounds.member(Direction, message.direction, "header.direction"),
+        origin_distance=message.origin_distance,
+        policy_version=message.policy_version,
+        plan_hash=message.plan_hash,
+        backfill=message.backfill,
+    )
+
+
+def _header_message(header: BatchHeader) -> pb.BatchHeader:
+    return pb.BatchHeader(
+        format=BATCH_FORMAT,
+        resource=header.resource,
+        lane=header.lane,
+        schema_version=header.schema_version,
+        row_count=header.row_count,
+        runs=_run_table(header.runs),
+        payload_sha256=header.payload_sha256,
+        payload_bytes=header.payload_bytes,
+        decoded_bytes=header.decoded_bytes,
+        event_time_min_us=header.event_time_min_us,
+        event_time_max_us=header.event_time_max_us,
+        grade_max=header.grade_max,
+        territories=header.territories,
+        direction=header.direction,
+        origin_distance=header.origin_distance,
+        policy_version=header.policy_version,
+        plan_hash=header.plan_hash,
+        backfill=header.backfill,
+    )
+
+
+def _run_table(runs: Sequence[Run]) -> pb.RunTable:
+    numbers: dict[str, int] = {"": 0}
+    names = ((numbers.setdefault(name, len(numbers)) for name in (run.origin, run.reason, run.decider)) for run in runs)
+    columns = [tuple(column) for column in zip(*names, strict=True)] or [(), (), ()]
+    return pb.RunTable(
+        names=list(numbers)[1:],
+        origin=columns[0],
+        incarnation=[run.incarnation for run in runs],
+        first=[run.first for run in runs],
+        count=[run.count for run in runs],
+        row_offset=[run.row_offset for run in runs],
+        state=[run.state for run in runs],
+        reason=columns[1],
+        decider=columns[2],
+        wall_us=[run.at.wall_us for run in runs],
+        counter=[run.at.counter for run in runs],
+        offset_us=[run.clock.offset_us for run in runs],
+        uncertainty_us=[run.clock.uncertainty_us for run in runs],
+    )
+
+
+def _read_runs(table: pb.RunTable, limits: Limits) -> tuple[Run, ...]:
+    size = len(table.origin)
+    bounds.check_count(size, "runs", most=limits.runs_per_frame_max)
+    _check_columns(table, size)
+    bounds.check_count(len(table.names), "run names", most=3 * size)
+    names = ("", *table.names)
+    rows = zip(
+        table.origin, table.incarnation, table.first, table.count, table.row_offset, table.state, table.reason, table.decider,
+        table.wall_us, table.counter, table.offset_us, table.uncertainty_us, strict=True,
+    )  # fmt: skip
+    return tuple(_read_run(names, *row) for row in rows)
+
+
+def _check_columns(table: pb.RunTable, size: int) -> None:
+    for field in pb.RunTable.DESCRIPTOR.fields:
+        found = len(getattr(table, field.name))
+        if field.name != "names" and found != size:
+            raise WireError(f"runs.{field.name} of {found} values refused: expected {size}, one for each run")
+
+
+def _read_run(
+    names: tuple[str, ...], origin: int, incarnation: int, first: int, count: int, row_offset: int, state: int, reason: int, decider: int,
+    wall_us: int, counter: int, offset_us: int, uncertainty_us: int,
+) -> Run:  # fmt: skip
+    try:
+        return Run(
+            origin=names[origin],
+            incarnation=incarnation,
+            first=first,
+            last=first + count - 1,
+            row_offset=row_offset,
+            state=bounds.member(State, state, "runs.state"),
+            reason=names[reason],
+            decider=names[decider],
+            at=HybridTime(wall_us, counter),
+            clock=ClockQuality(offset_us, uncertainty_us),
+        )
+    except IndexError:
+        raise WireError(f"runs name {max(origin, reason, decider)} refused: the table has {len(names) - 1} names") from None
+    except ModelError as error:
+        raise WireError(f"runs: {error}") from None
+
+
+def _manifest_message(manifest: Manifest | None) -> pb.Manifest | None:
+    if manifest is None:
+        return None
+    return pb.Manifest(
+        issuer=manifest.issuer,
+        header_sha256=manifest.header_sha256,
+        inputs=b"".join(manifest.inputs),
+        signature=manifest.signature,
+    )
+
+
+def _read_manifest(manifest: pb.Manifest, field: str) -> Manifest:
+    inputs, size = manifest.inputs, bounds.DIGEST_BYTES
+    if len(inputs) % size:
+        raise WireError(f"{field}.inputs of {len(inputs)} bytes refused: expected a multiple of {size}")
+    return Manifest(
+        issuer=manifest.issuer,
+        header_sha256=manifest.header_sha256,
+        inputs=tuple(inputs[start : start + size] for start in range(0, len(inputs), size)),
+        signature=manifest.signature,
+    )

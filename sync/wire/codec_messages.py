@@ -1,0 +1,167 @@
+"""The messages other than data on the wire: one writer and one reader for each.
+
+Owns: the mapping only; the sense is checked by check_messages. Called by codec.
+"""
+
+from __future__ import annotations
+
+from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Hello, Position, Query, Refused, Stop
+from sync.model import Direction, HybridTime, Lane, Level, PolicyVersion, WireError
+from sync.wire import bounds
+from sync.wire import yunnao_pb2 as pb
+from sync.wire.codec_batch import read_span, span_message
+
+
+def hello_message(hello: Hello) -> pb.Hello:
+    """A Hello as its wire message."""
+    return pb.Hello(
+        node=hello.node,
+        incarnation=hello.incarnation,
+        level=hello.level,
+        territory=hello.territory,
+        policy=_policy_message(hello.policy),
+        positions=[_position_message(position) for position in hello.positions],
+        for_incarnation=hello.for_incarnation,
+        protocol_oldest=hello.protocol_oldest,
+        protocol_newest=hello.protocol_newest,
+        software=hello.software,
+        sent_at=_time_message(hello.sent_at),
+    )
+
+
+def read_hello(hello: pb.Hello) -> Hello:
+    """The Hello in its wire message."""
+    bounds.check_count(len(hello.positions), "hello.positions", most=len(Lane) * len(Direction))
+    return Hello(
+        node=hello.node,
+        incarnation=hello.incarnation,
+        level=bounds.member(Level, hello.level, "hello.level"),
+        territory=hello.territory,
+        policy=_read_policy(hello.policy),
+        positions=tuple(_read_position(position) for position in hello.positions),
+        for_incarnation=hello.for_incarnation,
+        protocol_oldest=hello.protocol_oldest,
+        protocol_newest=hello.protocol_newest,
+        software=hello.software,
+        sent_at=_read_time(hello.sent_at),
+    )
+
+
+def ack_message(ack: Ack) -> pb.Ack:
+    """An Ack as its wire message."""
+    return pb.Ack(direction=ack.direction, lane=ack.lane, stored=ack.stored, secured=ack.secured)
+
+
+def read_ack(ack: pb.Ack) -> Ack:
+    """The Ack in its wire message."""
+    direction, lane = bounds.member(Direction, ack.direction, "ack.direction"), bounds.member(Lane, ack.lane, "ack.lane")
+    return Ack(direction=direction, lane=lane, stored=ack.stored, secured=ack.secured)
+
+
+def refused_message(refused: Refused) -> pb.Refused:
+    """A Refused as its wire message; a long reason is cut."""
+    return pb.Refused(
+        direction=refused.direction,
+        lane=refused.lane,
+        span=span_message(refused.span),
+        part=refused.part,
+        reason=bounds.cut(refused.reason),
+        policy=_policy_message(refused.policy),
+    )
+
+
+def read_refused(refused: pb.Refused) -> Refused:
+    """The Refused in its wire message."""
+    return Refused(
+        direction=bounds.member(Direction, refused.direction, "refused.direction"),
+        lane=bounds.member(Lane, refused.lane, "refused.lane"),
+        span=read_span(refused.span),
+        part=refused.part,
+        reason=bounds.cut(refused.reason),
+        policy=_read_policy(refused.policy),
+    )
+
+
+def bundles_message(bundles: Bundles) -> pb.Bundles:
+    """Bundles as their wire message."""
+    return pb.Bundles(bundles=bundles.bundles)
+
+
+def read_bundles(bundles: pb.Bundles) -> Bundles:
+    """The Bundles in their wire message."""
+    return Bundles(bundles=tuple(bundles.bundles))
+
+
+def heartbeat_message(heartbeat: Heartbeat) -> pb.Heartbeat:
+    """A Heartbeat as its wire message."""
+    return pb.Heartbeat(statuses=heartbeat.statuses, sent_at=_time_message(heartbeat.sent_at))
+
+
+def read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
+    """The Heartbeat in its wire message."""
+    return Heartbeat(statuses=heartbeat.statuses, sent_at=_read_time(heartbeat.sent_at))
+
+
+def query_message(query: Query) -> pb.Query:
+    """A Query as its wire message."""
+    return pb.Query(id=query.id, verb=query.verb, body=query.body)
+
+
+def read_query(query: pb.Query) -> Query:
+    """The Query in its wire message."""
+    return Query(id=query.id, verb=query.verb, body=query.body)
+
+
+def answer_message(answer: Answer) -> pb.Answer:
+    """An Answer as its wire message; a long error is cut."""
+    return pb.Answer(id=answer.id, body=answer.body, error=bounds.cut(answer.error))
+
+
+def read_answer(answer: pb.Answer) -> Answer:
+    """The Answer in its wire message."""
+    return Answer(id=answer.id, body=answer.body, error=bounds.cut(answer.error))
+
+
+def stop_message(stop: Stop) -> pb.Stop:
+    """A Stop as its wire message; a long reason is cut."""
+    return pb.Stop(reason=bounds.cut(stop.reason))
+
+
+def read_stop(stop: pb.Stop) -> Stop:
+    """The Stop in its wire message."""
+    return Stop(reason=bounds.cut(stop.reason))
+
+
+def _position_message(position: Position) -> pb.Position:
+    return pb.Position(direction=position.direction, lane=position.lane, upto=position.upto, chain=position.chain)
+
+
+def _read_position(position: pb.Position) -> Position:
+    return Position(
+        direction=bounds.member(Direction, position.direction, "position.direction"),
+        lane=bounds.member(Lane, position.lane, "position.lane"),
+        upto=position.upto,
+        chain=position.chain,
+    )
+
+
+def _policy_message(policy: PolicyVersion) -> pb.PolicyVersion:
+    issuers = [issuer for issuer, _ in policy.components]
+    return pb.PolicyVersion(issuers=issuers, epochs=[epoch for _, epoch in policy.components], digest=policy.digest)
+
+
+def _read_policy(policy: pb.PolicyVersion) -> PolicyVersion:
+    if len(policy.issuers) != len(policy.epochs):
+        raise WireError(f"policy.epochs of {len(policy.epochs)} values refused: there are {len(policy.issuers)} issuers")
+    version = PolicyVersion(tuple(zip(policy.issuers, policy.epochs, strict=True)))
+    if policy.digest != version.digest:
+        raise WireError(f"policy.digest {policy.digest[:8].hex()} refused: the vector's is {version.digest[:8].hex()}")
+    return version
+
+
+def _time_message(at: HybridTime) -> pb.HybridTime:
+    return pb.HybridTime(wall_us=at.wall_us, counter=at.counter)
+
+
+def _read_time(at: pb.HybridTime) -> HybridTime:
+    return HybridTime(at.wall_us, at.counter)

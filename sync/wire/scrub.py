@@ -1,0 +1,55 @@
+"""Rows without anything hidden in their buffers.
+
+Owns: what Arrow keeps that no reader sees and yet travels: dictionary values that no row uses (a filter leaves the dictionary whole) and
+the old values under nulls (`if_else(mask, null, column)` only clears a bit). Called by payload.encode_payload,
+so that nothing withheld or masked leaves in them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+ZERO_BYTES = 32
+"""Covers the widest fixed type (decimal256) and the two offsets of an empty text."""
+
+
+def scrub(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """`rows` with dictionaries cut to the values in use, in their order, and zeros under every null. Every reader sees the same values."""
+    return pa.RecordBatch.from_arrays([_scrub(column) for column in rows.columns], schema=rows.schema)
+
+
+def _scrub(column: pa.Array[Any]) -> pa.Array[Any]:
+    if not isinstance(column, pa.DictionaryArray):
+        return _without_values_under_nulls(column)
+    indices, values = _without_values_under_nulls(column.indices), column.dictionary
+    used = pc.unique(indices).drop_null()
+    if len(used) != len(values):
+        used = used.sort()
+        indices = pc.index_in(indices, used).cast(column.type.index_type)
+        values = values.take(used)
+    return pa.DictionaryArray.from_arrays(indices, _without_values_under_nulls(values), ordered=column.type.ordered)
+
+
+def _without_values_under_nulls(column: pa.Array[Any]) -> pa.Array[Any]:
+    if not column.null_count:
+        return column
+    filled = column.fill_null(_zero(column.type))
+    valid = column.is_valid().buffers()[1]
+    return pa.Array.from_buffers(column.type, len(column), [valid, *filled.buffers()[1:]], column.null_count)
+
+
+def _zero(kind: pa.DataType) -> pa.Scalar[Any]:
+    """The value of `kind` whose bytes are zero; the empty one for texts."""
+    width = kind.byte_width if pa.types.is_fixed_size_binary(kind) else 0
+    buffers: list[pa.Buffer | None] = [None, pa.py_buffer(bytes(max(width, ZERO_BYTES)))]
+    if _has_offsets(kind):
+        buffers.append(pa.py_buffer(b""))
+    return pa.Array.from_buffers(kind, 1, buffers)[0]
+
+
+def _has_offsets(kind: pa.DataType) -> bool:
+    checks = (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    return any(check(kind) for check in checks)

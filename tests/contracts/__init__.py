@@ -1,0 +1,1 @@
+"""Contract suites of the ports: every implementation passes the same tests."""

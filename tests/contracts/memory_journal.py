@@ -1,0 +1,173 @@
+"""A journal in memory, for tests that need no file: the whole contract of sync.ports.Journal on lists and dicts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sync.model import Direction, JournalCorrupt, JournalError, Lane, LedgerEntry, Run, RunMap, Span, State, StoredBatch, Stream
+from sync.model.writes import (
+    AppendLedger,
+    AppendRefusal,
+    InKey,
+    InPosition,
+    OutKey,
+    OutMark,
+    Recovered,
+    SetInPosition,
+    SetOutMark,
+    SetStream,
+    SettleHeld,
+    StoreBatch,
+    Write,
+)
+
+
+@dataclass(slots=True)
+class _Books:
+    batches: list[StoredBatch] = field(default_factory=list)
+    streams: dict[Stream, RunMap] = field(default_factory=dict)
+    ledger: list[LedgerEntry] = field(default_factory=list)
+    out_marks: dict[OutKey, OutMark] = field(default_factory=dict)
+    in_positions: dict[InKey, InPosition] = field(default_factory=dict)
+    refusals: list[tuple[AppendRefusal, int]] = field(default_factory=list)
+    """Each with the number of ledger entries before it."""
+    settled: set[tuple[str, Direction, int]] = field(default_factory=set)
+
+    def copy(self) -> _Books:
+        return _Books(
+            list(self.batches),
+            dict(self.streams),
+            list(self.ledger),
+            dict(self.out_marks),
+            dict(self.in_positions),
+            list(self.refusals),
+            set(self.settled),
+        )
+
+
+class MemoryJournal:
+    """Keeps what is committed; a closed one is opened again by `reopened`."""
+
+    def __init__(self) -> None:
+        self._books = _Books()
+        self._is_open = True
+
+    def reopened(self) -> MemoryJournal:
+        """What a node finds after a restart."""
+        again = MemoryJournal()
+        again._books = self._books.copy()
+        return again
+
+    def damage(self, lsn: int) -> None:
+        """Flip the last byte of a payload on the medium."""
+        stored = self._books.batches[lsn - 1]
+        payload = stored.batch.payload
+        object.__setattr__(stored.batch, "payload", payload[:-1] + bytes((payload[-1] ^ 1,)))
+
+    def recover(self) -> Recovered:
+        books = self._opened()
+        return Recovered(
+            last_lsn=len(books.batches),
+            lane_tops={stored.batch.header.lane: stored.lsn for stored in books.batches},
+            streams={stream: RunMap(run_map) for stream, run_map in books.streams.items()},
+            out_marks=dict(books.out_marks),
+            in_positions=dict(books.in_positions),
+        )
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        books = self._opened().copy()
+        for write in writes:
+            _apply(books, write)
+        self._books = books
+
+    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
+        taken: list[StoredBatch] = []
+        total = 0
+        for stored in self._opened().batches:
+            if stored.batch.header.lane is not lane or not span.after < stored.lsn <= span.upto:
+                continue
+            total += stored.batch.header.payload_bytes
+            if len(taken) == batches_max or (taken and total > bytes_max):
+                break
+            taken.append(_checked(stored))
+        return taken
+
+    def batch(self, lsn: int) -> StoredBatch | None:
+        batches = self._opened().batches
+        return _checked(batches[lsn - 1]) if 1 <= lsn <= len(batches) else None
+
+    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
+        for entry in reversed(self._opened().ledger):
+            place = (entry.peer, entry.direction, entry.lane, entry.span.upto)
+            if place == (peer, direction, lane, upto) and entry.part == entry.parts - 1:
+                return entry.chain
+        return None
+
+    def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
+        books = self._opened()
+        due = [(entry, run) for entry, run in _held_runs(books, peer, direction) if entry.policy_version != not_version]
+        lsns = {lsn for entry, run in due for lsn in _holders(books, entry, run)}
+        open_lsns = sorted(lsn for lsn in lsns if (peer, direction, lsn) not in books.settled)
+        return [_checked(books.batches[lsn - 1]) for lsn in open_lsns[:batches_max]]
+
+    def close(self) -> None:
+        self._is_open = False
+
+    def _opened(self) -> _Books:
+        if not self._is_open:
+            raise JournalError("the memory journal is closed: use reopened()")
+        return self._books
+
+
+def _apply(books: _Books, write: Write) -> None:
+    match write:
+        case StoreBatch(stored):
+            if stored.lsn != len(books.batches) + 1:
+                raise JournalError(f"batch {stored.lsn} refused: the journal ends at {len(books.batches)}")
+            books.batches.append(stored)
+        case SetStream(stream, run_map):
+            books.streams[stream] = RunMap.decode(run_map)
+        case AppendLedger(entry):
+            books.ledger.append(entry)
+        case SetOutMark(peer, direction, lane, mark):
+            books.out_marks[(peer, direction, lane)] = mark
+        case SetInPosition(peer, incarnation, direction, lane, position):
+            books.in_positions[(peer, incarnation, direction, lane)] = position
+        case AppendRefusal():
+            books.refusals.append((write, len(books.ledger)))
+        case SettleHeld(peer, direction, lsn):
+            books.settled.add((peer, direction, lsn))
+
+
+def _checked(stored: StoredBatch) -> StoredBatch:
+    if hashlib.sha256(stored.batch.payload).digest() != stored.batch.header.payload_sha256:
+        raise JournalCorrupt(f"batch {stored.lsn} does not match its checksum", lsn=stored.lsn)
+    return stored
+
+
+def _held_runs(books: _Books, peer: str, direction: Direction) -> Iterator[tuple[LedgerEntry, Run]]:
+    for index, entry in enumerate(books.ledger):
+        if (entry.peer, entry.direction) != (peer, direction):
+            continue
+        is_refused = not entry.closed and any(_refuses(refusal, entry) and index < top for refusal, top in books.refusals)
+        yield from ((entry, run) for run in entry.runs if run.state is State.HELD or (is_refused and run.state is State.PRESENT))
+
+
+def _refuses(refusal: AppendRefusal, entry: LedgerEntry) -> bool:
+    place = (refusal.peer, refusal.direction, refusal.lane, refusal.span, refusal.part)
+    return refusal.by_peer and place == (entry.peer, entry.direction, entry.lane, entry.span, entry.part)
+
+
+def _holders(books: _Books, entry: LedgerEntry, held: Run) -> Iterator[int]:
+    for stored in books.batches[entry.span.after : entry.span.upto]:
+        header = stored.batch.header
+        if (header.lane, header.resource) != (entry.lane, entry.resource):
+            continue
+        if any(run.state.has_rows and _overlap(run, held) for run in header.runs):
+            yield stored.lsn
+
+
+def _overlap(one: Run, other: Run) -> bool:
+    return (one.origin, one.incarnation) == (other.origin, other.incarnation) and one.first <= other.last and one.last >= other.first

@@ -1,0 +1,83 @@
+"""Events that wait for their ack, on a real disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge_ai import spool as spool_module
+from edge_ai.errors import EvidenceError
+from edge_ai.spool import IN_FLIGHT_MAX, Spool
+from edge_ai.wire import Ack
+from sync.model import Instant
+from tests.edge_ai.test_wire import event
+
+NOW = Instant(0)
+
+
+def ids(spool: Spool, now: Instant = NOW) -> list[str]:
+    return [message.row.event_id for message in spool.due(now)]
+
+
+def test_event_without_ack_is_sent_again_after_five_seconds(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.add(event("e1"))
+    assert ids(spool) == ["e1"]
+    assert ids(spool, NOW.plus(4.9)) == []
+    assert ids(spool, NOW.plus(5)) == ["e1"]
+
+
+def test_acknowledged_event_leaves_no_file(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.add(event("e1"))
+    spool.acknowledge(Ack("e1", False))
+    assert ids(spool, NOW.plus(60)) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_events_survive_the_death_of_the_worker(tmp_path: Path) -> None:
+    before = Spool(tmp_path)
+    before.add(event("e1"))
+    before.add(event("e2"))
+    after = Spool(tmp_path)
+    after.add(event("e3"))
+    assert after.due(NOW) == [event("e1"), event("e2"), event("e3")]
+
+
+def test_damaged_file_of_an_earlier_life_is_counted_and_removed(tmp_path: Path) -> None:
+    Spool(tmp_path).add(event("e1"))
+    path = next(tmp_path.iterdir())
+    path.write_bytes(path.read_bytes()[:20])
+    after = Spool(tmp_path)
+    assert (after.damaged, len(after), list(tmp_path.iterdir())) == (1, 0, [])
+
+
+def test_end_waits_until_the_beginning_is_acknowledged(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.add(event("e1"))
+    spool.add(event("e1", ended=True, jpeg=b"", thumb=bytes(6)))
+    assert [message.row.ended for message in spool.due(NOW)] == [False]
+    spool.acknowledge(Ack("e1", False))
+    assert [message.row.ended for message in spool.due(NOW)] == [True]
+
+
+def test_full_spool_drops_the_newest_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool_module, "UNACKED_MAX", 3)
+    spool = Spool(tmp_path)
+    kept = [spool.add(event(f"e{index}")) for index in range(5)]
+    assert (kept, spool.dropped, ids(spool)) == ([True, True, True, False, False], 2, ["e0", "e1", "e2"])
+
+
+def test_no_more_are_in_flight_than_the_limit(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for index in range(IN_FLIGHT_MAX + 5):
+        spool.add(event(f"e{index}"))
+    assert len(spool.due(NOW)) == IN_FLIGHT_MAX
+
+
+def test_disk_that_refuses_is_told_in_words(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    (tmp_path / "spool").rmdir()
+    with pytest.raises(EvidenceError, match="free disk space"):
+        spool.add(event("e1"))

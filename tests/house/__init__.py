@@ -1,0 +1,1 @@
+"""Checks of the set-up, the suite runner, the presets and the licences."""

@@ -1,0 +1,221 @@
+"""The gate: glance, release and inspect over the preset city."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+import pytest
+
+from policies import Ruleset
+from policies.arrow import words_of
+from policies.catalogue import schema
+from policies.masks import MASK_KEY
+from sync.model import Direction, Level, Run, State
+from sync.ports import Outcome
+from tests.policies.city import STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
+
+RULES = city()
+RESIDENTS = RULES.resources["residents"]
+AIR = RULES.resources["air-quality"]
+FIRMS = RULES.resources["enterprises"]
+
+
+def three_residents() -> pa.RecordBatch:
+    """The second of three is on the negative list."""
+    return rows_of(RESIDENTS, [{"name": "周某某"}, {"name": "吴某某", "category": "受保护人员"}, {"name": "郑某"}])
+
+
+def test_air_quality_passes_whole_without_looking_at_rows() -> None:
+    batch = stored(AIR, rows_of(AIR, [{}, {}]))
+    assert gate(Level.STREET).glance(up_to(Level.DISTRICT), batch.batch.header) is Outcome.WHOLE
+
+
+def test_residents_reach_the_district_masked_and_without_the_listed() -> None:
+    rows = three_residents()
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), stored(RESIDENTS, rows), rows)
+    assert released.outcome is Outcome.REWRITTEN
+    assert states(released) == [(State.PRESENT, "", 1), (State.DENIED, "negative-list", 1), (State.PRESENT, "", 1)]
+    assert released.rows is not None
+    assert released.rows.column("name").to_pylist() == ["周**", "郑*"]
+    assert released.rows.column("birth_year").to_pylist() == [1820, 1820]
+
+
+def test_a_withheld_row_leaves_no_word_in_any_dictionary() -> None:
+    rows = rows_of(RESIDENTS, [{"category": "常住"}, {"category": "protected", "resident_id": "hidden-7"}])
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), stored(RESIDENTS, rows), rows)
+    assert released.rows is not None
+    assert "protected" not in str(words_of(released.rows.column("category")).to_pylist())
+
+
+def test_the_municipality_gets_no_stream_of_residents() -> None:
+    rows = three_residents()
+    batch = stored(RESIDENTS, rows, distance=1)
+    district = gate(Level.DISTRICT)
+    assert district.glance(up_to(Level.MUNICIPAL), batch.batch.header) is Outcome.CLOSED
+    released = district.release(up_to(Level.MUNICIPAL), batch, rows)
+    assert (released.outcome, released.rows) == (Outcome.CLOSED, None)
+    assert states(released) == [(State.AGGREGATE_ONLY, "ceiling", 3)]
+
+
+def test_a_masked_batch_is_left_whole_by_the_next_equal_plan() -> None:
+    rows, street = three_residents(), gate(Level.STREET)
+    batch = stored(RESIDENTS, rows)
+    first = street.release(up_to(Level.DISTRICT), batch, rows)
+    assert first.rows is not None
+    again = stored(RESIDENTS, first.rows, version=street.version.digest, runs=first.runs)
+    assert street.release(up_to(Level.DISTRICT), again, first.rows).outcome is Outcome.WHOLE
+
+
+def test_a_masked_column_says_so_in_its_metadata() -> None:
+    rows = three_residents()
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), stored(RESIDENTS, rows), rows)
+    assert released.rows is not None
+    assert released.rows.schema.field("name").metadata == {MASK_KEY: b"partial::ceiling"}
+    assert released.rows.schema.field("category").metadata is None
+
+
+def test_a_row_graded_above_its_resource_gets_that_grades_ceiling() -> None:
+    rows = rows_of(AIR, [{"grade": 1}, {"grade": 4}, {"grade": 3}])
+    batch = stored(AIR, rows)
+    street = gate(Level.STREET)
+    assert street.glance(up_to(Level.DISTRICT), batch.batch.header) is None
+    released = street.release(up_to(Level.DISTRICT), batch, rows)
+    assert states(released) == [(State.PRESENT, "", 1), (State.AGGREGATE_ONLY, "ceiling", 1), (State.PRESENT, "", 1)]
+
+
+def test_an_ungraded_row_is_held_as_unclassified() -> None:
+    rows = rows_of(AIR, [{}, {}])
+    grade = pa.array([1, None], pa.int8())
+    rows = rows.set_column(2, "grade", grade)
+    batch = stored(AIR, rows)
+    assert gate(Level.STREET).glance(up_to(Level.DISTRICT), batch.batch.header) is None
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), batch, rows)
+    assert states(released) == [(State.PRESENT, "", 1), (State.HELD, "unclassified", 1)]
+
+
+def test_an_unknown_resource_is_held_whole() -> None:
+    stranger = replace(AIR, code="stranger")
+    rows = rows_of(AIR, [{}])
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), stored(stranger, rows), rows)
+    assert released.outcome is Outcome.REWRITTEN
+    assert released.rows is not None
+    assert released.rows.num_rows == 0
+    assert states(released) == [(State.HELD, "unclassified", 1)]
+
+
+def test_a_returned_batch_is_never_offered_upward() -> None:
+    header = stored(AIR, rows_of(AIR, [{}]), direction=Direction.RETURN).batch.header
+    street = gate(Level.STREET)
+    assert street.glance(up_to(Level.DISTRICT), header) is Outcome.ELSEWHERE
+    assert "never offered upward" in gate(Level.DISTRICT).inspect(up_to(Level.DISTRICT), header, None)
+
+
+def test_return_carries_exactly_the_rows_of_the_territory() -> None:
+    rows = rows_of(FIRMS, [{"territory": STREET}, {"territory": "370203001"}, {"territory": STREET + "001"}, {"territory": "370202"}])
+    released = gate(Level.MUNICIPAL).release(back_to(STREET), stored(FIRMS, rows), rows)
+    assert released.rows is not None
+    assert released.rows.column("territory").to_pylist() == [STREET, STREET + "001"]
+    assert [(run.first, run.last) for run in released.runs] == [(1, 1), (3, 3)]
+
+
+def test_return_of_a_pure_batch_is_whole_by_its_header() -> None:
+    header = stored(FIRMS, rows_of(FIRMS, [{"territory": STREET}])).batch.header
+    assert gate(Level.MUNICIPAL).glance(back_to(STREET), header) is Outcome.WHOLE
+    assert gate(Level.MUNICIPAL).glance(back_to("370203001"), header) is Outcome.ELSEWHERE
+
+
+def test_return_does_not_send_a_node_its_own_records() -> None:
+    rows = rows_of(FIRMS, [{"territory": STREET}, {"territory": STREET}])
+    batch = stored(FIRMS, rows, origins=["grid-1", "city"])
+    flow = back_to(STREET, subtree=frozenset({"grid-1"}))
+    released = gate(Level.MUNICIPAL).release(flow, batch, rows)
+    assert [run.origin for run in released.runs] == ["city"]
+    own = stored(FIRMS, rows, origins=["grid-1", "grid-1"])
+    assert gate(Level.MUNICIPAL).glance(flow, own.batch.header) is Outcome.ELSEWHERE
+
+
+def test_a_resource_that_does_not_return_is_elsewhere() -> None:
+    header = stored(AIR, rows_of(AIR, [{}])).batch.header
+    assert gate(Level.MUNICIPAL).glance(back_to(STREET), header) is Outcome.ELSEWHERE
+
+
+def test_a_batch_of_withheld_runs_alone_is_forwarded() -> None:
+    runs = (Run("grid", 1, 1, 5, -1, State.DENIED, "negative-list", "grid"),)
+    batch = stored(RESIDENTS, three_residents().slice(0, 0), runs=runs)
+    street = gate(Level.STREET)
+    assert street.glance(up_to(Level.DISTRICT), batch.batch.header) is Outcome.WHOLE
+    assert street.release(up_to(Level.DISTRICT), batch, three_residents().slice(0, 0)).runs == runs
+
+
+def test_the_receiver_accepts_what_an_equal_plan_released() -> None:
+    rows, street = three_residents(), gate(Level.STREET)
+    batch = stored(RESIDENTS, rows)
+    released = street.release(up_to(Level.DISTRICT), batch, rows)
+    header = onward(RESIDENTS, batch, released, rows, version=street.version.digest).batch.header
+    assert gate(Level.DISTRICT).needs_rows(up_to(Level.DISTRICT), header)
+    assert gate(Level.DISTRICT).inspect(up_to(Level.DISTRICT), header, released.rows) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"name": "周某某"}, "column name is not masked"),
+        ({"category": "protected"}, "denied here (negative-list)"),
+        ({"grade": 4}, "header says grade 3"),
+    ],
+)
+def test_the_receiver_refuses_what_is_looser(change: dict[str, str | int], word: str) -> None:
+    masked = {"resident_id": "***", "name": "***", "id_number": "***", "phone": "***"}
+    rows = rows_of(RESIDENTS, [{**masked, **change}])
+    header = replace(stored(RESIDENTS, rows, distance=1).batch.header, grade_max=3)
+    assert word in gate(Level.DISTRICT).inspect(up_to(Level.DISTRICT), header, rows)
+
+
+def test_the_receiver_refuses_a_stream_its_plan_closes() -> None:
+    rows = three_residents()
+    header = stored(RESIDENTS, rows, distance=2).batch.header
+    assert "no stream opens" in gate(Level.MUNICIPAL).inspect(up_to(Level.MUNICIPAL), header, rows)
+
+
+def test_the_receiver_refuses_a_returned_row_of_elsewhere() -> None:
+    rows = rows_of(FIRMS, [{"territory": STREET}, {"territory": "370203001"}])
+    header = stored(FIRMS, rows, distance=1, direction=Direction.RETURN).batch.header
+    assert "row 1 is not of territory" in gate(Level.STREET).inspect(back_to(STREET), header, rows)
+
+
+def test_a_column_outside_the_catalogue_is_withheld() -> None:
+    rows = rows_of(AIR, [{}])
+    extra = rows.append_column("owner_phone", pa.array(["10000000000"]))
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), stored(AIR, extra), extra)
+    assert released.rows is not None
+    assert released.rows.column("owner_phone").to_pylist() == [None]
+    assert "owner_phone is not masked" in gate(Level.STREET).inspect(
+        up_to(Level.STREET),
+        replace(stored(AIR, extra, distance=1).batch.header, grade_max=3),
+        rows.append_column("owner_phone", pa.array(["1"])),
+    )
+
+
+def test_without_any_bundle_everything_is_held() -> None:
+    rows = rows_of(AIR, [{}])
+    released = gate(Level.STREET, Ruleset()).release(up_to(Level.DISTRICT), stored(AIR, rows), rows)
+    assert states(released) == [(State.HELD, "unclassified", 1)]
+
+
+def test_past_its_end_a_bundle_lets_l1_and_the_skeleton_of_incidents_pass() -> None:
+    stale = gate(Level.STREET, replace(RULES, not_after_us=1))
+    incidents, events = RULES.resources["incidents"], RULES.resources["camera-events"]
+    rows = rows_of(incidents, [{}])
+    released = stale.release(up_to(Level.DISTRICT), stored(incidents, rows), rows)
+    assert released.rows is not None
+    row = released.rows.to_pylist()[0]
+    assert (row["class"], row["state"], row["summary"]) == ("garbage", "open", None)
+    assert stale.glance(up_to(Level.DISTRICT), stored(AIR, rows_of(AIR, [{}])).batch.header) is Outcome.WHOLE
+    held = rows_of(events, [{}])
+    assert states(stale.release(up_to(Level.DISTRICT), stored(events, held), held)) == [(State.HELD, "stale-policy", 1)]
+
+
+def test_schemas_begin_with_the_common_columns() -> None:
+    for resource in RULES.resources.values():
+        assert schema(resource).names[:3] == ["event_time", "territory", "grade"]

@@ -1,0 +1,88 @@
+"""Masks: idempotent, safe for Chinese, never weaker on what is masked already."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies import BundleError, KeyRing
+from policies.arrow import Column
+from policies.masks import REDACT, WITHHOLD, Mask, Method, TokenTable, apply_mask
+
+RING = KeyRing({"k1": b"one" * 11, "k2": b"two" * 11})
+PARTIAL = Mask(Method.PARTIAL, head=1)
+TOKEN = Mask(Method.PSEUDONYM, key="k1")
+TEXT_MASKS = [PARTIAL, Mask(Method.PARTIAL, head=3, tail=2), TOKEN, REDACT, WITHHOLD]
+
+
+def words(*values: str | None) -> Column:
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def masked(column: Column, mask: Mask) -> list[object]:
+    return list(apply_mask(column, mask, TokenTable(RING)).to_pylist())
+
+
+def test_names_keep_their_first_character_whatever_its_width() -> None:
+    assert masked(words("周某某", "欧阳某", "𠮷野", "李", "", None), PARTIAL) == ["周**", "欧**", "𠮷*", "*", "", None]
+
+
+def test_a_short_value_is_never_shown_whole() -> None:
+    assert masked(words("12345", "1234", "1"), Mask(Method.PARTIAL, head=3, tail=2)) == ["1****", "1***", "*"]
+
+
+def test_tokens_are_equal_for_equal_values_and_differ_by_key() -> None:
+    first = masked(words("a", "b", "a"), TOKEN)
+    assert first[0] == first[2] != first[1]
+    assert masked(words("a"), Mask(Method.PSEUDONYM, key="k2")) != first[:1]
+
+
+def test_without_its_key_a_pseudonym_is_redacted_and_tokens_stay() -> None:
+    token = masked(words("a"), TOKEN)[0]
+    assert masked(words("a", str(token)), Mask(Method.PSEUDONYM, key="missing")) == ["***", token]
+
+
+def test_numbers_and_times_are_floored() -> None:
+    assert masked(pa.array([1815, -3, None], pa.int32()), Mask(Method.GENERALISE, width=10)) == [1810, -10, None]
+    day = apply_mask(pa.array([86_400_000_001], pa.timestamp("us", "UTC")), Mask(Method.GENERALISE, unit="day"), TokenTable(RING))
+    assert day.cast(pa.int64()).to_pylist() == [86_400_000_000]
+
+
+def test_coordinates_fall_into_a_grid_and_stay_there() -> None:
+    grid = Mask(Method.GENERALISE, width=0.001)
+    once = apply_mask(pa.array([120.38264, 36.0671]), grid, TokenTable(RING))
+    assert once.to_pylist() == pytest.approx([120.382, 36.067])
+    assert apply_mask(once, grid, TokenTable(RING)).equals(once)
+
+
+def test_a_dictionary_column_keeps_its_indices() -> None:
+    column = words("周某某", "李某", "周某某")
+    assert apply_mask(column, PARTIAL, TokenTable(RING)).indices.equals(column.indices)  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.one_of(st.none(), st.text(max_size=8)), max_size=6), st.sampled_from(TEXT_MASKS), st.sampled_from(TEXT_MASKS))
+def test_masking_again_changes_nothing_and_a_weaker_mask_never_loosens(values: list[str | None], mask: Mask, weaker: Mask) -> None:
+    tokens = TokenTable(RING)
+    once = apply_mask(words(*values), mask, tokens)
+    assert apply_mask(once, mask, tokens).to_pylist() == once.to_pylist()
+    if weaker.method < mask.method and mask.method >= Method.PSEUDONYM:
+        assert apply_mask(once, weaker, tokens).to_pylist() == once.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        ({"method": "blur"}, "not one of"),
+        ({"method": "pseudonym"}, "needs the id of its key"),
+        ({"method": "partial"}, "needs head"),
+        ({"method": "generalise", "unit": "week"}, "not one of hour"),
+        ({"method": "redact", "strength": 9}, "unknown key strength"),
+    ],
+)
+def test_a_profile_that_masks_nothing_is_refused(value: dict[str, object], word: str) -> None:
+    with pytest.raises(BundleError, match=word):
+        Mask.of(value, "mask")

@@ -1,0 +1,201 @@
+"""Runs every check and every test suite, prints what each took against its share, and ends with one closing line like pytest's.
+
+Owns the table of suites and their shares of the 15 minutes. Refuses a test folder that no suite names. Called by `./yunnao test`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.clock import Clock, SystemClock
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARES_S_MAX = 900
+"""Seconds all suites may take together on two cores."""
+OVERRUN_FACTOR = 2
+"""A suite that runs this many times its share is ended, so that a hanging test cannot hold the run for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A part of the run with its share of the time."""
+
+    name: str
+    share_s: int
+    commands: tuple[tuple[str, ...], ...] = ()
+    """Checks that are not pytest's; each must exit 0."""
+    tests: tuple[str, ...] = ()
+    """Paths under the project root that one pytest run takes."""
+    workers: int = 0
+    """Processes of pytest-xdist; 0 runs in one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a suite came to."""
+
+    suite: str
+    took_s: float = 0.0
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    complaints: tuple[str, ...] = ()
+    """Why the suite fails beyond its failed tests, one sentence each."""
+
+    @property
+    def is_good(self) -> bool:
+        """True when nothing failed and nothing is complained about."""
+        return not self.failed and not self.complaints
+
+
+SUITES = (
+    Suite(
+        "checks",
+        120,
+        commands=(("ruff", "check", "."), ("mypy",), ("lint-imports",)),
+        tests=("tests/test_tidy.py", "tests/house"),
+        workers=2,
+    ),
+    Suite("sync", 60, tests=("tests/sync", "tests/contracts"), workers=2),
+    Suite("node", 150, tests=("tests/node",), workers=2),
+    Suite("policies", 60, tests=("tests/policies",), workers=2),
+    Suite("edge_ai", 90, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 90, tests=("tests/tui",), workers=2),
+    Suite("simulations", 180, tests=("tests/simulations",), workers=2),
+    Suite("e2e", 150, tests=("tests/e2e",)),
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the suites named in `arguments`, or all; 0 when everything passed, 1 when something failed, 2 for an unknown name."""
+    unknown = sorted(set(arguments) - {suite.name for suite in SUITES})
+    if unknown:
+        say(f"unknown suite {', '.join(unknown)}: choose from {', '.join(suite.name for suite in SUITES)}")
+        return 2
+    clock = SystemClock()
+    begin = clock.now()
+    outcomes = [table_outcome(ROOT, SUITES)]
+    outcomes += [run_suite(suite, clock) for suite in SUITES if not arguments or suite.name in arguments]
+    say("")
+    for line in report(outcomes, SUITES, clock.now().seconds_since(begin)):
+        say(line)
+    return 0 if all(outcome.is_good for outcome in outcomes) else 1
+
+
+def table_outcome(root: Path, suites: Sequence[Suite]) -> Outcome:
+    """Complaints about the table itself: test paths that no suite names, suites whose path is missing, shares over the limit."""
+    named = {path for suite in suites for path in suite.tests}
+    present = {f"tests/{name}" for name in suite_paths(root / "tests")}
+    complaints = [f"{path} is in no suite: add it to the table in tests/run_suites.py" for path in sorted(present - named)]
+    complaints += [f"{path} is in the table and not in the tree: take it out of tests/run_suites.py" for path in sorted(named - present)]
+    total_s = sum(suite.share_s for suite in suites)
+    if total_s > SHARES_S_MAX:
+        complaints.append(f"the shares add up to {total_s} s, over the {SHARES_S_MAX} s of a whole run")
+    return Outcome("table", complaints=tuple(complaints))
+
+
+def suite_paths(tests: Path) -> Iterator[str]:
+    """Names under `tests` that hold tests: folders with a test module anywhere below, and test modules."""
+    for entry in tests.iterdir():
+        is_folder_with_tests = entry.is_dir() and next(entry.rglob("test_*.py"), None) is not None
+        if is_folder_with_tests or entry.match("test_*.py"):
+            yield entry.name
+
+
+def run_suite(suite: Suite, clock: Clock) -> Outcome:
+    """Run one suite's checks and tests, their output going straight to the terminal."""
+    say(f"== {suite.name} (share {suite.share_s} s)")
+    begin = clock.now()
+    complaints = [f"{command[0]} failed" for command in suite.commands if run([str(tool(command[0])), *command[1:]], suite.share_s)]
+    passed = failed = skipped = 0
+    with tempfile.TemporaryDirectory() as folder:
+        xml = Path(folder) / "junit.xml"
+        code = run(pytest_command(suite, xml), suite.share_s * OVERRUN_FACTOR)
+        if xml.exists():
+            passed, failed, skipped = read_junit(xml.read_text("utf-8"))
+    if code and not failed:
+        complaints.append(f"pytest ended with exit status {code} and no failed test: see its lines above")
+    took_s = clock.now().seconds_since(begin)
+    if took_s > suite.share_s:
+        complaints.append(f"took {took_s:.1f} s, over its share of {suite.share_s} s")
+    return Outcome(suite.name, took_s, passed, failed, skipped, tuple(complaints))
+
+
+def tool(name: str) -> Path:
+    """A program of the virtual environment that runs this script."""
+    return Path(sys.executable).parent / name
+
+
+def pytest_command(suite: Suite, xml: Path) -> list[str]:
+    """The command line of a suite's pytest run, writing JUnit XML to `xml`."""
+    workers = ["-n", str(suite.workers)] if suite.workers else []
+    return [sys.executable, "-m", "pytest", *suite.tests, *workers, "--durations=3", f"--junitxml={xml}"]
+
+
+def run(command: Sequence[str], limit_s: float) -> int:
+    """Exit status of `command` in the project root; one that runs past `limit_s` is ended with all it started."""
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            return process.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            say(f"{Path(command[0]).name} ran past {limit_s:.0f} s and was ended")
+            return -signal.SIGKILL
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def read_junit(text: str) -> tuple[int, int, int]:
+    """(passed, failed, skipped) of a JUnit report; errors count as failed."""
+    passed = failed = skipped = 0
+    for suite in ET.fromstring(text).iter("testsuite"):
+        bad = int(suite.get("failures", "0")) + int(suite.get("errors", "0"))
+        left_out = int(suite.get("skipped", "0"))
+        passed += int(suite.get("tests", "0")) - bad - left_out
+        failed += bad
+        skipped += left_out
+    return passed, failed, skipped
+
+
+def report(outcomes: Sequence[Outcome], suites: Sequence[Suite], total_s: float) -> Iterator[str]:
+    """The lines of the summary: one per suite, the complaints, and the closing line."""
+    shares = {suite.name: suite.share_s for suite in suites}
+    for outcome in outcomes:
+        if outcome.suite in shares:
+            word = "ok" if outcome.is_good else "FAILED"
+            share_s = shares[outcome.suite]
+            yield f"{outcome.suite:<12} {outcome.took_s:7.1f} s of {share_s:>4} s  {closing_counts([outcome])}  {word}"
+    for outcome in outcomes:
+        yield from (f"FAILED {outcome.suite}: {complaint}" for complaint in outcome.complaints)
+    yield f"{sum(outcome.passed for outcome in outcomes)} passed, {sum(outcome.failed for outcome in outcomes)} failed"
+    yield f"{closing_counts(outcomes)} in {total_s:.2f}s"
+
+
+def closing_counts(outcomes: Sequence[Outcome]) -> str:
+    """`3 failed, 120 passed, 2 skipped` as pytest words it; each complaint counts as an error."""
+    errors = sum(len(outcome.complaints) for outcome in outcomes)
+    counts = {
+        "failed": sum(outcome.failed for outcome in outcomes),
+        "passed": sum(outcome.passed for outcome in outcomes),
+        "skipped": sum(outcome.skipped for outcome in outcomes),
+        "error" if errors == 1 else "errors": errors,
+    }
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count or word == "passed")
+
+
+def say(line: str) -> None:
+    """Write a line to the terminal before anything a child process writes."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,229 @@
+"""The engine in a hand-wired rig: delivery, acknowledgement, duplicates, loss, withholding, closing, return, refusal, forks."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync.core.messages import Ack, Data
+from sync.core.ready import LinkBroken, Moved
+from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
+from tests.sync.core.rig import Rig, RigGate, Station, newer
+
+LINGER = 3.0
+"""Longer than any lane waits for more."""
+
+
+def chain_of_three() -> Rig:
+    return Rig(Station("grid", Level.GRID, "street"), Station("street", Level.STREET, "city"), Station("city", Level.MUNICIPAL))
+
+
+def linked() -> Rig:
+    rig = chain_of_three()
+    rig.connect("grid", "street")
+    rig.connect("street", "city")
+    return rig
+
+
+def map_of(rig: Rig, name: str, origin: str, resource: str = "air-quality", lane: Lane = Lane.EVENT) -> RunMap:
+    station = rig.stations[origin]
+    return rig.stations[name].journal.recover().streams.get(Stream(origin, station.incarnation, lane, resource), RunMap())
+
+
+def test_records_reach_the_top_once_and_in_order() -> None:
+    rig = linked()
+    rig.offer("grid", [1.0, 2.0, 3.0])
+    rig.settle(seconds=LINGER)
+    rig.offer("grid", [4.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == rig.values("street") == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_small_batches_are_coalesced_into_one_frame() -> None:
+    rig = linked()
+    for value in range(10):
+        rig.offer("grid", [float(value)])
+    rig.settle(seconds=LINGER)
+    assert [stored.batch.header.row_count for stored in rig.batches("street")] == [10]
+
+
+def test_secured_mark_follows_the_parent_of_the_parent() -> None:
+    rig = linked()
+    rig.disconnect("street", "city")
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    mark = rig.stations["grid"].engine.out_mark("street", Direction.UP, Lane.EVENT)
+    assert (mark.stored, mark.secured) == (1, 0)
+    rig.connect("street", "city")
+    rig.settle(seconds=LINGER)
+    mark = rig.stations["grid"].engine.out_mark("street", Direction.UP, Lane.EVENT)
+    assert (mark.stored, mark.secured) == (1, 1)
+
+
+def test_lost_acks_lead_to_a_new_session_without_duplicates() -> None:
+    rig = linked()
+    rig.drop = lambda source, target, message: isinstance(message, Ack)
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    rig.settle(seconds=60.0)
+    assert any(isinstance(event, LinkBroken) for event in rig.stations["grid"].events)
+    rig.drop = lambda source, target, message: False
+    rig.connect("grid", "street")
+    rig.connect("street", "city")
+    rig.offer("grid", [3.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == [1.0, 2.0, 3.0]
+
+
+def test_lost_frames_are_noticed_as_a_gap_and_sent_again() -> None:
+    rig = linked()
+    rig.drop = lambda source, target, message: isinstance(message, Data) and source == "grid"
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    rig.drop = lambda source, target, message: False
+    rig.offer("grid", [2.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("street") == []
+    rig.connect("grid", "street")
+    rig.settle(seconds=LINGER)
+    assert rig.values("street") == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("victim", ["grid", "street", "city"])
+def test_a_crashed_node_goes_on_from_its_journal(victim: str) -> None:
+    rig = linked()
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    rig.crash(victim)
+    rig.offer("grid", [3.0])
+    rig.connect("grid", "street")
+    rig.connect("street", "city")
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == [1.0, 2.0, 3.0]
+
+
+def test_withheld_records_travel_as_runs_and_relays_forward_them() -> None:
+    rig = linked()
+    rig.stations["grid"].gate = RigGate("grid", forbidden=frozenset({2.0}))
+    rig.offer("grid", [1.0, 2.0, 3.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == [1.0, 3.0]
+    books = map_of(rig, "city", "grid")
+    assert (books.mark, books.count(Fate.DELIVERED), books.count(Fate.WITHHELD)) == (3, 2, 1)
+    assert {run.decider for stored in rig.batches("city") for run in stored.batch.header.runs if not run.state.has_rows} == {"grid"}
+
+
+def test_a_closed_resource_sends_nothing_and_is_closed_in_the_books() -> None:
+    rig = linked()
+    rig.stations["street"].gate = RigGate("street", closed=frozenset({"air-quality"}))
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("street") == [1.0, 2.0]
+    assert rig.batches("city") == []
+    mark = rig.stations["street"].engine.out_mark("city", Direction.UP, Lane.EVENT)
+    assert (mark.stored, mark.secured, mark.wire) == (1, 1, 0)
+    assert rig.stations["grid"].engine.out_mark("street", Direction.UP, Lane.EVENT).secured == 1
+
+
+def test_closed_stretches_are_not_read_again_after_a_reconnect() -> None:
+    rig = linked()
+    rig.stations["street"].gate = RigGate("street", closed=frozenset({"air-quality"}))
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    rig.disconnect("street", "city")
+    rig.connect("street", "city")
+    assert rig.stations["street"].engine._links["city"].outbox.lanes[Lane.EVENT].cursor == 1
+    rig.offer("grid", [2.0], resource="traffic-flow")
+    rig.settle(seconds=LINGER)
+    assert rig.values("city", "traffic-flow") == [2.0]
+
+
+def test_a_frame_looser_than_the_receivers_plan_is_refused_whole_and_accounted_as_held() -> None:
+    rig = linked()
+    rig.stations["city"].gate = RigGate("city", refused=frozenset({2.0}))
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == []
+    assert map_of(rig, "city", "grid").count(Fate.WITHHELD) == 2
+    rig.offer("grid", [3.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == [3.0]
+
+
+def test_held_records_are_decided_again_under_a_newer_policy() -> None:
+    rig = linked()
+    rig.stations["grid"].gate = RigGate("grid", held=frozenset({2.0}))
+    rig.offer("grid", [1.0, 2.0, 3.0])
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == [1.0, 3.0]
+    for station in rig.stations.values():
+        station.gate = RigGate(station.name, version=newer(station.gate.version))
+        station.engine.policy_changed(station.gate.version, rig.now)
+    rig.settle(seconds=LINGER)
+    rig.settle(seconds=LINGER)
+    assert sorted(rig.values("city")) == [1.0, 2.0, 3.0]
+    assert map_of(rig, "city", "grid").count(Fate.DELIVERED) == 3
+
+
+def test_returned_records_come_down_and_are_never_offered_upward() -> None:
+    rig = linked()
+    rig.offer("city", [7.0], resource="enterprises", lane=Lane.STATE)
+    rig.settle(seconds=LINGER)
+    assert rig.values("street", "enterprises") == rig.values("grid", "enterprises") == [7.0]
+    assert [stored.batch.header.direction for stored in rig.batches("grid")] == [Direction.RETURN]
+    assert rig.values("city", "enterprises") == [7.0]
+
+
+def test_what_a_child_brought_is_not_returned_to_it() -> None:
+    rig = linked()
+    rig.offer("grid", [5.0], resource="enterprises", lane=Lane.STATE)
+    rig.settle(seconds=LINGER)
+    assert rig.values("grid", "enterprises") == rig.values("city", "enterprises") == [5.0]
+    assert len(rig.batches("grid")) == 1
+
+
+def test_a_journal_that_lost_its_end_is_a_fork() -> None:
+    rig = linked()
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    rig.disconnect("grid", "street")
+    restored = Station("grid", Level.GRID, "street")
+    rig.stations["grid"] = restored
+    rig.connect("grid", "street")
+    rig.turn("grid")
+    broken = [event for event in restored.events if isinstance(event, LinkBroken)]
+    assert broken[0].fatal
+    assert "restored or replaced" in broken[0].reason
+
+
+def test_a_clone_that_wrote_other_records_is_a_fork() -> None:
+    rig = linked()
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    rig.disconnect("grid", "street")
+    clone = Station("grid", Level.GRID, "street")
+    rig.stations["grid"] = clone
+    rig.offer("grid", [9.0])
+    rig.turn("grid")
+    rig.connect("grid", "street")
+    rig.turn("grid")
+    broken = [event for event in clone.events if isinstance(event, LinkBroken)]
+    assert broken[0].fatal
+    assert "two copies" in broken[0].reason
+
+
+def test_marks_are_reported_when_they_move() -> None:
+    rig = linked()
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    moved = [event for event in rig.stations["grid"].events if isinstance(event, Moved)]
+    assert (moved[-1].stored, moved[-1].secured) == (1, 1)
+
+
+def test_state_of_withheld_records_is_in_the_run_table() -> None:
+    rig = linked()
+    rig.stations["grid"].gate = RigGate("grid", forbidden=frozenset({1.0}))
+    rig.offer("grid", [1.0])
+    rig.settle(seconds=LINGER)
+    (stored,) = rig.batches("street")
+    assert [(run.state, run.reason) for run in stored.batch.header.runs] == [(State.DENIED, "negative-list")]
+    assert stored.batch.payload == b""

@@ -1,0 +1,71 @@
+"""The table of states: every state has a fate, and no move breaks the accounting promise."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.model import Fate, State, may_move
+from sync.model.states import FATES, MOVES
+
+STATES = st.sampled_from(State)
+STORED_NUMBERS = {
+    "PENDING": 0,
+    "PRESENT": 1,
+    "RECALLED": 2,
+    "DENIED": 10,
+    "AGGREGATE_ONLY": 11,
+    "HELD": 12,
+    "QUARANTINED": 13,
+    "RETENTION": 20,
+    "SHED": 21,
+    "SUPERSEDED": 22,
+    "LOST": 30,
+}
+
+
+def test_every_state_has_a_fate_and_a_row_of_moves() -> None:
+    assert set(FATES) == set(MOVES) == set(State)
+    assert set(FATES.values()) == set(Fate)
+
+
+def test_the_numbers_in_journals_never_change() -> None:
+    assert {state.name: int(state) for state in State} == STORED_NUMBERS
+
+
+@given(STATES)
+def test_nothing_becomes_pending_again(old: State) -> None:
+    assert not may_move(old, State.PENDING)
+
+
+@given(STATES)
+def test_no_state_moves_to_itself(state: State) -> None:
+    assert not may_move(state, state)
+
+
+@given(STATES)
+def test_delivered_may_only_be_recalled(new: State) -> None:
+    assert may_move(State.PRESENT, new) == (new is State.RECALLED)
+    assert not may_move(State.RECALLED, new)
+
+
+@pytest.mark.parametrize("withheld", [state for state in State if state.fate is Fate.WITHHELD])
+def test_withheld_may_become_delivered_or_expired_and_never_lost(withheld: State) -> None:
+    assert may_move(withheld, State.PRESENT)
+    assert all(may_move(withheld, expired) for expired in State if expired.fate is Fate.EXPIRED)
+    assert not may_move(withheld, State.LOST)
+
+
+@pytest.mark.parametrize("expired", [state for state in State if state.fate is Fate.EXPIRED])
+def test_expired_is_the_end(expired: State) -> None:
+    assert not any(may_move(expired, new) for new in State)
+
+
+def test_lost_records_may_be_found_again() -> None:
+    assert may_move(State.LOST, State.PRESENT)
+    assert may_move(State.LOST, State.HELD)
+
+
+def test_only_present_records_have_rows() -> None:
+    assert [state for state in State if state.has_rows] == [State.PRESENT]

@@ -1,0 +1,92 @@
+"""A listening parent for tests: certificates, a server that remembers its sessions and refusals, and a dial to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+from sync.model import Level, LinkError
+from sync.transport.credentials import TlsCredentials
+from sync.transport.link_dialer import dial
+from sync.transport.link_server import LinkServer, OnSession
+from sync.transport.session import PeerIdentity, Session
+from tests.sync.transport.certificates import Authority, names_of
+
+PATIENCE_S = 20.0
+"""No wait of these tests takes longer; a test that gets here has failed."""
+
+
+@cache
+def tree() -> tuple[TlsCredentials, TlsCredentials]:
+    """Credentials of a parent `district-1` and of its child `street-1`, three authorities deep."""
+    city = Authority.root("province").below("city")
+    return city.issue("district-1"), city.below("district-1").issue("street-1")
+
+
+def authorise(chain_pem: bytes, node: str) -> PeerIdentity:
+    """Who the leaf says it is, if that is who it declared to be."""
+    name = names_of(chain_pem)[0]
+    if name != node:
+        raise LinkError(f"node {node!r} refused: its certificate is of {name!r}")
+    return PeerIdentity(node, Level.STREET, "370202001")
+
+
+@dataclass
+class Parent:
+    """A started server and what happened to it."""
+
+    server: LinkServer
+    sessions: asyncio.Queue[Session] = field(default_factory=asyncio.Queue)
+    refusals: list[str] = field(default_factory=list)
+    address: str = ""
+
+    async def take_session(self, session: Session) -> None:
+        """Hand the session to the test and keep it until it ends."""
+        await self.sessions.put(session)
+        await asyncio.wait([session.closed])
+
+    async def next_session(self) -> Session:
+        """The session a child opened."""
+        return await asyncio.wait_for(self.sessions.get(), PATIENCE_S)
+
+    async def dial(self, credentials: TlsCredentials | None = None, *, node: str = "street-1", session_id: str = "s1") -> Session:
+        """A child's session with this parent."""
+        return await dial(self.address, credentials or tree()[1], server_name="district-1", session_id=session_id, node=node)
+
+
+@asynccontextmanager
+async def listening_parent() -> AsyncIterator[Parent]:
+    """A parent on a free loopback port, stopped in the end."""
+    refusals: list[str] = []
+    parent = Parent(LinkServer(authorise, on_refused=refusals.append), refusals=refusals)
+    await parent.server.start("127.0.0.1:0", tree()[0], parent.take_session)
+    parent.address = f"127.0.0.1:{parent.server.port}"
+    try:
+        yield parent
+    finally:
+        await parent.server.stop()
+
+
+@asynccontextmanager
+async def serving(credentials: TlsCredentials, on_session: OnSession) -> AsyncIterator[str]:
+    """The address of a server that gives its sessions to `on_session`."""
+    server = LinkServer(authorise, on_refused=print)
+    await server.start("127.0.0.1:0", credentials, on_session)
+    try:
+        yield f"127.0.0.1:{server.port}"
+    finally:
+        await server.stop()
+
+
+async def take(session: Session, count: int) -> list[bytes]:
+    """The next `count` messages of a session."""
+    messages: list[bytes] = []
+    async with asyncio.timeout(PATIENCE_S):
+        async for data in session.incoming():
+            messages.append(data)
+            if len(messages) == count:
+                break
+    return messages

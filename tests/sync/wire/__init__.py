@@ -1,0 +1,1 @@
+"""Tests of the wire: codec, payloads, golden fixtures, hostile input."""

@@ -1,0 +1,93 @@
+"""A node for tests: answers the local API from the JSON files beside it, over a real call or a real socket.
+
+Run `python -m tests.tui.fake_node DIR` to serve the files at DIR/api.sock and look at the console by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from sync.model import Instant
+from sync.transport.local_api import LocalApiCode, LocalApiError, LocalServer, serve_local
+from tui.client import ArgumentValue
+from tui.errors import ApiProblem
+
+ANSWERS = Path(__file__).parent / "answers"
+START_WALL_US = 1_790_000_000_000_000
+
+
+class FakeNode:
+    """A ConsoleApi that answers from files; `problem` makes every call fail, `answers` overrides a verb."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Mapping[str, object]] = {}
+        self.problem: ApiProblem | None = None
+        self.calls: list[tuple[str, dict[str, ArgumentValue]]] = []
+
+    async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
+        """The file's answer to `verb`."""
+        self.calls.append((verb, arguments))
+        if self.problem is not None:
+            raise self.problem
+        return self.answers.get(verb) or file_answer(verb, arguments)
+
+
+def file_answer(verb: str, arguments: Mapping[str, object]) -> dict[str, object]:
+    """The answer in `answers/<verb>.json`; an explanation depends on its arguments."""
+    path = ANSWERS / f"{verb}.json"
+    if not path.is_file():
+        raise ApiProblem("UNIMPLEMENTED", f"verb {verb!r} is not known: see docs/api.md")
+    answer: dict[str, object] = json.loads(path.read_text("utf-8"))
+    if verb == "explain" and arguments.get("distance") == 2:
+        answer |= {"outcome": "aggregate", "columns": []}
+    if verb == "explain" and arguments.get("direction") == "return":
+        step = {"rule": "default", "outcome": "allow", "reason": "share-by-default"}
+        answer |= {"outcome": "allow", "columns": [], "steps": [step]}
+    return answer
+
+
+class FixedClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.passed_us = 0
+
+    def now(self) -> Instant:
+        """The monotonic clock."""
+        return Instant(1_000_000 + self.passed_us)
+
+    def wall_us(self) -> int:
+        """The wall clock."""
+        return START_WALL_US + self.passed_us
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.passed_us += round(seconds * 1_000_000)
+
+
+async def serve(directory: Path) -> LocalServer:
+    """Answer on `directory`/api.sock as a node would."""
+
+    async def handle(verb: str, body: bytes) -> bytes:
+        try:
+            return json.dumps(file_answer(verb, json.loads(body))).encode()
+        except ApiProblem as problem:
+            raise LocalApiError(LocalApiCode.UNKNOWN_VERB, problem.message) from problem
+
+    return await serve_local(directory / "api.sock", handle)
+
+
+async def _serve_until_stopped(directory: Path) -> None:
+    server = await serve(directory)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await server.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_until_stopped(Path(sys.argv[1])))

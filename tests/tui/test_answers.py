@@ -1,0 +1,36 @@
+"""Answers of older and newer nodes, and answers that are none."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.tui.fake_node import file_answer
+from tui.answers import Devices, Events, Explanation, Incidents, Resources, Specimen, Status, Tree, shaped
+from tui.errors import ApiProblem
+
+
+@pytest.mark.parametrize(
+    ("verb", "shape"),
+    [
+        ("tree", Tree),
+        ("status", Status),
+        ("events", Events),
+        ("incidents", Incidents),
+        ("devices", Devices),
+        ("resources", Resources),
+        ("specimen", Specimen),
+        ("explain", Explanation),
+    ],
+)
+def test_every_fixture_has_the_shape_of_its_verb(verb: str, shape: type[Tree]) -> None:
+    assert isinstance(shaped(file_answer(verb, {}), shape), shape)
+
+
+def test_unknown_fields_are_ignored_and_missing_ones_neutral() -> None:
+    tree = shaped({"self": "a", "future": 1, "nodes": [{"id": "a", "colour": "blue"}]}, Tree)
+    assert tree.nodes[0].state == "STALE"
+
+
+def test_a_wrong_type_names_the_field() -> None:
+    with pytest.raises(ApiProblem, match=r"nodes\[0\].lag_s"):
+        shaped({"nodes": [{"id": "a", "lag_s": "long"}]}, Tree)

@@ -1,0 +1,205 @@
+"""The console: opens pages, keeps the feed running, and repaints the page in sight.
+
+Owns navigation, the one poller task and leaving when the terminal is gone. Refuses to know what a page shows. Started by `tui/verb.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar, cast
+
+from msgspec import Struct
+from textual.app import App
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from node.clock import Clock
+from tui.client import ConsoleApi
+from tui.commands import command_target
+from tui.desk import Desk
+from tui.feed import Feed, Question
+from tui.keys import QUIT, THEME
+from tui.pages.devices import DevicePage, DevicesPage
+from tui.pages.event import EventPage
+from tui.pages.events import EventsPage
+from tui.pages.help import HelpPage
+from tui.pages.incidents import IncidentPage, IncidentsPage
+from tui.pages.node import NodePage
+from tui.pages.page import Go, Page, Typed
+from tui.pages.resource import ResourcePage
+from tui.pages.resources import ResourcesPage
+from tui.pages.tree import TreePage
+from tui.palette import DEFAULT_PALETTE, PALETTES
+from tui.questions import TREE
+from tui.setting import Setting
+
+REPAINT_S = 1.0
+"""Ages go on even when no answer comes."""
+
+TERMINAL_CHECK_S = 1.0
+"""A console without a terminal ends within twice this."""
+
+PAGES_DEEP_MAX = 8
+"""Pages on top of each other; help on help and the like goes no deeper."""
+
+LISTS: dict[str, type[Page]] = {
+    "tree": TreePage,
+    "events": EventsPage,
+    "resources": ResourcesPage,
+    "incidents": IncidentsPage,
+    "devices": DevicesPage,
+}
+DETAILS: dict[str, type[Page]] = {
+    "node": NodePage,
+    "event": EventPage,
+    "resource": ResourcePage,
+    "incident": IncidentPage,
+    "device": DevicePage,
+    "help": HelpPage,
+}
+
+
+def _terminal_stays() -> bool:
+    return False
+
+
+class Console(App[int]):
+    """The console over `api`; `poll_s` None takes the setting's."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Page { background: $background; }
+    #problem { height: 2; display: none; }
+    #problem.on { display: block; }
+    #strip { height: 5; background: $background; }
+    #strip.off { display: none; }
+    """
+    BINDINGS: ClassVar = [
+        Binding(QUIT.press, "quit_console", show=False, priority=False),
+        Binding(THEME.press, "theme", show=False),
+        Binding("ctrl+c", "quit_console", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        api: ConsoleApi,
+        clock: Clock,
+        setting: Setting,
+        *,
+        poll_s: float | None = None,
+        is_terminal_gone: Callable[[], bool] = _terminal_stays,
+    ) -> None:
+        super().__init__()
+        self.feed = Feed(api, clock)
+        self.desk = Desk(setting, clock, self.feed.shelf)
+        self._poll_s = setting.poll_s if poll_s is None else poll_s
+        self._is_terminal_gone = is_terminal_gone
+        self._wanted = asyncio.Event()
+        for palette in PALETTES.values():
+            self.register_theme(palette.theme())
+        self.theme = DEFAULT_PALETTE
+
+    def get_default_screen(self) -> Screen[None]:
+        """The tree is the ground every other page stands on."""
+        return TreePage(self.desk)
+
+    def on_mount(self) -> None:
+        """Start the feed and the clocks."""
+        self._start_feed()
+        self.set_interval(REPAINT_S, self.repaint)
+        self.set_interval(TERMINAL_CHECK_S, self._leave_dead_terminal)
+
+    def _start_feed(self) -> None:
+        self.run_worker(self._poll(), group="feed", exclusive=True, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A fault of the console's own is said, and the feed goes on after one period."""
+        if event.state is WorkerState.ERROR:
+            self.page.tell(self.desk.words("told_fault", error=self.desk.words.value(repr(event.worker.error))))
+            self.set_timer(self._poll_s, self._start_feed)
+
+    @property
+    def page(self) -> Page:
+        """The page in sight."""
+        return cast(Page, self.screen)
+
+    async def _poll(self) -> None:
+        while self.is_running:
+            await self.refresh_answers()
+            await self._wait_wanted()
+
+    async def _wait_wanted(self) -> None:
+        """Wait one period, or less when a page was just opened."""
+        try:
+            await asyncio.wait_for(self._wanted.wait(), self._poll_s)
+        except TimeoutError:
+            return
+        finally:
+            self._wanted.clear()
+
+    async def refresh_answers(self) -> None:
+        """Ask everything the page in sight needs, and show it."""
+        questions: list[Question[Struct]] = [TREE, *self.page.questions(), *self.page.side_questions()]
+        await self.feed.ask_all(questions)
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Draw the page in sight from what is known."""
+        if self.is_running and isinstance(self.screen, Page):
+            self.screen.paint()
+
+    def _leave_dead_terminal(self) -> None:
+        if self._is_terminal_gone():
+            self.exit(1)
+
+    async def on_go(self, message: Go) -> None:
+        """Show another page."""
+        await self.show_page(message.page, message.about)
+
+    async def on_typed(self, message: Typed) -> None:
+        """Run a command from the command line."""
+        target = command_target(message.command, self.desk)
+        if target is None:
+            self.page.tell(self.desk.words("told_unknown", command=self.desk.words.value(message.command)[:60]))
+        elif target.page == "theme":
+            self.set_palette(target.about)
+        elif target.page == "quit":
+            self.exit(0)
+        elif target.page:
+            await self.show_page(target.page, target.about)
+
+    async def show_page(self, name: str, about: str = "") -> None:
+        """Show the page `name` about `about`: a list replaces what is there, a detail stands on top, `back` takes one off."""
+        if name == "back":
+            await self._close_pages(down_to=len(self.screen_stack) - 1)
+        elif name in LISTS:
+            await self._close_pages(down_to=1)
+            if name != "tree":
+                await self.push_screen(LISTS[name](self.desk))
+        elif len(self.screen_stack) < PAGES_DEEP_MAX:
+            await self.push_screen(DETAILS[name](self.desk, about))
+        self._wanted.set()
+        self.repaint()
+
+    async def _close_pages(self, *, down_to: int) -> None:
+        while len(self.screen_stack) > max(1, down_to):
+            await self.pop_screen()
+
+    def set_palette(self, name: str) -> None:
+        """Use the palette `name` from now on."""
+        self.desk.palette = PALETTES[name]
+        self.theme = name
+        self.repaint()
+
+    def action_theme(self) -> None:
+        """The next palette, round and round."""
+        names = list(PALETTES)
+        name = names[(names.index(self.desk.palette.name) + 1) % len(names)]
+        self.set_palette(name)
+        self.page.tell(self.desk.words("told_theme", name=name))
+
+    def action_quit_console(self) -> None:
+        """Leave."""
+        self.exit(0)

@@ -1,0 +1,32 @@
+"""The questions the console asks, one per page or detail; every page names them from here."""
+
+from __future__ import annotations
+
+from tui.answers import Devices, Events, Evidence, Explanation, Incidents, Resources, Specimen, Status, Tree
+from tui.feed import Question
+
+EVENTS_MAX = 500
+INCIDENTS_MAX = 500
+DEVICES_MAX = 5_000
+
+TREE = Question("tree", Tree)
+STATUS = Question("status", Status)
+EVENTS = Question("events", Events, (("limit", EVENTS_MAX),))
+INCIDENTS = Question("incidents", Incidents, (("limit", INCIDENTS_MAX),))
+DEVICES = Question("devices", Devices, (("limit", DEVICES_MAX),))
+RESOURCES = Question("resources", Resources)
+
+
+def evidence(sha256: str) -> Question[Evidence]:
+    """The picture with this hash; it never changes."""
+    return Question("evidence", Evidence, (("sha256", sha256),), once=True)
+
+
+def specimen(resource: str) -> Question[Specimen]:
+    """The fictitious specimen of `resource` in all its forms."""
+    return Question("specimen", Specimen, (("resource", resource),))
+
+
+def explain(resource: str, direction: str, distance: int) -> Question[Explanation]:
+    """Why `resource` goes `direction` (up or return) over `distance` levels as it does."""
+    return Question("explain", Explanation, (("resource", resource), ("direction", direction), ("distance", distance)))

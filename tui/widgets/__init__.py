@@ -1,0 +1,1 @@
+"""The console's own widgets: lines, a live table, and the bars at the edges."""
