@@ -22,6 +22,8 @@ JPEG_QUALITY = 90
 SHRINK = 0.75
 SHRINKS_MAX = 12
 """Times a picture is made smaller before it is given up: 0.75^12 is 3 % of the width."""
+MOSAIC_CELLS = 96
+"""Squares across a masked picture: a face that fills a tenth of the width is ten squares wide, far below what recognition needs."""
 RECENT_FRAMES = 6
 """Analysed frames among which the best is sought; bounds the memory to as many pictures per camera."""
 
@@ -45,8 +47,10 @@ class _Recent:
 class RecentFrames:
     """The last few analysed frames of a camera with what was tracked in them."""
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], *, shows_people: bool) -> None:
         self._classes = classes
+        self._shows_people = shows_people
+        """True for every camera that films the world: its evidence is a mosaic."""
         self._frames: deque[_Recent] = deque(maxlen=RECENT_FRAMES)
 
     def add(self, pixels: Pixels, tracks: Sequence[Track]) -> None:
@@ -62,7 +66,19 @@ class RecentFrames:
         assert self._frames, "a frame is added before its events"
         best = max(self._frames, key=lambda frame: _worth(frame, track_id))
         overlays = tuple(_overlay(track, self._classes, best.pixels) for track in best.tracks[:OVERLAYS_MAX])
-        return make_evidence(best.pixels, overlays)
+        return make_evidence(mosaic(best.pixels) if self._shows_people else best.pixels, overlays)
+
+
+def mosaic(pixels: Pixels) -> Pixels:
+    """`pixels` in squares so coarse that nobody's face and no plate can be read, of the same size.
+
+    Evidence travels, so it is masked where it is made. No detector here finds every face, so the whole picture is coarsened; what it shows is
+    where something of which size was, and the boxes beside the picture keep their precision.
+    """
+    height, width = pixels.shape[:2]
+    cells = (min(MOSAIC_CELLS, width), max(1, min(MOSAIC_CELLS, width) * height // width))
+    coarse = cv2.resize(pixels, cells, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def make_evidence(pixels: Pixels, overlays: tuple[Overlay, ...] = ()) -> Evidence:

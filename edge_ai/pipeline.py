@@ -52,7 +52,7 @@ class CameraPipeline:
         self._gate = MotionGate()
         self._tracker = Tracker(score_high=min(algorithm.manifest.score_min + HIGH_ABOVE, 0.6))
         self._rules = [Rule(spec, detector.classes) for spec in camera.rules]
-        self._recent = RecentFrames(detector.classes)
+        self._recent = RecentFrames(detector.classes, shows_people=camera.kind is not CameraKind.RENDERED)
         self._open: dict[tuple[str, str], _Open] = {}
         self._generation = -1
         self._analysed_at: Instant | None = None

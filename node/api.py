@@ -20,6 +20,7 @@ from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
 from node.records import ROWS_MAX, find_row, newest_rows
 from node.services import Services
 from node.summaries.spec import SummarySpec
+from node.untrusted import UNREADABLE
 from policies.catalogue import FIELDS_MAX
 from policies.errors import PolicyError
 from policies.explain import explain, specimen_forms
@@ -144,7 +145,7 @@ class Api:
             raise LocalApiError(LocalApiCode.UNKNOWN_VERB, f"verb {verb!r} is not known: known are {', '.join(sorted(self.verbs))}")
         try:
             arguments = msgspec.json.decode(body or b"{}", type=entry.arguments)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise LocalApiError(LocalApiCode.INVALID, f"arguments of {verb} refused: {error}") from None
         try:
             return msgspec.json.encode(await entry.answer(arguments))
@@ -215,14 +216,16 @@ class Api:
         services, own = self._services, self._services.identity
         resource = services.policy.ruleset.resources.get(asked.resource)
         if resource is None:
-            raise ApiRefused(f"resource {asked.resource!r} is not in the catalogue in force here; `yunnao status` lists those that are")
+            known = ", ".join(sorted(services.policy.ruleset.resources)) or "none until the policy arrives"
+            why = f"resource {asked.resource!r} is not in the catalogue in force here: known are {known}"
+            raise LocalApiError(LocalApiCode.NOT_FOUND, why)
         if not services.inbox.has_room:
-            raise ApiRefused("the node has no room for rows at the moment: try again when its journal has caught up")
+            raise LocalApiError(LocalApiCode.NOT_READY, "no room for rows at the moment: try again when the journal has caught up")
         here = PutPlace(own.level, own.territory.code, services.clock.wall_us())
         try:
             rows = rows_of(resource, asked.columns, asked.rows, here)
         except IngestError as error:
-            raise ApiRefused(str(error)) from None
+            raise LocalApiError(LocalApiCode.INVALID, str(error)) from None
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         services.inbox.put(resource.code, rows, lambda: None if stored.done() else stored.set_result(None))
         await stored

@@ -17,7 +17,7 @@ from typing import Any
 
 from node.api import Api
 from node.assembly import Parts, assemble
-from node.camera_rows import CameraRows
+from node.camera_rows import EVENTS, CameraRows
 from node.cameras import CameraSupervisor, camera_spec
 from node.config import NodeConfig, split_address
 from node.devices_plane import DevicePlane
@@ -25,6 +25,8 @@ from node.errors import NodeError
 from node.identity.chance import new_id, new_rng
 from node.identity.join_client import renew
 from node.identity.join_server import JoinServer
+from node.records import ROWS_MAX, newest_rows
+from node.run_lock import run_lock
 from node.services import OwnIdentity, Services
 from node.status import Sources, StatusBoard
 from node.summaries.pull import SummaryDesk
@@ -45,9 +47,10 @@ RENEW_CHECK_S = 600.0
 
 
 def run_node(config: NodeConfig) -> int:
-    """Run a node until SIGTERM or SIGINT; the exit code."""
+    """Run a node until SIGTERM or SIGINT; the exit code. Raises AlreadyRunning when another process runs it."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {config.node.id} %(levelname)s %(name)s: %(message)s")
-    return asyncio.run(_run_until_stopped(config))
+    with run_lock(config.folder):
+        return asyncio.run(_run_until_stopped(config))
 
 
 async def _run_until_stopped(config: NodeConfig) -> int:
@@ -118,6 +121,7 @@ class Appliance:
         config = self._config
         plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
         rows = CameraRows(parts.inbox, _rule_kinds(config), territory=config.territory.code)
+        rows.recall(reversed(newest_rows(parts.journal, EVENTS, limit=ROWS_MAX)))
         cameras = self._cameras(parts, rows)
         services = self._services(parts, plane, cameras)
         await self._start_api(parts, services)

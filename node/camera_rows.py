@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from edge_ai.wire import EventRow
 from node.ingest.inbox import Inbox
@@ -17,23 +17,52 @@ HANDLING_LEVEL_BY_SEVERITY = {1: "grid", 2: "grid", 3: "street", 4: "district"}
 """小事不出社区、大事不出街道、难事区内统筹: who closes it (docs/policy.md)."""
 
 
+REMEMBERED_MAX = 10_000
+"""Messages of events that are recognised when a worker sends them again."""
+
+Key = tuple[str, bool]
+"""(event id, whether it is the event's end): one message of a worker."""
+
+
 class CameraRows:
-    """Puts a worker's events into the inbox; `rule_kinds` says what kind each (camera, rule) is."""
+    """Puts a worker's events into the inbox; `rule_kinds` says what kind each (camera, rule) is.
+
+    A worker sends again what it got no acknowledgement for, which may be stored already: such a message is only acknowledged.
+    """
 
     def __init__(self, inbox: Inbox, rule_kinds: dict[tuple[str, str], str], *, territory: str) -> None:
         self._inbox = inbox
         self._rule_kinds = rule_kinds
         self._territory = territory
+        self._stored: dict[Key, None] = {}
+
+    def recall(self, stored: Iterable[Mapping[str, object]]) -> None:
+        """After a start: the newest rows of camera-events in the journal, oldest first."""
+        for row in stored:
+            self._remember((str(row["event_id"]), bool(row["ended"])))
 
     def take(self, row: EventRow, jpeg: bytes, thumb_rgb: bytes, ack: Callable[[], None]) -> None:
         """Store an event with what belongs to it; `ack` runs once all of it is durable."""
+        key = (row.event_id, row.ended)
+        if key in self._stored:
+            ack()
+            return
         place = row.territory or self._territory
         if jpeg:
             self._inbox.put(EVIDENCE, [_evidence(row, place, jpeg, thumb_rgb)])
         severity = INCIDENT_SEVERITY.get(self._rule_kinds.get((row.camera, row.rule), ""))
         if severity is not None and not row.ended:
             self._inbox.put(INCIDENTS, [_incident(row, place, severity)])
-        self._inbox.put(EVENTS, [_event(row, place)], ack)
+        self._inbox.put(EVENTS, [_event(row, place)], lambda: self._is_stored(key, ack))
+
+    def _is_stored(self, key: Key, ack: Callable[[], None]) -> None:
+        self._remember(key)
+        ack()
+
+    def _remember(self, key: Key) -> None:
+        self._stored[key] = None
+        if len(self._stored) > REMEMBERED_MAX:
+            del self._stored[next(iter(self._stored))]
 
 
 def _event(row: EventRow, territory: str) -> Row:
@@ -45,8 +74,7 @@ def _event(row: EventRow, territory: str) -> Row:
 
 def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> Row:
     info = row.evidence
-    # Faces and plates are masked at the origin by edge_ai before a picture may claim so; a rendered scene holds none.
-    masked = row.scene == "rendered"
+    masked = True  # by edge_ai, where the picture was taken; a rendered scene shows nobody
     return (
         row.time_us, territory, GRADE, row.evidence_sha256, row.event_id, row.camera, jpeg, info.thumb_width, info.thumb_height,
         thumb_rgb, masked,
@@ -56,6 +84,6 @@ def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> R
 def _incident(row: EventRow, territory: str, severity: int) -> Row:
     summary = f"{row.label} at {row.place}" if row.place else row.label
     return (
-        row.time_us, territory, GRADE, f"inc-{row.event_id}", row.event_id, row.rule, severity, HANDLING_LEVEL_BY_SEVERITY[severity], "open",
-        summary,
+        row.time_us, territory, GRADE, f"inc-{row.event_id}", row.event_id, row.rule, severity, HANDLING_LEVEL_BY_SEVERITY[severity],
+        "open", summary,
     )  # fmt: skip

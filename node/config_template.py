@@ -33,8 +33,8 @@ join_listen = {join_listen}  # where nodes without a certificate ask to join
 
 _PARENT = """
 [parent]  # written by `yunnao join`
-address = ""
-join_address = ""
+address = {parent_address}
+join_address = {parent_join_address}
 """
 
 _TAIL = """
@@ -71,6 +71,8 @@ def render_config(
     language: str = "zh",
     listen: str = "",
     join_listen: str = "",
+    parent_address: str = "",
+    parent_join_address: str = "",
     devices_listen: tuple[str, ...] = DEVICES_LISTEN,
     anonymous: bool = False,
     password_file: str = "",
@@ -88,7 +90,8 @@ def render_config(
         language=quote(language),
     )
     links = "" if level is Level.GRID else _LINKS.format(listen=quote(listen), join_listen=quote(join_listen))
-    parent = "" if level is Level.PROVINCIAL else _PARENT
+    above = _PARENT.format(parent_address=quote(parent_address), parent_join_address=quote(parent_join_address))
+    parent = "" if level is Level.PROVINCIAL else above
     doors = "[" + ", ".join(quote(address) for address in devices_listen) + "]"
     admission = f"password_file = {quote(password_file)}\n" if password_file else '# password_file = "passwords"\n'
     admission += "admit_unknown = true\n" if admit_unknown else ""

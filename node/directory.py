@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
-from sync.model import MICROSECONDS, WireError
+from node.untrusted import UNREADABLE
+from sync.model import MICROSECONDS, ModelError, WireError, check_node_id
 
 STALE_AFTER_S = 10.0
 """Age at which a status no longer counts as the truth."""
@@ -24,28 +27,37 @@ TEXT_CHARS_MAX = 200
 """Characters kept of a name or word a peer sent."""
 
 
+ENTRIES_MAX = 256
+"""Entries of one table (queues, records, cameras) in a status."""
+
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+Seconds = Annotated[float, Meta(ge=0.0, le=1e10)]
+Word = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
+Counts = Annotated[dict[Word, Count], Meta(max_length=ENTRIES_MAX)]
+
+
 class QueueStatus(msgspec.Struct, frozen=True):
     """The backlog of one lane toward the parent."""
 
-    batches: int = 0
-    records: int = 0
-    bytes: int = 0
-    oldest_s: float = 0.0
+    batches: Count = 0
+    records: Count = 0
+    bytes: Count = 0
+    oldest_s: Seconds = 0.0
 
 
 class LinkStatus(msgspec.Struct, frozen=True):
     """The link to the parent."""
 
-    state: str = "none"
-    since_us: int = 0
-    rtt_ms: float | None = None
+    state: Word = "none"
+    since_us: Count = 0
+    rtt_ms: Seconds | None = None
 
 
 class DoorStatus(msgspec.Struct, frozen=True):
     """Messages the sensor door took and refused since the node started."""
 
-    accepted: int = 0
-    refused: int = 0
+    accepted: Count = 0
+    refused: Count = 0
 
 
 class NodeStatus(msgspec.Struct, frozen=True):
@@ -56,21 +68,21 @@ class NodeStatus(msgspec.Struct, frozen=True):
     level: str
     territory: str
     parent: str
-    incarnation: str
+    incarnation: Word
     state: str
     words: list[str]
-    as_of_us: int
+    as_of_us: Count
     software: str
     policy: str
-    lag_s: float = 0.0
-    queues: dict[str, QueueStatus] = {}
-    records: dict[str, int] = {}
+    lag_s: Seconds = 0.0
+    queues: Annotated[dict[Word, QueueStatus], Meta(max_length=ENTRIES_MAX)] = {}
+    records: Counts = {}
     link: LinkStatus = LinkStatus()
-    cameras: dict[str, int] = {}
-    devices: int = 0
+    cameras: Counts = {}
+    devices: Count = 0
     door: DoorStatus = DoorStatus()
-    rss_mb: int = 0
-    age_s: float = 0.0
+    rss_mb: Count = 0
+    age_s: Seconds = 0.0
 
 
 @dataclass(slots=True)
@@ -90,14 +102,18 @@ class Directory:
     """By the child that reported them."""
 
     def heard_from_parent(self, body: bytes, now_us: int) -> None:
-        """Take the ancestors' statuses; raises WireError when `body` is not a list of statuses."""
-        self._above = {status.id: _Heard(status, _arrival(status, now_us)) for status in decode_statuses(body) if status.id != self.own_id}
+        """Take the ancestors' statuses; raises WireError when `body` is not a list of statuses or names a node below."""
+        statuses = decode_statuses(body)
+        if below := {status.id for status in statuses} & self._ids_below():
+            raise WireError(f"the parent reports a status of {min(below)}, which is below this node")
+        self._above = {status.id: _Heard(status, _arrival(status, now_us)) for status in statuses if status.id != self.own_id}
 
     def heard_from_child(self, child: str, body: bytes, now_us: int) -> None:
         """Take a child's subtree; raises WireError when it names this node or another child's nodes."""
         statuses = decode_statuses(body)
         for status in statuses:
             self._refuse_foreign(child, status.id)
+        self._disprove_claims_on(child)
         self._below[child] = {status.id: _Heard(status, _arrival(status, now_us)) for status in statuses}
 
     def forget_child(self, child: str) -> None:
@@ -131,9 +147,20 @@ class Directory:
     def _aged(self, heard: Iterable[_Heard], now_us: int) -> list[NodeStatus]:
         return [msgspec.structs.replace(entry.status, age_s=max(0, now_us - entry.received_us) / MICROSECONDS) for entry in heard]
 
+    def _ids_below(self) -> set[str]:
+        return {node for nodes in self._below.values() for node in nodes}
+
+    def _disprove_claims_on(self, child: str) -> None:
+        """Whoever reported `child` as below itself spoke for a neighbour: the child's own certificate opened this link."""
+        for other, nodes in self._below.items():
+            if other != child:
+                nodes.pop(child, None)
+
     def _refuse_foreign(self, child: str, node: str) -> None:
         owner = next((other for other, nodes in self._below.items() if other != child and node in nodes), None)
-        if node == self.own_id or node in self._above or owner is not None:
+        if node == child:
+            return
+        if node in self._below or node == self.own_id or node in self._above or owner is not None:
             raise WireError(f"{child} reports a status of {node}, which is not below it")
 
 
@@ -156,7 +183,9 @@ def _tree_order(statuses: list[NodeStatus]) -> list[NodeStatus]:
         status = waiting.pop()
         ordered.append(status)
         waiting.extend(sorted(by_parent.pop(status.id, []), key=lambda child: child.id, reverse=True))
-    return ordered
+    # Who names itself or a descendant as parent is shown all the same, after the tree: nobody can hide a node.
+    placed = {status.id for status in ordered}
+    return ordered + sorted((status for status in statuses if status.id not in placed), key=lambda status: status.id)
 
 
 def encode_statuses(statuses: list[NodeStatus]) -> bytes:
@@ -168,7 +197,9 @@ def decode_statuses(body: bytes) -> list[NodeStatus]:
     """A heartbeat body as statuses, texts cut to their bound; raises WireError."""
     try:
         statuses = msgspec.json.decode(body, type=list[NodeStatus])
-    except msgspec.DecodeError as error:
+        for status in statuses:
+            check_node_id(status.id)
+    except (*UNREADABLE, ModelError) as error:
         raise WireError(f"heartbeat refused: {error}") from None
     if len(statuses) > NODES_MAX:
         raise WireError(f"heartbeat refused: {len(statuses)} statuses, at most {NODES_MAX}")

@@ -6,7 +6,7 @@ A bundle is taken only when its signature leads to the pinned root and its epoch
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from node.clock import Clock
@@ -40,7 +40,7 @@ class PolicyStore:
         for path in sorted(folder.glob("*.json")):
             signed = decode_signed(path.read_bytes())
             self._held[signed.bundle.issuer] = (signed, seal.territory_of(signed))
-        self._enforce()
+        self._enforce(self._held)
 
     @property
     def version(self) -> PolicyVersion:
@@ -51,7 +51,7 @@ class PolicyStore:
     def gate(self) -> CompiledGate:
         """The compiled policy in force; one whose dates moved on is compiled again."""
         if self._changes_us is not None and self._clock.wall_us() >= self._changes_us:
-            self._enforce()
+            self._enforce(self._held)
         return self._gate
 
     def missing_in(self, version: PolicyVersion, territory: str) -> tuple[bytes, ...]:
@@ -63,38 +63,50 @@ class PolicyStore:
         )
 
     def take(self, bundles: Iterable[bytes]) -> None:
-        """Bundles from a peer: bring the newer ones into force. Raises PolicyError for a forged or malformed one."""
-        if sum([self._adopt(decode_signed(data)) for data in bundles]):
-            self._enforce()
-            log.info("policy %s in force", self.version.digest.hex()[:8])
-            self.on_new()
+        """Bundles from a peer: bring the newer ones into force, all or none.
+
+        Raises PolicyError for a forged or malformed one, and when the rules do not fit together.
+        """
+        self._adopt([decode_signed(data) for data in bundles])
 
     def install(self, signed: SignedBundle) -> None:
         """A bundle issued here."""
-        if self._adopt(signed):
-            self._enforce()
-            self.on_new()
+        self._adopt([signed])
 
     def held(self, issuer: str) -> Bundle | None:
         """The bundle in force of one issuer."""
         held = self._held.get(issuer)
         return held[0].bundle if held else None
 
-    def _adopt(self, signed: SignedBundle) -> bool:
-        bundle, reach = signed.bundle, self._seal.territory_of(signed)
-        held = self.held(bundle.issuer)
-        # A peer that has not seen the newest epoch offers an older one in good faith.
-        if held is not None and bundle.epoch < held.epoch:
-            return False
-        if not newer_than(bundle, held):
-            return False
-        if held is None and len(self._held) >= ISSUERS_MAX:
-            raise PolicyError(f"bundle of {bundle.issuer} refused: {ISSUERS_MAX} issuers are held already")
-        write_durably(self._folder / f"{bundle.issuer}.json", signed.encode())
-        self._held[bundle.issuer] = (signed, reach)
-        return True
+    def _adopt(self, offered: list[SignedBundle]) -> None:
+        newer = {signed.bundle.issuer: (signed, reach) for signed in offered if (reach := self._reach_if_newer(signed)) is not None}
+        if not newer:
+            return
+        held = self._held | newer
+        if len(held) > ISSUERS_MAX:
+            raise PolicyError(f"bundles of {', '.join(sorted(newer))} refused: at most {ISSUERS_MAX} issuers are held")
+        # Enforced first: rules that do not compile together must not be on disk, where they would keep the node from starting.
+        self._enforce(held)
+        self._held = held
+        try:
+            for issuer, (signed, _) in sorted(newer.items()):
+                write_durably(self._folder / f"{issuer}.json", signed.encode())
+        except OSError as error:
+            raise PolicyError(f"bundles in force but not kept ({error}): free space in {self._folder}, a restart asks for them again") from error
+        finally:
+            log.info("policy %s in force", self.version.digest.hex()[:8])
+            self.on_new()
 
-    def _enforce(self) -> None:
-        self.ruleset = merge(signed.bundle for signed, _ in self._held.values())
-        self._gate = self._compile(self.ruleset)
-        self._changes_us = self.ruleset.next_change_us(self._clock.wall_us())
+    def _reach_if_newer(self, signed: SignedBundle) -> str | None:
+        """The issuer's territory, or None when the bundle brings nothing new; raises PolicyError for a forged one."""
+        reach, held = self._seal.territory_of(signed), self.held(signed.bundle.issuer)
+        # A peer that has not seen the newest epoch offers an older one in good faith.
+        if held is not None and signed.bundle.epoch < held.epoch:
+            return None
+        return reach if newer_than(signed.bundle, held) else None
+
+    def _enforce(self, held: Mapping[str, tuple[SignedBundle, str]]) -> None:
+        ruleset = merge(signed.bundle for signed, _ in held.values())
+        self._gate = self._compile(ruleset)
+        self.ruleset = ruleset
+        self._changes_us = ruleset.next_change_us(self._clock.wall_us())

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from policies.errors import PolicyError
 from sync.core.messages import Answer, Query
 from sync.model import LinkError, SyncError
 
@@ -14,6 +15,9 @@ log = logging.getLogger("yunnao.queries")
 
 ANSWERS_AT_ONCE_MAX = 16
 """Questions of the parent being answered at the same time; more are refused."""
+
+ANSWER_BYTES_MAX = 15 << 20
+"""Bytes of one answer; what carries it on the link stays below the frame limit."""
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 
@@ -78,6 +82,9 @@ class QueryDesk:
 
     async def _answer(self, handler: Handler, query: Query, reply: Callable[[Answer], object]) -> None:
         try:
-            reply(Answer(query.id, await handler(query.body)))
-        except SyncError as error:
+            body = await handler(query.body)
+            if len(body) > ANSWER_BYTES_MAX:
+                raise QueryError(f"the answer has {len(body)} bytes, at most {ANSWER_BYTES_MAX}: ask for less")
+            reply(Answer(query.id, body))
+        except (SyncError, PolicyError) as error:
             reply(Answer(query.id, b"", str(error)))

@@ -9,7 +9,6 @@ one pipeline thread.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,11 +17,11 @@ from typing import TypeVar
 from node.clock import Clock, HybridClock
 from node.ingest.inbox import Inbox, PendingBatch
 from node.pipeline import Pipeline
+from node.sealing import seal
 from sync.core.engine import Engine
-from sync.core.ready import Event, Job, JobResult, LocalBatch, Ready, Send, Stored
+from sync.core.ready import Event, Job, JobResult, Ready, Send, Stored
 from sync.model import Instant, Lane
 from sync.ports import Journal
-from sync.wire.payload import decoded_size, encode_payload
 
 INPUTS_PER_TURN_MAX = 1_024
 """Inputs one turn takes, so that a flood cannot keep the commit waiting."""
@@ -138,7 +137,7 @@ class Runtime:
         for _ in range(min(len(self._inputs), INPUTS_PER_TURN_MAX)):
             self._inputs.popleft()(self.engine, now)
         for pending in self._records.drain(RECORDS_PER_TURN_MAX):
-            self.engine.offer(self._seal(pending), now)
+            self._offer(pending, now)
         return self.engine.ready(now)
 
     async def _hand_out(self, ready: Ready) -> None:
@@ -157,31 +156,22 @@ class Runtime:
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Stored):
-            self._records.stored(self._sealed.pop(event.ticket))
+            # Parts of one batch share a ticket and are durable together: the first to be reported acknowledges them all.
+            if (pending := self._sealed.pop(event.ticket, None)) is not None:
+                self._records.stored(pending)
         else:
             self.on_event(event)
 
-    def _seal(self, pending: PendingBatch) -> LocalBatch:
+    def _offer(self, pending: PendingBatch, now: Instant) -> None:
         ticket = self._next_ticket
         self._next_ticket += 1
         self._sealed[ticket] = pending
         lane, schema_version = self._lane_of(pending.resource)
-        payload = encode_payload(pending.rows, compression="lz4")
-        return LocalBatch(
-            resource=pending.resource,
-            lane=lane,
-            schema_version=schema_version,
-            row_count=pending.rows.num_rows,
-            payload=payload,
-            payload_sha256=hashlib.sha256(payload).digest(),
-            decoded_bytes=decoded_size(payload),
-            event_time_min_us=pending.event_time_min_us,
-            event_time_max_us=pending.event_time_max_us,
-            grade_max=pending.grade_max,
-            territories=pending.territories,
-            at=self._hybrid.tick(),
-            ticket=ticket,
-        )
+        at = self._hybrid.tick()
+        for local in seal(
+            pending.rows, resource=pending.resource, lane=lane, schema_version=schema_version, at=at, ticket=ticket
+        ):
+            self.engine.offer(local, now)
 
     def _start(self, job: Job) -> None:
         peer = job.peer.node
@@ -195,6 +185,8 @@ class Runtime:
     def _finished(self, peer: str, done: Future[JobResult]) -> None:
         self._jobs_out[peer] -= 1
         self._job_done.set()
+        if done.cancelled():
+            return
         failure = done.exception()
         if failure is not None:
             self._failure = failure  # raised by the next turn: a job never fails on a peer's data, only on our own journal

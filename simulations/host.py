@@ -5,7 +5,6 @@ It does what node/runtime.py does with asyncio and threads, with events of the w
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from node.ingest.inbox import to_record_batch
 from node.ingest.sink import Row
 from node.pipeline import Pipeline, Self
 from node.policy_store import PolicyStore
-from node.rowfacts import facts_of
+from node.sealing import seal
 from node.store.journal import SqliteJournal, open_journal
 from node.store.schema import Tuning
 from node.store.torn import DiskImage, torn, unsynced_bytes
@@ -38,7 +37,6 @@ from sync.core.ready import Event, Job, LinkBroken, LocalBatch, PeerFacts, Ready
 from sync.model import MICROSECONDS, ClockQuality, Instant, Lane, Limits, LinkError, PolicyVersion
 from sync.ports import Vouch
 from sync.wire.codec import decode, encode
-from sync.wire.payload import decoded_size, encode_payload
 
 
 class CrashPoint(Enum):
@@ -105,6 +103,8 @@ class Host:
         self.is_up = False
         self.crash_at: CrashPoint | None = None
         self.lives = 0
+        self.on_policy: Callable[[str, PolicyVersion], None] = lambda node, version: None
+        """(host, version): another policy came into force."""
         self.journal: SqliteJournal
         self.engine: Engine
         self.policy: PolicyStore
@@ -187,27 +187,15 @@ class Host:
     def offer(self, resource: str, lane: Lane, schema: pa.Schema, rows: Sequence[Row], ticket: int) -> None:
         """Records made here, acknowledged as `ticket`."""
         batch = to_record_batch(schema, list(zip(*rows, strict=True)))
-        payload = encode_payload(batch, compression="lz4")
-        facts = facts_of(batch)
-        local = LocalBatch(
-            resource=resource,
-            lane=lane,
-            schema_version=1,
-            row_count=batch.num_rows,
-            payload=payload,
-            payload_sha256=hashlib.sha256(payload).digest(),
-            decoded_bytes=decoded_size(payload),
-            event_time_min_us=facts.event_time_min_us,
-            event_time_max_us=facts.event_time_max_us,
-            grade_max=facts.grade_max,
-            territories=facts.territories,
-            at=self.hybrid.tick(),
-            ticket=ticket,
-        )
+        for local in seal(batch, resource=resource, lane=lane, schema_version=1, at=self.hybrid.tick(), ticket=ticket):
+            self._post_offer(local)
+
+    def _post_offer(self, local: LocalBatch) -> None:
         self.post(lambda engine, now: engine.offer(local, now))
 
     def _policy_is_new(self) -> None:
         version = self.policy.version
+        self.on_policy(self.id, version)
         self.post(lambda engine, now: engine.policy_changed(version, now))
         for peer, link in sorted(self._links.items()):
             if link.is_up and link.handshake.hello is not None:

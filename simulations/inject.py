@@ -1,12 +1,12 @@
 """Applies a fault plan to a world, and ends it: after `heal` everything is up and the network loses nothing.
 
-Called by simulations/run.py. Several faults of one kind may overlap; each lifts only what it laid on.
+Called by simulations/run.py. Where two faults of one kind overlap, the later one sets and the first to end lifts.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from policies.bundle import SignedBundle
@@ -73,9 +73,9 @@ class Injector:
         else:
             self._burst(fault)
 
-    def _later(self, us: int, action: object) -> None:
+    def _later(self, us: int, action: Callable[[], object]) -> None:
         def run() -> None:
-            if not self._is_over and callable(action):
+            if not self._is_over:
                 action()
 
         self.world.at(self.world.clock.us + us, run)

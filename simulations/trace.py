@@ -23,6 +23,8 @@ class Trace:
         self.counts: Counter[str] = Counter()
         self.us = 0
         """World time of the next line; the world sets it."""
+        self.node = "-"
+        """The node of the last line: where to look when something failed."""
 
     @property
     def digest(self) -> str:
@@ -32,6 +34,7 @@ class Trace:
     def note(self, node: str, kind: str, detail: str = "") -> None:
         """One line."""
         self.counts[kind] += 1
+        self.node = node
         self._hash.update(f"{self.us} {node} {kind} {detail}\n".encode())
 
     def ready(self, node: str, ready: Ready) -> None:

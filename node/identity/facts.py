@@ -8,6 +8,7 @@ import msgspec
 from cryptography import x509
 
 from node.identity.errors import ChainError, Check
+from node.untrusted import UNREADABLE
 from sync.model import Level, ModelError, Territory, check_node_id
 
 FACTS_OID = x509.ObjectIdentifier("2.25.220617940912861733846193520417623019845")
@@ -57,7 +58,7 @@ def facts_of(certificate: x509.Certificate | x509.CertificateSigningRequest) -> 
         raise ChainError(Check.STRUCTURE, f"node facts of {len(raw)} bytes refused: at most {FACTS_BYTES_MAX}")
     try:
         return _facts(msgspec.json.decode(raw, type=_Wire))
-    except (msgspec.DecodeError, ModelError) as error:
+    except (*UNREADABLE, ModelError) as error:
         raise ChainError(Check.STRUCTURE, f"node facts do not parse ({error})") from error
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from node.identity.authority import CertificateAuthority
 from node.identity.certificates import make_leaf, make_request, make_root, to_pem
+from node.files import write_durably
 from node.identity.chance import new_id, new_incarnation, new_secret
 from node.identity.errors import ChainError, Check, IdentityError, KeyFileError
 from node.identity.facts import NodeFacts
@@ -71,7 +72,7 @@ class IdentityFiles:
         for name in ("ca", "tls"):
             write_private(self.key(name), new_tls_key())
         write_private(self.key("manifest"), new_manifest_key())
-        write_file(self.folder / "keys" / "pseudonym_secret", new_secret().encode())
+        write_durably(self.folder / "keys" / "pseudonym_secret", new_secret().encode(), mode=0o600)
         write_file(self.folder / "incarnation", f"{new_incarnation():016x}\n".encode())
         if facts.level is Level.PROVINCIAL:
             self._make_root(facts, now_us=now_us)

@@ -36,6 +36,8 @@ from node.identity.keys import read_manifest_key
 
 CONNECTIONS_MAX = 16
 """Connections served at once; one more is told to come back."""
+STOP_GRACE_S = 1.0
+"""How long `stop` waits for handlers whose connections it has broken off."""
 
 
 class JoinServer:
@@ -56,6 +58,7 @@ class JoinServer:
         self._manifest_key = read_manifest_key(files.key("manifest"))
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[object]] = set()
 
     async def start(self, host: str, port: int) -> int:
         """Listen on `host:port` (port 0: any free one); the port listened on. Raises IdentityError when it is taken."""
@@ -93,9 +96,16 @@ class JoinServer:
         for writer in tuple(self._open):
             writer.transport.abort()
         await self._server.wait_closed()
+        # A handler that is still running when the loop ends is cancelled, and asyncio reports that as an error of the program.
+        if self._serving:
+            await asyncio.wait(self._serving, timeout=STOP_GRACE_S)
         self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "start_server runs every handler as a task"
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
         self._open.add(writer)
         try:
             await self._exchange(reader, writer)

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 
 from node.identity.errors import JoinError
+from node.untrusted import UNREADABLE
 
 LINE_BYTES_MAX = 64 << 10
 EXCHANGE_TIMEOUT_S = 10.0
@@ -98,7 +99,7 @@ def decode_ask(line: bytes) -> Ask:
     """The request in `line`; raises JoinError."""
     try:
         return _ASK.decode(line)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise JoinError(f"the line is not a join request ({error})") from error
 
 
@@ -106,7 +107,7 @@ def decode_answer(line: bytes) -> Answer:
     """The answer in `line`; raises JoinError."""
     try:
         return _ANSWER.decode(line)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise JoinError(f"the line is not a join answer ({error}): is that the join address of a node?") from error
 
 

@@ -1,7 +1,7 @@
 """Rows of one resource as an operator or an agency's program hands them over: checked cell by cell before anything is stored.
 
-Owns what a row from outside may look like. Refuses unknown, missing and repeated columns, values of the wrong type, territories outside this node's, grades
-below the resource's, and resources that this node is no source of. Called by node/api.py for the verb `put`.
+Owns what a row from outside may look like. Refuses unknown, missing and repeated columns, values of the wrong type, territories outside
+this node's, grades below the resource's, and resources that this node is no source of. Called by node/api.py for the verb `put`.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class PutPlace:
 
 
 def rows_of(resource: Resource, columns: Sequence[str], cells: Sequence[Sequence[object]], here: PutPlace) -> list[Row]:
-    """`cells` as rows in the order of the resource's schema. Common columns left out are filled in: event time now, the node's territory, the resource's grade.
+    """`cells` as rows in the order of the resource's schema; all rows are good or none is taken. Raises PutRefused.
 
-    Binary values are base64. All rows are good or none is taken; raises PutRefused.
+    Binary values are base64. Common columns left out or null are filled in: event time now, the node's territory, the resource's grade.
     """
     _check_source(resource, here.level)
     _check_columns(resource, columns)
@@ -66,7 +66,8 @@ def _check_source(resource: Resource, level: Level) -> None:
         raise PutRefused(f"resource {resource.code} refused: its rows are totals of {resource.derived.source} that nodes make themselves")
     if resource.source_level is not None and resource.source_level is not level:
         raise PutRefused(
-            f"resource {resource.code} refused: its source is the {resource.source_level.word} level and this node is {level.word}; put it there"
+            f"resource {resource.code} refused: its source is the {resource.source_level.word} level and this node is {level.word}: "
+            "put it there"
         )
 
 

@@ -14,7 +14,7 @@ from node.store.failures import WAY_OUT
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, stored_batch
 from node.store.write_set import Counters
 from sync.model import Direction, JournalCorrupt, Lane, ModelError, RunMap, Span, State, StoredBatch, Stream
-from sync.model.writes import InPosition, OutMark, Recovered
+from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal, InPosition, OutMark, Recovered
 
 _HELD_BY_GATE = """
     SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
@@ -132,9 +132,24 @@ def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:
                     "SELECT peer, incarnation, direction, lane, upto, chain FROM in_position"
                 )
             },
+            refusals=_refusals(connection),
         )
     except (ModelError, ValueError) as error:
         raise JournalCorrupt(f"{path} holds a position or stream that cannot be read ({error}); {WAY_OUT}") from error
+
+
+def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
+    statement = """
+        SELECT peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer
+        FROM refusal ORDER BY id DESC LIMIT ?
+    """
+    rows = connection.execute(statement, (REFUSALS_KEPT_MAX,)).fetchall()
+    return tuple(
+        AppendRefusal(
+            peer, Direction(direction), Lane(lane), Span(after, upto), part, resource, (), payload_sha256, reason, version, by_peer=bool(by_peer)
+        )
+        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer in reversed(rows)
+    )
 
 
 def _lane_tops(connection: sqlite3.Connection) -> dict[Lane, int]:

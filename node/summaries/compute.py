@@ -15,7 +15,7 @@ SELECT epoch_us(time_bucket(to_seconds(?), event_time)) AS bucket, substr(territ
        list(value ORDER BY value) AS readings, list(DISTINCT device) AS devices
 FROM {table}
 WHERE event_time >= make_timestamptz(?) AND event_time < make_timestamptz(?)
-  AND value IS NOT NULL AND NOT isnan(value) AND (? = '' OR quantity = ?) AND list_contains(?, _origin)
+  AND value IS NOT NULL AND isfinite(value) AND (? = '' OR quantity = ?) AND list_contains(?, _origin)
 GROUP BY ALL
 """
 

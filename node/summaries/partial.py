@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 
 import datasketches as ds
 import msgspec
 import numpy as np
 
 from node.summaries.errors import SummaryError
+from node.summaries.sketches import HLL_LG_K, HLL_TYPE, KLL_K, read_distinct, read_quantiles
 
-HLL_LG_K = 12
-"""4,096 registers: standard error about 1.6 %."""
-KLL_K = 400
-"""Normalised rank error about 0.7 % (single-sided)."""
 CELLS_MAX = 1_000_000
 """Cells one answer may carry."""
 
@@ -56,7 +54,7 @@ class Cell:
     @classmethod
     def of(cls, values: np.ndarray, devices: Iterable[str]) -> Cell:
         """The cell of one group's values (float64, no NaN, at least one) and its distinct devices."""
-        kll, hll = ds.kll_doubles_sketch(KLL_K), ds.hll_sketch(HLL_LG_K)
+        kll, hll = ds.kll_doubles_sketch(KLL_K), ds.hll_sketch(HLL_LG_K, HLL_TYPE)
         kll.update(values)
         for device in devices:
             hll.update(device)
@@ -70,7 +68,7 @@ class Cell:
         union = ds.hll_union(HLL_LG_K)
         union.update(self.distinct)
         union.update(other.distinct)
-        self.distinct = union.get_result()
+        self.distinct = union.get_result(HLL_TYPE)
         self.values.merge(other.values)
 
 
@@ -95,17 +93,25 @@ def pack(cells: Cells) -> list[CellState]:
 
 
 def unpack(states: list[CellState]) -> Cells:
-    """The inverse of `pack`; raises SummaryError when a peer's sketch cannot be read."""
+    """The inverse of `pack`; raises SummaryError for a cell that no node can have computed."""
     if len(states) > CELLS_MAX:
         raise SummaryError(f"answer of {len(states)} cells refused: at most {CELLS_MAX}; narrow the window")
     cells: Cells = {}
     for state in states:
-        try:
-            distinct, values = ds.hll_sketch.deserialize(state.distinct), ds.kll_doubles_sketch.deserialize(state.values)
-        except (RuntimeError, ValueError, IndexError) as error:
-            raise SummaryError(f"cell {state.territory} of {state.bucket_us} refused: its sketch cannot be read ({error})") from None
-        cells[(state.bucket_us, state.territory, state.quantity)] = Cell(state.count, state.total, state.low, state.high, distinct, values)
+        key = (state.bucket_us, state.territory, state.quantity)
+        if key in cells:
+            raise SummaryError(f"cell {key} refused: it comes twice in one answer")
+        cells[key] = _checked(state)
     return cells
+
+
+def _checked(state: CellState) -> Cell:
+    distinct, values = read_distinct(state.distinct), read_quantiles(state.values)
+    # A cell holds one value per record, and no more devices than records (with room for the sketch's error).
+    fits = state.count == values.n and 0 < distinct.get_estimate() <= 2 * state.count + 1
+    if not fits or not all(isfinite(figure) for figure in (state.total, state.low, state.high)):
+        raise SummaryError(f"cell {state.territory} of {state.bucket_us} refused: its figures do not fit its sketches")
+    return Cell(state.count, state.total, state.low, state.high, distinct, values)
 
 
 def stated_errors() -> dict[str, str]:

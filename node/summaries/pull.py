@@ -19,6 +19,7 @@ from node.summaries.compute import compute_cells, origins_held
 from node.summaries.errors import SummaryError
 from node.summaries.partial import Cells, CellState, merge_cells, pack, stated_errors, unpack
 from node.summaries.spec import SummarySpec, decode_spec
+from node.untrusted import UNREADABLE
 
 PULL_VERB = "summary"
 CHILD_TIMEOUT_S = 5.0
@@ -110,22 +111,32 @@ class SummaryDesk:
             if isinstance(reply, str):
                 silent[child] = reply
                 continue
-            merge_cells(cells, unpack(reply.cells))
-            contributed |= set(reply.contributed)
-            stood_in |= reply.stood_in
-            missing.extend(reply.missing)
+            answer, part = reply
+            merge_cells(cells, part)
+            contributed |= set(answer.contributed)
+            stood_in |= answer.stood_in
+            missing.extend(answer.missing)
         await self._add_own(spec, cells, contributed, stood_in)
         missing.extend(self._still_missing(silent, contributed))
         return TreeAnswer(pack(cells), sorted(contributed), stood_in, missing)
 
-    async def _ask(self, child: str, spec: SummarySpec) -> TreeAnswer | str:
+    async def _ask(self, child: str, spec: SummarySpec) -> tuple[TreeAnswer, Cells] | str:
+        """A child's answer with its cells unpacked, or why it counts as silent: one bad child never spoils the whole."""
         try:
             body = await self._queries.ask(child, PULL_VERB, msgspec.json.encode(spec), timeout_s=self._timeout_s)
-            return msgspec.msgpack.decode(body, type=TreeAnswer)
-        except QueryError as error:
+            answer = msgspec.msgpack.decode(body, type=TreeAnswer)
+            if foreign := self._not_below(child) & set(answer.contributed):
+                return f"{child} answered for {min(foreign)}, which is not below it"
+            return answer, unpack(answer.cells)
+        except (QueryError, SummaryError) as error:
             return str(error)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             return f"{child} answered something else than a summary: {error}"
+
+    def _not_below(self, child: str) -> set[str]:
+        """Nodes that `child` cannot speak for: whoever claims them would keep their records out of the sum."""
+        others = (self._subtree(other) for other in self._children() if other != child)
+        return {self._node}.union(*others)
 
     async def _add_own(self, spec: SummarySpec, cells: Cells, contributed: set[str], stood_in: dict[str, str]) -> None:
         held = await self._marts.ask(spec.resource, lambda mart: origins_held(mart, spec.resource))

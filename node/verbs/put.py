@@ -1,6 +1,7 @@
 """`yunnao put FILE.csv --resource R`: hands the rows of a CSV file to the running node; each batch is answered after the commit.
 
-Cells are turned into the types of the catalogue, which the node names; the node checks them again. An empty cell is null. Stops at the first batch refused.
+Cells are turned into the types of the catalogue, which the node names; the node checks them again. An empty cell is null. It stops at the
+first batch refused.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from dataclasses import replace
 from sync.core.books import Books
 from sync.core.inbox import Arrival, Inbox, refused_header
 from sync.core.lanes import URGENT_LANES
-from sync.core.link import Link, next_wake
+from sync.core.link import Link, Verifying, next_wake
 from sync.core.messages import Ack, Data, Hello, Message, Position, Refused, Stop
 from sync.core.outbox import Outbox, positions_by_lane
 from sync.core.ready import (
@@ -35,6 +35,7 @@ from sync.core.ready import (
     Send,
     Stored,
 )
+from sync.core.refusals import Refusals
 from sync.core.window import Window
 from sync.model import (
     Batch,
@@ -56,6 +57,9 @@ from sync.model.writes import AppendLedger, AppendRefusal, OutMark, Recovered, S
 
 OUTBOUND_JOBS_PER_LINK = 2
 """One on the pipeline thread and one waiting, so that the thread never idles."""
+
+POISON_FRAMES_MAX = 1_024
+"""Damaged frames whose tries are remembered; the oldest is forgotten first."""
 
 POISON_TRIES = 3
 """How often a frame that cannot be valid is asked for again before its records are quarantined."""
@@ -98,6 +102,7 @@ class Engine:
         self._jobs: dict[int, tuple[str, Job]] = {}
         self._next_job = 1
         self._poison: dict[bytes, int] = {}
+        self._refusals = Refusals(recovered.refusals)
         self._writes: list[Write] = []
         self._new_jobs: list[Job] = []
         self._sends: list[Send] = []
@@ -180,7 +185,7 @@ class Engine:
         if isinstance(outcome, OutboundResult) and isinstance(job, OutboundJob):
             self._gated_outbound(link, job, outcome, now)
         elif isinstance(outcome, InboundResult) and isinstance(job, InboundJob):
-            self._gated_inbound(link, job, outcome, now)
+            self._gated_inbound(link, outcome, now)
         elif isinstance(outcome, RequeueResult) and isinstance(job, RequeueJob):
             self._requeued(link, outcome, now)
 
@@ -229,6 +234,10 @@ class Engine:
             outbox.resume(lane, positions.get(lane), mark, chains.get((out, lane)), top=self._tops[lane], now=now)
         held = {lane: position for lane in Lane if (position := self._in_positions.get((peer.node, peer.incarnation, back, lane)))}
         link = Link(peer, window, outbox, Inbox(peer, back, held), requeue_due=True)
+        # A refusal is told once; a session that ended before it arrived would leave the peer believing that it delivered.
+        for refusal in self._refusals.made_toward(peer.node):
+            told = Refused(refusal.direction, refusal.lane, refusal.span, refusal.part, refusal.reason, self.version)
+            self._sends.append(Send(peer.node, told, urgent=refusal.lane in URGENT_LANES))
         for lane in held:
             self._await_secured(link, lane)
             link.acks_due.add(lane)
@@ -247,21 +256,35 @@ class Engine:
                 link.peer.node, f"{link.peer.node} sent data in direction {frame.direction.word}, which is ours to send", fatal=True
             )
             return
+        if self._is_forged(frame):
+            self._break(link.peer.node, f"{link.peer.node} sent records in the name of this node {self.node}: it is not their origin", fatal=True)
+            return
         arrival = link.inbox.arrival(frame)
         if arrival is Arrival.OLD:
             link.acks_due.add(frame.lane)
         elif arrival is Arrival.GAP:
             self._break(link.peer.node, f"lane {frame.lane.word} of {link.peer.node} skipped to {frame.span}", fatal=False)
         else:
-            job = self._start(link, lambda job_id: InboundJob(job_id, link.peer, frame, self.version))
-            link.verifying[job] = frame
+            link.verifying.append(Verifying(self._verify(link, frame), frame))
 
-    def _gated_inbound(self, link: Link, job: InboundJob, outcome: InboundResult, now: Instant) -> None:
-        frame = link.verifying.pop(outcome.job)
+    def _is_forged(self, frame: Frame) -> bool:
+        """True when a frame speaks of records of this very life: they are numbered here and come back from nowhere."""
+        return any((run.origin, run.incarnation) == (self.node, self.incarnation) for run in frame.batch.header.runs)
+
+    def _verify(self, link: Link, frame: Frame) -> int:
+        return self._start(link, lambda job_id: InboundJob(job_id, link.peer, frame, self.version))
+
+    def _gated_inbound(self, link: Link, outcome: InboundResult, now: Instant) -> None:
+        waiting = next(entry for entry in link.verifying if entry.job == outcome.job)
         if outcome.version != self.version and not outcome.quarantine:
-            again = self._start(link, lambda job_id: InboundJob(job_id, link.peer, frame, self.version))
-            link.verifying[again] = frame
+            waiting.job = self._verify(link, waiting.frame)
             return
+        waiting.outcome = outcome
+        # A frame that was verified again under a newer policy keeps its place: those behind it wait, or the chain would break.
+        while link.verifying and (done := link.verifying[0].outcome) is not None:
+            self._accept(link, link.verifying.popleft().frame, done, now)
+
+    def _accept(self, link: Link, frame: Frame, outcome: InboundResult, now: Instant) -> None:
         if outcome.quarantine and self._tries(frame) < POISON_TRIES:
             self._break(
                 link.peer.node,
@@ -276,18 +299,21 @@ class Engine:
 
     def _tries(self, frame: Frame) -> int:
         key = frame.batch.header.payload_sha256 + frame.span.upto.to_bytes(8, "big")
-        self._poison[key] = self._poison.get(key, 0) + 1
-        return self._poison[key]
+        tries = self._poison.pop(key, 0) + 1
+        self._poison[key] = tries
+        if len(self._poison) > POISON_FRAMES_MAX:
+            del self._poison[next(iter(self._poison))]
+        return tries
 
     def _refuse(self, link: Link, frame: Frame, outcome: InboundResult) -> BatchHeader:
         state = State.QUARANTINED if outcome.quarantine else State.HELD
         header = frame.batch.header
-        self._writes.append(
-            AppendRefusal(
-                link.peer.node, frame.direction, frame.lane, frame.span, frame.part, header.resource, header.runs, header.payload_sha256,
-                outcome.refusal, self.version.digest, by_peer=False,
-            )
+        refused = AppendRefusal(
+            link.peer.node, frame.direction, frame.lane, frame.span, frame.part, header.resource, header.runs, header.payload_sha256,
+            outcome.refusal, self.version.digest, by_peer=False,
         )  # fmt: skip
+        self._refusals.enter(refused)
+        self._writes.append(refused)
         refusal = Refused(frame.direction, frame.lane, frame.span, frame.part, outcome.refusal, self.version)
         self._sends.append(Send(link.peer.node, refusal, urgent=frame.lane in URGENT_LANES))
         return refused_header(header, decider=self.node, state=state)
@@ -347,12 +373,13 @@ class Engine:
                 other.acks_due.add(lane)
 
     def _receive_refusal(self, link: Link, refused: Refused) -> None:
-        self._writes.append(
-            AppendRefusal(
-                link.peer.node, refused.direction, refused.lane, refused.span, refused.part, "", (), b"",
-                refused.reason, refused.policy.digest, by_peer=True,
-            )
+        heard = AppendRefusal(
+            link.peer.node, refused.direction, refused.lane, refused.span, refused.part, "", (), b"",
+            refused.reason, refused.policy.digest, by_peer=True,
         )  # fmt: skip
+        if self._refusals.enter(heard):
+            self._writes.append(heard)
+            link.requeue_due = True  # the policy that refused it may be in force here by now
 
     def _gated_outbound(self, link: Link, job: OutboundJob, outcome: OutboundResult, now: Instant) -> None:
         if outcome.version != self.version:
@@ -369,7 +396,7 @@ class Engine:
 
     def _requeued(self, link: Link, outcome: RequeueResult, now: Instant) -> None:
         link.is_requeueing = False
-        link.requeue_due = bool(outcome.batches)
+        link.requeue_due = link.requeue_due or bool(outcome.batches)
         for held in outcome.batches:
             batch = replace(held.batch, header=replace(held.batch.header, backfill=True))
             everything = tuple(range(len(batch.header.runs)))
@@ -378,7 +405,7 @@ class Engine:
 
     def _start_jobs(self, link: Link, now: Instant) -> None:
         if link.requeue_due and not link.is_requeueing:
-            link.is_requeueing = True
+            link.requeue_due, link.is_requeueing = False, True
             self._start(link, lambda job_id: RequeueJob(job_id, link.peer, link.out_direction, self.version))
         reading = sum(state.is_reading for state in link.outbox.lanes.values())
         while reading < OUTBOUND_JOBS_PER_LINK and (lane := link.outbox.pick(now)) is not None:

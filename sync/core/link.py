@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from sync.core.inbox import Inbox
 from sync.core.outbox import Outbox
-from sync.core.ready import PeerFacts
+from sync.core.ready import InboundResult, PeerFacts
 from sync.core.window import Window
 from sync.model import Direction, Frame, Instant, Lane
+
+
+@dataclass(slots=True)
+class Verifying:
+    """A frame that an InboundJob is out for, with its result while the frames before it have none yet."""
+
+    job: int
+    frame: Frame
+    outcome: InboundResult | None = None
 
 
 @dataclass(slots=True)
@@ -19,8 +29,8 @@ class Link:
     window: Window
     outbox: Outbox
     inbox: Inbox
-    verifying: dict[int, Frame] = field(default_factory=dict)
-    """Frames of this peer that an InboundJob is out for, by job id, in arrival order."""
+    verifying: deque[Verifying] = field(default_factory=deque)
+    """Frames of this peer on their way through verification, in arrival order: they are stored in no other."""
     acks_due: set[Lane] = field(default_factory=set)
     requeue_due: bool = False
     """True when the policy moved and held records may pass now."""

@@ -13,6 +13,10 @@ from sync.model.names import Direction, Lane
 from sync.model.runs import Run, RunMap, Stream
 
 
+REFUSALS_KEPT_MAX = 1_024
+"""Refusals a node remembers, to tell a peer again and to know what it heard already."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoreBatch:
     """Append a batch; its lsn is one above the last."""
@@ -127,3 +131,5 @@ class Recovered:
     streams: Mapping[Stream, RunMap] = field(default_factory=dict)
     out_marks: Mapping[OutKey, OutMark] = field(default_factory=dict)
     in_positions: Mapping[InKey, InPosition] = field(default_factory=dict)
+    refusals: tuple[AppendRefusal, ...] = ()
+    """The newest refusals, made here and heard of, oldest first, without their runs: a peer that missed one is told again."""

@@ -23,6 +23,13 @@ _SCHEMA, _DICTIONARY, _RECORDS = 1, 2, 3
 _UNCOMPRESSED = -1
 """Length prefix of a buffer that was left as it is inside a compressed message."""
 
+_U8, _U16, _U32, _I32, _I64 = (struct.Struct(form) for form in ("<B", "<H", "<I", "<i", "<q"))
+_HEAD, _PAIR = struct.Struct("<Ii"), struct.Struct("<qq")
+_SLOTS = 4
+"""Slots of a table that are read here: the first four."""
+_OFFSETS = tuple(struct.Struct(f"<{slots}H") for slots in range(_SLOTS + 1))
+_ABSENT = (0,) * _SLOTS
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -49,10 +56,10 @@ def read_layout(payload: bytes) -> Layout:
     """The layout of `payload`; raises WireError when it is not one schema, dictionaries, one record batch and the end."""
     parts: list[_Part] = []
     try:
-        for metadata, body in _messages(payload):
+        for message, body in _messages(payload):
             if len(parts) == MESSAGES_MAX:
                 raise WireError(f"payload refused: more than {MESSAGES_MAX} arrow messages")
-            parts.append(_part(metadata, body))
+            parts.append(_part(message, body))
     except (struct.error, IndexError, OverflowError) as error:
         raise WireError(f"payload of {len(payload)} bytes refused: broken arrow metadata ({error})") from None
     _check_sequence(parts)
@@ -72,11 +79,11 @@ def _check_sequence(parts: list[_Part]) -> None:
         raise WireError(f"payload refused: {len(names)} dictionaries replace one another")
 
 
-def _messages(payload: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def _messages(payload: bytes) -> Iterator[tuple[_Table, memoryview]]:
     """Metadata and body of each message; the payload must end right after the end-of-stream mark."""
     position = 0
     while True:
-        mark, size = struct.unpack_from("<Ii", payload, position)
+        mark, size = _HEAD.unpack_from(payload, position)
         if mark != CONTINUATION or size < 0:
             raise WireError(f"payload refused: no arrow message at byte {position}")
         position += 8
@@ -86,18 +93,18 @@ def _messages(payload: bytes) -> Iterator[tuple[bytes, memoryview]]:
         if len(metadata) != size:
             raise WireError(f"payload of {len(payload)} bytes refused: arrow metadata of {size} bytes at byte {position} is cut short")
         position += size
-        body_bytes = _Table.root(metadata).number(3, "<q", 0)
+        message = _Table(metadata, *_U32.unpack_from(metadata))
+        body_bytes = message.number(3, _I64, 0)
         if not 0 <= body_bytes <= len(payload) - position:
             raise WireError(f"payload of {len(payload)} bytes refused: an arrow body of {body_bytes} bytes at byte {position}")
-        yield metadata, memoryview(payload)[position : position + body_bytes]
+        yield message, memoryview(payload)[position : position + body_bytes]
         position += body_bytes
     if position != len(payload):
         raise WireError(f"payload of {len(payload)} bytes refused: {len(payload) - position} bytes follow its end")
 
 
-def _part(metadata: bytes, body: memoryview) -> _Part:
-    message = _Table.root(metadata)
-    kind = message.number(1, "<B", 0)
+def _part(message: _Table, body: memoryview) -> _Part:
+    kind = message.number(1, _U8, 0)
     header = message.table(2)
     if header is None or kind not in (_SCHEMA, _DICTIONARY, _RECORDS):
         raise WireError(f"payload refused: arrow message of kind {kind}")
@@ -105,78 +112,91 @@ def _part(metadata: bytes, body: memoryview) -> _Part:
         return _Part(kind, 0, 0, 0)
     if kind == _RECORDS:
         return _batch_part(kind, header, body)
-    if header.number(2, "<B", 0):
+    if header.number(2, _U8, 0):
         raise WireError("payload refused: dictionary deltas are not in use")
     batch = header.table(1)
     if batch is None:
         raise WireError("payload refused: a dictionary without values")
-    return _batch_part(kind, batch, body, dictionary=header.number(0, "<q", 0))
+    return _batch_part(kind, batch, body, dictionary=header.number(0, _I64, 0))
 
 
 def _batch_part(kind: int, batch: _Table, body: memoryview, dictionary: int | None = None) -> _Part:
-    rows = batch.number(0, "<q", 0)
-    lengths = [length for length, _ in batch.structs(1)]
-    values_max = max([rows, *lengths])
-    if min([rows, *lengths]) < 0:
-        raise WireError(f"payload refused: a column of {min([rows, *lengths])} values")
-    decoded = sum(_buffer_bytes(body, offset, length, compressed=batch.table(3) is not None) for offset, length in batch.structs(2))
-    return _Part(kind, rows, decoded, values_max, dictionary)
+    rows = batch.number(0, _I64, 0)
+    lengths = [rows, *(length for length, _ in batch.structs(1))]
+    if min(lengths) < 0:
+        raise WireError(f"payload refused: a column of {min(lengths)} values")
+    buffers = batch.structs(2)
+    size = _unfolded_bytes(body, buffers) if batch.table(3) is not None else _plain_bytes(body, buffers)
+    return _Part(kind, rows, size, max(lengths), dictionary)
 
 
-def _buffer_bytes(body: memoryview, offset: int, length: int, *, compressed: bool) -> int:
-    if offset < 0 or length < 0 or offset + length > len(body):
-        raise WireError(f"payload refused: a buffer at {offset} of {length} bytes in a body of {len(body)}")
-    if not compressed or length == 0:
-        return length
-    if length < 8:
-        raise WireError(f"payload refused: a compressed buffer of {length} bytes has no length prefix")
-    (unfolded,) = struct.unpack_from("<q", body, offset)
-    if unfolded < _UNCOMPRESSED:
-        raise WireError(f"payload refused: a buffer that unfolds to {unfolded} bytes")
-    return length - 8 if unfolded == _UNCOMPRESSED else int(unfolded)
+def _plain_bytes(body: memoryview, buffers: list[tuple[int, int]]) -> int:
+    """Bytes of buffers that lie there as they are."""
+    total, end = 0, len(body)
+    for offset, length in buffers:
+        if offset < 0 or length < 0 or offset + length > end:
+            raise WireError(f"payload refused: a buffer at {offset} of {length} bytes in a body of {end}")
+        total += length
+    return total
 
 
-@dataclass(frozen=True, slots=True)
+def _unfolded_bytes(body: memoryview, buffers: list[tuple[int, int]]) -> int:
+    """Bytes that compressed buffers unfold to, from their length prefixes."""
+    total = _plain_bytes(body, buffers)
+    for offset, length in buffers:
+        if length == 0:
+            continue
+        if length < _I64.size:
+            raise WireError(f"payload refused: a compressed buffer of {length} bytes has no length prefix")
+        (unfolded,) = _I64.unpack_from(body, offset)
+        if unfolded < _UNCOMPRESSED:
+            raise WireError(f"payload refused: a buffer that unfolds to {unfolded} bytes")
+        total += -_I64.size if unfolded == _UNCOMPRESSED else unfolded - length
+    return total
+
+
 class _Table:
-    """A flatbuffer table; every read outside the data raises struct.error or WireError."""
+    """A flatbuffer table, its offsets read once; every read outside the data raises struct.error or WireError."""
 
-    data: bytes
-    position: int
+    __slots__ = ("_data", "_offsets", "_position")
 
-    @classmethod
-    def root(cls, data: bytes) -> _Table:
-        return cls(data, _unpack("<I", data, 0))
+    def __init__(self, data: bytes, position: int) -> None:
+        (distance,) = _I32.unpack_from(data, position)
+        vtable = position - distance
+        if vtable < 0:
+            raise WireError("payload refused: broken arrow metadata (a table before its data)")
+        (vtable_bytes,) = _U16.unpack_from(data, vtable)
+        slots = max(0, min(vtable_bytes // 2 - 2, _SLOTS))
+        self._data, self._position = data, position
+        self._offsets = _OFFSETS[slots].unpack_from(data, vtable + 4) + _ABSENT[slots:]
 
-    def number(self, slot: int, form: str, default: int) -> int:
-        field = self._field(slot)
-        return default if field is None else _unpack(form, self.data, field)
+    def number(self, slot: int, form: struct.Struct, default: int) -> int:
+        """The number in a slot."""
+        offset = self._offsets[slot]
+        return int(form.unpack_from(self._data, self._position + offset)[0]) if offset else default
 
     def table(self, slot: int) -> _Table | None:
-        field = self._field(slot)
-        return None if field is None else _Table(self.data, field + _unpack("<I", self.data, field))
+        """The table that a slot points to."""
+        start = self._target(slot)
+        return None if start is None else _Table(self._data, start)
 
     def structs(self, slot: int) -> list[tuple[int, int]]:
         """A vector of structs of two 64-bit numbers: field nodes (length, nulls) and buffers (offset, length)."""
-        field = self._field(slot)
-        if field is None:
+        start = self._target(slot)
+        if start is None:
             return []
-        start = field + _unpack("<I", self.data, field)
-        count = _unpack("<I", self.data, start)
+        (count,) = _U32.unpack_from(self._data, start)
         if count > BUFFERS_MAX:
             raise WireError(f"payload refused: {count} columns or buffers in one arrow message, at most {BUFFERS_MAX}")
-        return [struct.unpack_from("<qq", self.data, start + 4 + 16 * index) for index in range(count)]
+        pairs = self._data[start + 4 : start + 4 + _PAIR.size * count]
+        if len(pairs) != _PAIR.size * count:
+            raise WireError(f"payload refused: {count} columns or buffers are announced, the arrow metadata ends before")
+        return list(_PAIR.iter_unpack(pairs))
 
-    def _field(self, slot: int) -> int | None:
-        vtable = self.position - _unpack("<i", self.data, self.position)
-        if vtable < 0:
-            raise WireError("payload refused: broken arrow metadata (a table before its data)")
-        if 4 + 2 * slot >= _unpack("<H", self.data, vtable):
+    def _target(self, slot: int) -> int | None:
+        offset = self._offsets[slot]
+        if not offset:
             return None
-        offset = _unpack("<H", self.data, vtable + 4 + 2 * slot)
-        return self.position + offset if offset else None
-
-
-def _unpack(form: str, data: bytes, position: int) -> int:
-    """One number; raises struct.error outside the data."""
-    (value,) = struct.unpack_from(form, data, position)
-    return int(value)
+        field = self._position + offset
+        (distance,) = _U32.unpack_from(self._data, field)
+        return field + int(distance)

@@ -8,6 +8,7 @@ Source: Apache Arrow Columnar Format 1.5, IPC streaming format.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal
 
 import pyarrow as pa
@@ -18,6 +19,9 @@ from sync.wire.scrub import scrub
 
 Compression = Literal["lz4", "zstd"]
 """lz4 on disk and LAN; zstd on thin links."""
+
+TYPES_REMEMBERED_MAX = 256
+"""Column types whose judgement is remembered."""
 
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
 _TYPE_CHECKS = (
@@ -50,14 +54,25 @@ def decode_payload(payload: bytes, *, decoded_bytes_max: int, rows_max: int) -> 
         raise WireError(f"payload refused: it unfolds to {layout.decoded_bytes} bytes, at most {decoded_bytes_max}")
     if layout.values_max > rows_max:
         raise WireError(f"payload refused: {layout.values_max} rows or dictionary values, at most {rows_max}")
+    rows = unfold_payload(payload)
+    try:
+        rows.validate(full=True)
+    except pa.ArrowException as error:
+        raise WireError(f"payload of {len(payload)} bytes refused: {error}") from None
+    return rows
+
+
+def unfold_payload(payload: bytes) -> pa.RecordBatch:
+    """The rows of a payload that this node made or has verified with `decode_payload`, and whose hash was checked since.
+
+    Its layout is not walked and its values are not validated again. Raises WireError when Arrow cannot read it.
+    """
     try:
         with pa.ipc.open_stream(pa.py_buffer(payload), options=_READ) as reader:
             _check_types(reader.schema)
-            rows = reader.read_next_batch()
-        rows.validate(full=True)
+            return reader.read_next_batch()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise WireError(f"payload of {len(payload)} bytes refused: {error}") from None
-    return rows
 
 
 def decoded_size(payload: bytes) -> int:
@@ -88,6 +103,7 @@ def _check_types(schema: pa.Schema) -> None:
             raise WireError(f"payload refused: column {name[:40]!r} of type {str(kind)[:80]} may not travel, use a flat type and UTC")
 
 
+@lru_cache(maxsize=TYPES_REMEMBERED_MAX)
 def _may_travel(kind: pa.DataType) -> bool:
     if isinstance(kind, pa.TimestampType):
         return kind.tz in (None, "UTC")

@@ -14,7 +14,7 @@ from tests.node.identity.family import CITY, DAY_US, NOW_US, PROVINCE, make_node
 def test_private_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
     files = make_node(tmp_path, PROVINCE)
     keys = sorted((files.folder / "keys").iterdir())
-    assert [key.name for key in keys] == ["ca_key.pem", "manifest_key.pem", "root_key.pem", "tls_key.pem"]
+    assert [key.name for key in keys] == ["ca_key.pem", "manifest_key.pem", "pseudonym_secret", "root_key.pem", "tls_key.pem"]
     assert {key.stat().st_mode & 0o777 for key in keys} == {0o600}
 
 

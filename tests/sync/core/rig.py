@@ -40,14 +40,13 @@ from sync.wire.codec import decode, encode
 from sync.wire.payload import decoded_size, encode_payload
 from tests.contracts.memory_journal import MemoryJournal
 
-SCHEMA = pa.schema(
-    [
-        pa.field("event_time", pa.timestamp("us", "UTC")),
-        pa.field("territory", pa.string()),
-        pa.field("grade", pa.int8()),
-        pa.field("value", pa.float64()),
-    ]
-)
+COLUMNS: dict[str, pa.DataType] = {
+    "event_time": pa.timestamp("us", "UTC"),
+    "territory": pa.string(),
+    "grade": pa.int8(),
+    "value": pa.float64(),
+}
+SCHEMA = pa.schema(COLUMNS)
 VERSION = PolicyVersion.of({"province": 1})
 NOT_MOVING = frozenset[str]()
 

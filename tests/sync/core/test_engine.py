@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from sync.core.messages import Ack, Data
+from node.store.journal import open_journal
+from sync.core.messages import Ack, Data, Refused
 from sync.core.ready import LinkBroken, Moved
 from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
+from sync.wire.codec import decode
 from tests.sync.core.rig import Rig, RigGate, Station, newer
 
 LINGER = 3.0
@@ -227,3 +231,55 @@ def test_state_of_withheld_records_is_in_the_run_table() -> None:
     (stored,) = rig.batches("street")
     assert [(run.state, run.reason) for run in stored.batch.header.runs] == [(State.DENIED, "negative-list")]
     assert stored.batch.payload == b""
+
+
+def refused_lately(rig: Rig) -> None:
+    """The street refuses a frame of the grid, and the word of it is lost with the session."""
+    rig.stations["street"].gate.refused = frozenset({2.0})
+    rig.drop = lambda source, target, message: isinstance(message, Refused)
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    rig.drop = lambda source, target, message: False
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_refusal_that_was_lost_is_told_again_on_the_next_link(tmp_path: Path, *, crashes: bool) -> None:
+    journal = open_journal(tmp_path / "journal.db", node="street", incarnation=1)
+    rig = Rig(Station("grid", Level.GRID, "street"), Station("street", Level.STREET, incarnation=1, journal=journal))
+    rig.connect("grid", "street")
+    refused_lately(rig)
+    if crashes:
+        rig.crash("street")
+    rig.disconnect("grid", "street") if not crashes else None
+    rig.stations["street"].gate.refused = frozenset()
+    for station in rig.stations.values():
+        station.gate.version = newer()
+        station.engine.policy_changed(newer(), rig.now)
+    rig.connect("grid", "street")
+    rig.settle(seconds=LINGER)
+    assert rig.values("street") == [1.0, 2.0]
+    journal.close()
+
+
+def test_a_refusal_that_comes_after_the_newer_policy_is_decided_again_at_once() -> None:
+    rig = linked()
+    rig.stations["street"].gate.refused = frozenset({2.0})
+    rig.offer("grid", [1.0, 2.0])
+    rig.now = rig.now.plus(LINGER)
+    while not any(rig.queues[("grid", "street")]):
+        rig.turn("grid")
+    rig.stations["grid"].gate.version = newer()
+    rig.stations["grid"].engine.policy_changed(newer(), rig.now)
+    while rig.turn("grid"):
+        pass
+    rig.drop = lambda source, target, message: source == "grid" and isinstance(message, Data)
+    street = rig.stations["street"]
+    street.engine.receive("grid", decode(rig.queues[("grid", "street")].popleft()), rig.now)  # type: ignore[arg-type]
+    while rig.turn("street"):
+        pass
+    rig.drop = lambda source, target, message: False
+    street.gate.refused = frozenset()
+    street.gate.version = newer()
+    street.engine.policy_changed(newer(), rig.now)
+    rig.settle(seconds=LINGER)
+    assert rig.values("street") == [1.0, 2.0]

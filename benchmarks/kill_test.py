@@ -1,0 +1,208 @@
+"""Kills nodes of a real tree at random moments while data flows, and counts afterwards: `kill_test.py --kills 20 --seed 7`.
+
+Five processes, one of each level. Two feeders replay a generated series, one into the grid node's door and one into the district node's, each with a ledger of the readings
+whose PUBACK came. `kill -9` of a random node, a random pause, a start, and so on. When the feeders are done and the tree has caught up, everything stops and plain_audit.py
+reads the journals without product code. Exit status: 0 when nothing is missing and nothing is double, 1 otherwise. The seed is printed first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from benchmarks import plain_audit
+from node.clock import SystemClock
+from node.identity.chance import new_rng
+from tests.e2e.cluster import CHAIN, Cluster, ClusterError, Node, records
+
+RESOURCE = "air-quality"
+DEVICES = 20
+GAP_S = (0.3, 2.2)
+"""Between two kills."""
+PAUSE_S = (0.0, 0.8)
+"""Between a kill and the restart."""
+READINGS_PER_S = 150
+"""Of each feeder."""
+FEED_TIMEOUT_S = 120.0
+CONVERGE_TIMEOUT_S = 60.0
+SERIES_BEGINS_S = 1_760_000_000
+SEED_BITS = 32
+
+
+@dataclass(slots=True)
+class Feeder:
+    """A series on its way into one node's door."""
+
+    door: str
+    levels: tuple[str, ...]
+    """Nodes that must hold its readings at the end."""
+    series: Path
+    ledger: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self, node: Node) -> None:
+        """Start `yunnao feed`."""
+        command = [sys.executable, "-m", "node.cli", "--lang", "en", "feed", str(self.series), "--to", node.door, "--speed", "1"]
+        with self.series.with_suffix(".log").open("wb") as log:
+            self.process = subprocess.Popen([*command, "--ledger", str(self.ledger)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def wait(self) -> int:
+        """Wait for its end; the exit status. Raises subprocess.TimeoutExpired."""
+        assert self.process is not None, "started before"
+        return self.process.wait(FEED_TIMEOUT_S)
+
+    def acked(self) -> int:
+        """Readings in the ledger."""
+        return len(self.ledger.read_bytes().splitlines()) if self.ledger.exists() else 0
+
+
+@dataclass(slots=True)
+class Killer:
+    """Kills at random, restarts what is due, keeps the list."""
+
+    cluster: Cluster
+    rng: Random
+    clock: SystemClock = field(default_factory=SystemClock)
+    due_s: dict[str, float] = field(default_factory=dict)
+    """Node -> when it is started again."""
+    killed: list[str] = field(default_factory=list)
+
+    def run(self, kills: int) -> None:
+        """Kill `kills` times, then start again what is down."""
+        begun = self.clock.now()
+        at_s = 0.0
+        while len(self.killed) < kills or self.due_s:
+            now_s = self.clock.now().seconds_since(begun)
+            self._start_due(now_s)
+            if len(self.killed) < kills and now_s >= at_s and (running := self._running()):
+                self._kill(self.rng.choice(running), now_s)
+                at_s = now_s + self.rng.uniform(*GAP_S)
+            self._pace()
+
+    def _kill(self, node: Node, now_s: float) -> None:
+        node.kill()
+        self.killed.append(node.id)
+        self.due_s[node.id] = now_s + self.rng.uniform(*PAUSE_S)
+
+    def _start_due(self, now_s: float) -> None:
+        for name in [name for name, due_s in self.due_s.items() if due_s <= now_s]:
+            del self.due_s[name]
+            self.cluster[name].start()
+
+    def _running(self) -> list[Node]:
+        """Nodes that have come up in their present life: killing an import proves nothing."""
+        return [node for node in self.cluster.nodes.values() if node.process and node.log.count(" node up: ") == node.lives]
+
+    def _pace(self) -> None:
+        next(node for node in self.cluster.nodes.values() if node.process).pace()
+
+
+def main(arguments: list[str]) -> int:
+    """Run as the module docstring says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=None, help="default: a new one, printed")
+    parser.add_argument("--dir", type=Path, default=None, help="keep the nodes here; default: a folder that is removed")
+    given = parser.parse_args(arguments)
+    seed = new_rng().getrandbits(SEED_BITS) if given.seed is None else given.seed
+    with tempfile.TemporaryDirectory(prefix="yn") as scratch:
+        return 0 if kill_test(given.dir or Path(scratch), kills=given.kills, seed=seed, say=lambda line: print(line, flush=True)) else 1
+
+
+def kill_test(folder: Path, *, kills: int, seed: int, say: Callable[[str], None]) -> bool:
+    """One whole run in `folder`; True when nothing is missing, double or damaged."""
+    say(f"kill_test.py --kills {kills} --seed {seed}")
+    rng = Random(seed)
+    cluster = Cluster(folder)
+    cluster.make(CHAIN)
+    feeders = make_feeders(folder, readings=round(READINGS_PER_S * kills * sum(GAP_S) / 2))
+    with running(cluster, feeders):
+        killer = Killer(cluster, rng)
+        killer.run(kills)
+        say(f"killed {len(killer.killed)}: {' '.join(killer.killed)}")
+        ended = [feeder.wait() for feeder in feeders]
+        say(f"feeders ended with {ended}, acked {[feeder.acked() for feeder in feeders]}")
+        wait_caught_up(cluster, feeders, say)
+        books = books_hold(cluster, say)
+    return count(cluster, feeders, say) and books and not any(ended)
+
+
+@contextmanager
+def running(cluster: Cluster, feeders: list[Feeder]) -> Iterator[None]:
+    """The tree and the feeders, for as long as the block runs."""
+    with ExitStack() as stack:
+        stack.callback(cluster.stop)
+        cluster.start()
+        cluster.wait_linked()
+        for feeder in feeders:
+            feeder.start(cluster[feeder.door])
+            assert feeder.process is not None, "just started"
+            stack.enter_context(feeder.process)
+            stack.callback(feeder.process.kill)
+        yield
+
+
+def make_feeders(folder: Path, *, readings: int) -> list[Feeder]:
+    """One at the foot of the chain and one in its middle, each with devices of its own."""
+    names = [place.id for place in CHAIN]
+    found = []
+    for door in (names[-1], names[2]):
+        series = folder / f"{door}.csv"
+        write_series(series, door, readings)
+        found.append(Feeder(door, tuple(names[: names.index(door) + 1]), series, folder / f"{door}.ledger"))
+    return found
+
+
+def write_series(path: Path, name: str, readings: int) -> None:
+    """A long CSV series whose readings are all different: `readings` values of DEVICES devices, READINGS_PER_S a second."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("device,time,quantity,value\n")
+        for number in range(readings):
+            time_s = SERIES_BEGINS_S + number / READINGS_PER_S
+            file.write(f"{name}-{number % DEVICES:02},{time_s:.6f},PM2.5,{number % 997}\n")
+
+
+def wait_caught_up(cluster: Cluster, feeders: list[Feeder], say: Callable[[str], None]) -> None:
+    """Wait until every level holds as many records as were acknowledged below it; says so when time runs out."""
+    try:
+        for node in cluster.nodes.values():
+            expected = sum(feeder.acked() for feeder in feeders if node.id in feeder.levels)
+            cluster.wait(
+                f"{expected} records at {node.id}",
+                lambda node=node, expected=expected: records(node, RESOURCE) >= expected,  # type: ignore[misc]
+                timeout_s=CONVERGE_TIMEOUT_S,
+            )
+    except ClusterError as error:
+        say(f"not caught up: {error}")
+
+
+def books_hold(cluster: Cluster, say: Callable[[str], None]) -> bool:
+    """True when the accounting equation holds on every hop of every node."""
+    differences = {node.id: node.call("audit_flow")["first_difference"] for node in cluster.nodes.values()}
+    for node, difference in differences.items():
+        if difference:
+            say(f"books of {node}: {difference}")
+    return not any(differences.values())
+
+
+def count(cluster: Cluster, feeders: list[Feeder], say: Callable[[str], None]) -> bool:
+    """Print the plain audit of each feeder's readings; True when all is there once."""
+    is_good = True
+    for feeder in feeders:
+        accounts = plain_audit.audit(feeder.ledger, [f"{name}={cluster[name].journal}" for name in feeder.levels])
+        say(f"fed into {feeder.door}:")
+        for line in plain_audit.report(accounts):
+            say(line)
+        is_good = is_good and all(account.is_good for account in accounts)
+    return is_good
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""`yunnao demo`: five real node processes on one machine, fed and watched."""

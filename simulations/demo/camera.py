@@ -1,0 +1,54 @@
+"""The demo's one camera: the rendered street with its own net, or a video of the newcomer's with moving objects and no weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from node.config import quote
+from simulations.devices.street_clip import write_street_clip
+
+CLIP_NAME = "street.avi"
+CLIP_SEED = 20260
+CLIP_S = 40.0
+CLIP_FPS = 10.0
+
+_CAMERA = """
+[[camera]]
+id = "plaza-1"
+name = "五四广场路口"
+kind = {kind}
+source = {source}
+algorithm = {algorithm}
+loop = true
+analysed_fps = 5.0
+place = "五四广场路口"
+
+[[camera.rule]]
+name = "lane"
+kind = "line"
+points = [[0.5, 0.76], [0.5, 0.95]]
+frames_min = 2
+
+[[camera.rule]]
+name = "crossing"
+kind = "zone"
+points = [[0.3, 0.45], [0.7, 0.45], [0.7, 0.9], [0.3, 0.9]]
+classes = {zone_classes}
+frames_min = 3
+"""
+
+
+def camera_section(clip: Path, video: Path | None) -> str:
+    """The camera in node.toml; `video` takes the place of the rendered clip."""
+    if video is None:
+        return _CAMERA.format(kind='"rendered"', source=quote(str(clip)), algorithm='"demo-street"', zone_classes='["person"]')
+    return _CAMERA.format(kind='"file"', source=quote(str(video)), algorithm='"motion-object"', zone_classes='["person-sized"]')
+
+
+def render_clip(path: Path) -> None:
+    """Write the clip unless it is there; takes about two seconds, so call it off the event loop."""
+    if path.exists():
+        return
+    half = path.with_name(f"half-{path.name}")
+    write_street_clip(half, seed=CLIP_SEED, seconds=CLIP_S, fps=CLIP_FPS)
+    half.replace(path)

@@ -1,0 +1,1 @@
+"""End to end: real node processes, spoken to from outside."""
