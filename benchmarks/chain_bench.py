@@ -165,8 +165,9 @@ def append_s(path: Path, backlog: Sequence[LocalBatch]) -> float:
 
 def _commits(backlog: Sequence[LocalBatch]) -> Iterator[Sequence[Write]]:
     engine = Engine(
-        node="raw", incarnation=1, has_parent=True, version=PolicyVersion(), recovered=Recovered(), limits=DEFAULT_LIMITS, clock=ClockQuality()
-    )
+        node="raw", incarnation=1, has_parent=True, version=PolicyVersion(), recovered=Recovered(), limits=DEFAULT_LIMITS,
+        clock=ClockQuality(),
+    )  # fmt: skip
     for start in range(0, len(backlog), COMMIT_BATCHES):
         for batch in backlog[start : start + COMMIT_BATCHES]:
             engine.offer(batch, Instant(0))
@@ -194,11 +195,11 @@ def lines_of(case: Case, rounds: Sequence[Round]) -> list[str]:
     rates = [entry.rate for entry in rounds]
     cpu = " + ".join(f"{median(values):.2f}" for values in zip(*(entry.cpu_s for entry in rounds), strict=True))
     rss = ", ".join(f"{median(values):.0f}" for values in zip(*(entry.rss_mb for entry in rounds), strict=True))
+    title = f"{case.hops} hop, {case.batches} batches of {case.rows}, {case.rules.value}, listed rows {case.spread.value}"
+    append, ratio = median(entry.append_rate for entry in rounds), median(entry.ratio for entry in rounds)
     return [
-        f"{case.hops} hop, {case.batches} batches of {case.rows}, {case.rules.value}, listed rows {case.spread.value}: "
-        f"{median(rates):,.0f} records/s ({min(rates):,.0f}-{max(rates):,.0f})",
-        f"    append of the same batches {median(entry.append_rate for entry in rounds):,.0f} records/s, "
-        f"ratio {median(entry.ratio for entry in rounds):.3f}",
+        f"{title}: {median(rates):,.0f} records/s ({min(rates):,.0f}-{max(rates):,.0f})",
+        f"    append of the same batches {append:,.0f} records/s, ratio {ratio:.3f}",
         f"    CPU s per million, top down: {cpu}; RSS MB: {rss}; {median(entry.group for entry in rounds):.1f} frames a commit at the top",
     ]
 

@@ -1,8 +1,8 @@
 """One node of the chain benchmark as a process: `python -m benchmarks.chain_node FOLDER RECORDS`.
 
 The node's own parts (node/assembly.py) with a link listener and, once a line with the parent's address comes on stdin, a link upward.
-Prints JSON lines: {"port"} when it listens, {"up"} when its own link stands, {"done", "cpu_s", "rss_mb", "commits", "batches"} when RECORDS are
-accounted for here and, at a node that sent them, acknowledged. Ends when stdin ends. `--profile FILE` writes a profile of the event loop.
+Prints JSON lines: {"port"} when it listens, {"up"} when its own link stands, {"done", "cpu_s", "rss_mb", "commits", "batches"} when
+RECORDS are accounted for here and, at a node that sent them, acknowledged. Ends when stdin ends. `--profile FILE` writes a profile of the event loop.
 """
 
 from __future__ import annotations
@@ -92,7 +92,12 @@ class Node:
         async def call() -> Session:
             assert parts.parent is not None
             session = await dial(
-                address, parts.tls(), server_name=parts.parent.tls_name, session_id=new_id(), node=parts.me.node, authorise=parts.authorise_parent
+                address,
+                parts.tls(),
+                server_name=parts.parent.tls_name,
+                session_id=new_id(),
+                node=parts.me.node,
+                authorise=parts.authorise_parent,
             )
             say({"up": time.monotonic()})
             return session

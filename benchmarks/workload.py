@@ -51,7 +51,7 @@ class Rules(Enum):
 
     POLICY = "policy"
     """5 % of the rows are withheld and the device becomes a pseudonym, decided again at every hop."""
-    PASS = "pass"  # noqa: S105 - a rule, not a word of passage
+    PASS = "pass"
     """The plan keeps everything: bytes are forwarded."""
 
 

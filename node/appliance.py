@@ -108,14 +108,16 @@ class Appliance:
                 raise failure
 
     async def _take_down(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
-        for close in reversed(self._closers):
-            await close()
-        parts.runtime.stop()
-        runtime, *others = tasks
-        for task in others:
-            task.cancel()
-        await asyncio.gather(runtime, *others, return_exceptions=True)
-        parts.close()
+        try:
+            for close in reversed(self._closers):
+                await close()
+        finally:
+            parts.runtime.stop()
+            runtime, *others = tasks
+            for task in others:
+                task.cancel()
+            await asyncio.gather(runtime, *others, return_exceptions=True)
+            parts.close()
 
     async def _start(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
         config = self._config
@@ -126,8 +128,8 @@ class Appliance:
         services = self._services(parts, plane, cameras)
         await self._start_api(parts, services)
         await self._start_links(parts, tasks)
-        await plane.start(parts.journal)
         self._closers.append(plane.stop)
+        await plane.start(parts.journal)
         background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), self._keep_certificates(parts)]
         if config.cameras:
             background.append(cameras.run())
@@ -194,7 +196,6 @@ class Appliance:
             policy=parts.policy,
             journal=parts.journal,
             inbox=parts.inbox,
-            folder=self._config.data_dir / "totals",
             clock=parts.clock,
         )
 

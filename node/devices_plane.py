@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import ssl
 from collections.abc import Mapping
+from itertools import islice
 from random import Random
 from urllib.parse import urlsplit
 
@@ -18,24 +20,21 @@ from node.config_model import MosquittoEntry, ProfileEntry
 from node.directory import DoorStatus
 from node.ingest.devices import DeviceRegistry
 from node.ingest.door import Door, Listen
-from node.ingest.inbox import Inbox
+from node.ingest.inbox import Inbox, readings_of
 from node.ingest.intake import Intake
 from node.ingest.mosquitto import BridgeSettings, MosquittoBridge
 from node.ingest.passwords import Passwords
 from node.ingest.profiles import Format, Profile, ProfileTable, default_profiles
 from node.ingest.rejects import RejectStore
+from node.ingest.repeats import RESTART_READINGS_MAX
 from node.ingest.sink import Reading
-from node.records import newest_rows
+from node.records import SCAN_BATCHES_MAX, decode_rows, newest_batches
 from node.store.journal import SqliteJournal
-from sync.model import MICROSECONDS
 
 log = logging.getLogger("yunnao.devices")
 
 TICK_S = 1.0
 """How often the registry is saved and its changes are offered."""
-
-RECALLED_READINGS = 2_000
-"""Newest readings of each sensor resource that are remembered over a restart, to recognise what devices send again."""
 
 SENSOR_COLUMNS = tuple(Reading._fields[3:])
 """Columns that make a resource a sensor resource."""
@@ -53,8 +52,11 @@ class DevicePlane:
         loop = asyncio.get_running_loop()
         sensors = [code for code, schema in sorted(schemas.items()) if tuple(schema.names[3:]) == SENSOR_COLUMNS]
         self._sensors = sensors
-        self.registry = DeviceRegistry(config.data_dir / "devices.db", admit_unknown=config.devices.admit_unknown)
-        self.rejects = RejectStore(config.data_dir / "rejects.db")
+        known, refused = config.data_dir / "devices.db", config.data_dir / "rejects.db"
+        with guarded(known, "opening of the device registry"):
+            self.registry = DeviceRegistry(known, admit_unknown=config.devices.admit_unknown)
+        with guarded(refused, "opening of the store of rejects"):
+            self.rejects = RejectStore(refused)
         self.intake = Intake(ProfileTable(self._profiles(sensors)), inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
         self.door = Door(self._listens(), self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
         self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
@@ -77,9 +79,12 @@ class DevicePlane:
     async def stop(self) -> None:
         """Close the listeners and the stores; what was not acknowledged is sent again."""
         await self.door.stop()
-        self.registry.save()
-        self.registry.close()
-        self.rejects.close()
+        for store in (self.registry, self.rejects):
+            try:
+                store.close()
+            except sqlite3.Error as error:
+                # A full disk is often why the node stops: the journal holds the readings, and devices are seen again.
+                log.warning("%s not saved: %s; free space", type(store).__name__, error)
 
     def status(self) -> DoorStatus:
         """Messages taken and refused since the start."""
@@ -93,12 +98,14 @@ class DevicePlane:
 
     async def _tick(self) -> None:
         while True:
-            self.intake.tick()
+            try:
+                self.intake.tick()
+            except sqlite3.Error as error:
+                log.warning("device registry not saved: %s; free space, it is tried again", error)
             await asyncio.sleep(TICK_S)
 
     def _newest_readings(self, journal: SqliteJournal) -> list[Reading]:
-        rows = (row for code in self._sensors for row in reversed(newest_rows(journal, code, limit=RECALLED_READINGS)))
-        return [_reading(row) for row in rows if row["_origin"] == self._config.node.id]
+        return [reading for code in self._sensors for reading in own_readings(journal, code, node=self._config.node.id)]
 
     def _profiles(self, sensors: list[str]) -> list[Profile]:
         territory = self._config.node.territory
@@ -144,7 +151,15 @@ def _profile(index: int, entry: ProfileEntry, territory: str) -> Profile:
     return Profile(f"configured-{index}", entry.topic, Format(entry.format), entry.resource, entry.territory or territory)
 
 
-def _reading(row: dict[str, object]) -> Reading:
-    time = row["event_time"]
-    assert hasattr(time, "timestamp"), "event_time is a timestamp in every schema"
-    return Reading(round(time.timestamp() * MICROSECONDS), *(row[name] for name in ("territory", "grade", *SENSOR_COLUMNS)))  # type: ignore[arg-type]
+def own_readings(journal: SqliteJournal, resource: str, *, node: str) -> list[Reading]:
+    """The newest readings that came in at this node's own door, oldest first."""
+    found: list[list[Reading]] = []
+    count = 0
+    for stored in islice(newest_batches(journal, resource), SCAN_BATCHES_MAX):
+        if stored.source != node or not stored.batch.header.row_count:
+            continue
+        found.append(readings_of(decode_rows(stored.batch.payload)))
+        count += len(found[-1])
+        if count >= RESTART_READINGS_MAX:
+            break
+    return [reading for readings in reversed(found) for reading in readings]

@@ -67,7 +67,9 @@ class Handshake:
         positions: Callable[[int], tuple[Position, ...]],
         shelf: BundleShelf,
         tick: Callable[[], HybridTime],
+        certified: tuple[Level, str] | None = None,
     ) -> None:
+        """`certified` is the level and territory code in the peer's certificate; None where links have none (simulator)."""
         self.hello: Hello | None = None
         self._offered = PolicyVersion()
         self.step = Step.REPLY if is_parent else Step.INTRO
@@ -76,6 +78,7 @@ class Handshake:
         self._positions = positions
         self._shelf = shelf
         self._tick = tick
+        self._certified = certified
 
     def begin(self) -> list[Message]:
         """What to send first: the child's intro; the parent waits."""
@@ -116,6 +119,12 @@ class Handshake:
             raise LinkError(f"{self._peer} began with {type(message).__name__} instead of Hello")
         if message.node != self._peer:
             raise LinkError(f"{self._peer} calls itself {message.node}")
+        claimed = (message.level, message.territory)
+        if self._certified is not None and claimed != self._certified:
+            level, territory = self._certified
+            raise LinkError(
+                f"{self._peer} calls itself {message.level.word} of {message.territory}, its certificate says {level.word} of {territory}"
+            )
         if message.protocol_newest < PROTOCOL_OLDEST or message.protocol_oldest > PROTOCOL_NEWEST:
             raise LinkError(
                 f"{self._peer} speaks link protocol {message.protocol_oldest} to {message.protocol_newest}, this node {PROTOCOL_OLDEST} to "

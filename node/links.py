@@ -148,6 +148,7 @@ class Links:
             positions=lambda incarnation: known.get(incarnation, ()),
             shelf=context.policy,
             tick=context.hybrid.tick,
+            certified=(identity.level, identity.territory),
         )
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
             await self._say(session, shaking.begin())
@@ -175,6 +176,7 @@ class Links:
         name, hello = peer.facts.node, shaking.hello
         assert hello is not None, "a handshake that ended without a Hello"
         if (former := self._peers.get(name)) is not None:
+            former.is_closing = True
             await former.session.close(f"{name} opened a newer session")
         self._peers[name] = peer
         for message in shaking.late_bundles():
@@ -200,13 +202,19 @@ class Links:
             asyncio.create_task(self._drain(peer, peer.bulk, urgent=False)),
             asyncio.create_task(self._beat(peer)),
         ]
+        for worker in workers:
+            worker.add_done_callback(lambda done: self._worker_ended(peer, done))
         try:
             await self._read(peer, messages)
         finally:
             for worker in workers:
                 worker.cancel()
-            # A drain that failed says only that the session ended, which the reader has seen as well.
             await asyncio.gather(*workers, return_exceptions=True)
+
+    def _worker_ended(self, peer: Peer, worker: asyncio.Task[None]) -> None:
+        """A link that cannot send is no link: without this, one message that cannot be encoded would silence it for good."""
+        if not worker.cancelled() and (failure := worker.exception()) is not None:
+            peer.session.end(f"nothing more can be sent: {failure}")
 
     async def _drain(self, peer: Peer, queue: asyncio.Queue[Message], *, urgent: bool) -> None:
         while True:
@@ -222,6 +230,8 @@ class Links:
 
     async def _read(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
         async for data in messages:
+            if peer.is_closing:
+                return
             message = decode(data, self._context.limits)
             if isinstance(message, Data):
                 await self._context.runtime.wait_for_room(peer.facts.node, self._context.limits.inbound_jobs_max)
@@ -229,8 +239,6 @@ class Links:
                 self._to_engine(peer.facts.node, message)
             else:
                 self._to_shell(peer, message)
-            if peer.is_closing:
-                return
 
     def _to_engine(self, peer: str, message: Message) -> None:
         self._context.runtime.post(lambda engine, now: engine.receive(peer, message, now))

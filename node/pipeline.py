@@ -8,12 +8,12 @@ leaves whole is forwarded byte for byte; everything else of one span that shares
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from node.pieces import Piece, header_of, shifted_runs
+from node.pieces import Lot, Piece, header_of, shifted_runs
 from node.rowfacts import facts_of
 from sync.core.inbox import empty_header
 from sync.core.ready import (
@@ -30,12 +30,15 @@ from sync.core.ready import (
 )
 from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, Span, StoredBatch, WireError
 from sync.model.names import Direction
-from sync.ports import Flow, Gate, Journal, Outcome, Released, Vouch
+from sync.ports import Flow, Gate, Journal, Outcome, Released, Selection, Vouch
 from sync.wire.codec_batch import header_digest
-from sync.wire.payload import Compression, concat_rows, decode_payload, decoded_size, encode_payload
+from sync.wire.payload import Compression, concat_rows, decode_payload, decoded_size, encode_payload, unfold_payload
 
 REQUEUE_BATCHES_MAX = 64
 """Held batches that one RequeueJob puts back."""
+
+LARGE_PART = 4
+"""A batch of this part of the rows that a frame aims at is large enough to go alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,20 @@ class _Group:
     pieces: list[Piece] = field(default_factory=list)
     rows: int = 0
     size: int = 0
+    runs: int = 0
+
+    def has_room(self, piece: Piece, limits: Limits) -> bool:
+        return (
+            self.size < limits.batch_bytes_target
+            and self.rows + piece.row_count <= limits.batch_rows_target
+            and self.runs + len(piece.released.runs) <= limits.runs_per_frame_max
+        )
 
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
         self.rows += piece.row_count
         self.size += piece.payload_bytes
+        self.runs += len(piece.released.runs)
 
 
 class Pipeline:
@@ -80,6 +92,8 @@ class Pipeline:
         self._vouch = vouch
         self._limits = limits
         self._compression = compression
+        self._rows_large = limits.batch_rows_target // LARGE_PART
+        """Rows from which a batch is decided by itself, and forwarded by itself when the plan leaves it whole."""
 
     def run(self, job: Job) -> JobResult:
         """Do one job. Raises JournalError when the journal cannot be read; a peer's bad data is an answer, never an error."""
@@ -93,46 +107,59 @@ class Pipeline:
     # ---- on the way out
 
     def _outbound(self, job: OutboundJob, gate: Gate) -> OutboundResult:
-        found = self._journal.read(
-            job.lane, Span(job.after, job.upto), batches_max=self._limits.job_batches_max, bytes_max=self._limits.batch_bytes_target
-        )
         flow = flow_to(job.peer, job.direction)
+        addressed = gate.addressed(flow)
+        found = self._journal.read(
+            job.lane,
+            Span(job.after, job.upto),
+            batches_max=self._limits.job_batches_max,
+            bytes_max=self._limits.batch_bytes_target,
+            # What the peer itself brought is not returned to it, and what no plan addresses to it is not even read.
+            only=None if addressed is None else Selection(addressed, not_from=job.peer.node),
+        )
         parts: list[OutboundPart] = []
         groups: dict[tuple[object, ...], _Group] = {}
-        for stored in found:
-            for piece in self._decide(stored, flow, gate):
-                parts.extend(self._place(piece, groups, flow, gate.version))
+        for piece in self._pieces(found, flow, gate):
+            parts.extend(self._place(piece, groups, flow, gate.version))
         parts.extend(self._seal(group, flow, gate.version) for group in groups.values())
         upto = found[-1].lsn if found else job.upto
         return OutboundResult(job.id, gate.version, Span(job.after, upto), tuple(parts))
 
-    def _decide(self, stored: StoredBatch, flow: Flow, gate: Gate) -> list[Piece]:
-        header = stored.batch.header
-        if flow.direction is Direction.RETURN and stored.source == flow.peer:
-            return []  # what a child brought is not returned to it
-        outcome = gate.glance(flow, header)
-        if outcome is None:
-            rows = decode_payload(
-                stored.batch.payload, decoded_bytes_max=self._limits.decoded_bytes_max, rows_max=self._limits.batch_rows_max
-            )
-            released = gate.release(flow, stored, rows)
-        elif outcome is Outcome.CLOSED:
-            released = gate.closed_for(flow, header)
-        else:
-            released = Released(outcome, header.runs, None, gate.plan_hash(flow, header), header.grade_max)
-        if released.outcome is Outcome.ELSEWHERE or not released.runs:
-            return []
-        return [Piece(stored, released)]
+    def _pieces(self, found: Sequence[StoredBatch], flow: Flow, gate: Gate) -> Iterator[Piece]:
+        """What the gate makes of the batches, in order within each resource; small ones are decided in lots."""
+        lots: dict[str, Lot] = {}
+        for stored in found:
+            header = stored.batch.header
+            outcome = gate.glance(flow, header)
+            rows = unfold_payload(stored.batch.payload) if outcome is None else None
+            lot = lots.get(header.resource)
+            if lot is not None and rows is not None and lot.takes(stored, rows, self._limits):
+                lot.add(stored, rows)
+                continue
+            if lot is not None:
+                yield from _kept(self._decide(lots.pop(header.resource), flow, gate))
+            if rows is None:
+                assert outcome is not None, "rows are read where a glance does not decide"
+                yield from _kept(Piece(stored, _at_a_glance(outcome, gate, flow, header)))
+            elif rows.num_rows >= self._rows_large:
+                yield from _kept(self._decide(Lot(stored, rows), flow, gate))
+            else:
+                lots[header.resource] = Lot(stored, rows)
+        for lot in lots.values():
+            yield from _kept(self._decide(lot, flow, gate))
+
+    def _decide(self, lot: Lot, flow: Flow, gate: Gate) -> Piece:
+        return lot.piece(lambda stored, rows: gate.release(flow, stored, rows))
 
     def _place(self, piece: Piece, groups: dict[tuple[object, ...], _Group], flow: Flow, version: PolicyVersion) -> list[OutboundPart]:
         """Put a piece into its group; the parts that are complete because of it."""
         if piece.released.outcome is Outcome.CLOSED:
             return [OutboundPart(Batch(header_of(piece, flow, version), b""), closed=True)]
-        if piece.is_large_whole(self._limits.batch_rows_target // 4):
+        if piece.is_large_whole(self._rows_large):
             return [self._seal(_Group([piece], piece.row_count, piece.payload_bytes), flow, version)]
         group = groups.setdefault(piece.key, _Group())
         done = []
-        if group.rows + piece.row_count > self._limits.batch_rows_target or group.size >= self._limits.batch_bytes_target:
+        if group.pieces and not group.has_room(piece, self._limits):
             done.append(self._seal(group, flow, version))
             group = groups[piece.key] = _Group()
         group.add(piece)
@@ -140,9 +167,9 @@ class Pipeline:
 
     def _seal(self, group: _Group, flow: Flow, version: PolicyVersion) -> OutboundPart:
         first = group.pieces[0]
-        if len(group.pieces) == 1 and first.released.outcome is Outcome.WHOLE:
+        if len(group.pieces) == 1 and first.may_forward:
             return self._vouched(header_of(first, flow, version), first.stored.batch.payload, group, keeps_origin=True)
-        tables = [rows for piece in group.pieces if (rows := self._rows(piece)) is not None and rows.num_rows]
+        tables = [rows for piece in group.pieces if (rows := _rows_of(piece)) is not None and rows.num_rows]
         runs = shifted_runs(group.pieces)
         header = header_of(first, flow, version, pieces=group.pieces, runs=runs)
         if not tables:
@@ -151,15 +178,8 @@ class Pipeline:
         payload = encode_payload(rows, compression=self._compression)
         return self._vouched(_sealed(header, rows, payload), payload, group, keeps_origin=False)
 
-    def _rows(self, piece: Piece) -> pa.RecordBatch | None:
-        if piece.released.outcome is Outcome.WHOLE and piece.row_count:
-            return decode_payload(
-                piece.stored.batch.payload, decoded_bytes_max=self._limits.decoded_bytes_max, rows_max=self._limits.batch_rows_max
-            )
-        return piece.released.rows
-
     def _vouched(self, header: BatchHeader, payload: bytes, group: _Group, *, keeps_origin: bool) -> OutboundPart:
-        inputs = tuple(piece.stored.batch.manifest.digest for piece in group.pieces if piece.stored.batch.manifest)
+        inputs = tuple(digest for piece in group.pieces for digest in piece.inputs)
         manifest = self._vouch.sign(header_digest(header), inputs)
         origin = _origin_manifest(group.pieces[0].stored) if keeps_origin else None
         return OutboundPart(Batch(header, payload, manifest, origin), closed=False)
@@ -207,6 +227,26 @@ class Pipeline:
 def flow_to(peer: PeerFacts, direction: Direction) -> Flow:
     """The flow toward `peer`."""
     return Flow(peer.node, peer.level, peer.territory, direction, peer.subtree)
+
+
+def _at_a_glance(outcome: Outcome, gate: Gate, flow: Flow, header: BatchHeader) -> Released:
+    if outcome is Outcome.CLOSED:
+        return gate.closed_for(flow, header)
+    return Released(outcome, header.runs, None, gate.plan_hash(flow, header), header.grade_max)
+
+
+def _kept(piece: Piece) -> Iterator[Piece]:
+    """The piece, unless the peer is not concerned by any of it."""
+    if piece.released.outcome is not Outcome.ELSEWHERE and piece.released.runs:
+        yield piece
+
+
+def _rows_of(piece: Piece) -> pa.RecordBatch | None:
+    if piece.released.outcome is not Outcome.WHOLE:
+        return piece.released.rows
+    if piece.rows is None and piece.row_count:
+        return unfold_payload(piece.stored.batch.payload)
+    return piece.rows
 
 
 def _origin_manifest(stored: StoredBatch) -> Manifest | None:

@@ -79,7 +79,8 @@ class PolicyStore:
         return held[0].bundle if held else None
 
     def _adopt(self, offered: list[SignedBundle]) -> None:
-        newer = {signed.bundle.issuer: (signed, reach) for signed in offered if (reach := self._reach_if_newer(signed)) is not None}
+        ascending = sorted(offered, key=lambda signed: signed.bundle.epoch)
+        newer = {signed.bundle.issuer: (signed, reach) for signed in ascending if (reach := self._reach_if_newer(signed)) is not None}
         if not newer:
             return
         held = self._held | newer
@@ -92,7 +93,9 @@ class PolicyStore:
             for issuer, (signed, _) in sorted(newer.items()):
                 write_durably(self._folder / f"{issuer}.json", signed.encode())
         except OSError as error:
-            raise PolicyError(f"bundles in force but not kept ({error}): free space in {self._folder}, a restart asks for them again") from error
+            raise PolicyError(
+                f"bundles in force but not kept ({error}): free space in {self._folder}, a restart asks for them again"
+            ) from error
         finally:
             log.info("policy %s in force", self.version.digest.hex()[:8])
             self.on_new()

@@ -37,7 +37,7 @@ def live_rows(stored: StoredBatch) -> pa.Table | None:
 def newest_rows(journal: SqliteJournal, resource: str, *, limit: int, before_lsn: int | None = None) -> list[dict[str, object]]:
     """Up to `limit` newest rows of a resource as dicts, each with `_lsn` and `_origin`."""
     found: list[dict[str, object]] = []
-    for stored in _newest_batches(journal, resource, before_lsn):
+    for stored in newest_batches(journal, resource, before_lsn):
         table = live_rows(stored)
         if table is None:
             continue
@@ -48,7 +48,8 @@ def newest_rows(journal: SqliteJournal, resource: str, *, limit: int, before_lsn
     return found
 
 
-def _newest_batches(journal: SqliteJournal, resource: str, before_lsn: int | None) -> Iterator[StoredBatch]:
+def newest_batches(journal: SqliteJournal, resource: str, before_lsn: int | None = None) -> Iterator[StoredBatch]:
+    """Batches of a resource, newest first, read a few at a time; those that hold only duplicates or accounts included."""
     while True:
         batches = journal.recent(resource, limit=BATCHES_AT_ONCE, before_lsn=before_lsn)
         yield from batches
@@ -63,7 +64,7 @@ SCAN_BATCHES_MAX = 2_000
 
 def find_row(journal: SqliteJournal, resource: str, column: str, value: str) -> dict[str, object] | None:
     """The newest row of a resource whose `column` is `value`, among the newest batches; None when it is not there."""
-    for _, stored in zip(range(SCAN_BATCHES_MAX), _newest_batches(journal, resource, None), strict=False):
+    for _, stored in zip(range(SCAN_BATCHES_MAX), newest_batches(journal, resource), strict=False):
         table = live_rows(stored)
         if table is None:
             continue

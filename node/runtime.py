@@ -116,7 +116,8 @@ class Runtime:
                 await self._hand_out(ready)
                 wake_at = ready.wake_at
         finally:
-            self._close_threads()
+            # Waited for, off the loop: whoever stops the runtime closes the journal next, and a job may be reading it.
+            await asyncio.to_thread(self._close_threads)
 
     async def _wait_for_input(self, wake_at: Instant | None) -> None:
         if self._inputs or self._records.waiting:
@@ -197,4 +198,4 @@ class Runtime:
 
     def _close_threads(self) -> None:
         for thread in (self._commit_thread, *self._link_threads.values()):
-            thread.shutdown(wait=False, cancel_futures=True)
+            thread.shutdown(wait=True, cancel_futures=True)

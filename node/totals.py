@@ -1,8 +1,8 @@
 """Derived resources: where a resource goes up only as totals, this node counts what it holds and releases the counts that may be shown.
 
 Counts are taken once per fixed window. A released cell is final: it changes again only by at least k (policies/release.py). What was
-shown is kept in a file, written
-after the records are durable, so a crash in between shows a cell twice and never differently.
+shown is read from the journal, where the released rows are, so no crash can separate the two; whoever sheds journal rows must keep the
+newest of each cell.
 """
 
 from __future__ import annotations
@@ -10,13 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 
 from node.clock import Clock
-from node.files import write_durably
 from node.handshake import Me
 from node.ingest.inbox import Inbox
 from node.policy_store import PolicyStore
@@ -24,7 +21,7 @@ from node.records import live_rows
 from node.store.journal import SqliteJournal
 from policies.catalogue import Derived, Resource
 from policies.errors import PolicyError
-from policies.release import ReleaseState, count_cells, countable, release_cells, released_batch, rule_for
+from policies.release import Cell, ReleaseState, count_cells, countable, release_cells, released_batch, rule_for
 from policies.words import Verdict, Way
 from sync.model import MICROSECONDS, Level, Span, StoredBatch
 
@@ -40,18 +37,14 @@ READ_BYTES = 32 << 20
 class Totals:
     """Releases the totals of one node toward its parent."""
 
-    def __init__(
-        self, *, me: Me, parent_level: Level, policy: PolicyStore, journal: SqliteJournal, inbox: Inbox, folder: Path, clock: Clock
-    ) -> None:
+    def __init__(self, *, me: Me, parent_level: Level, policy: PolicyStore, journal: SqliteJournal, inbox: Inbox, clock: Clock) -> None:
         self._me = me
         self._parent_level = parent_level
         self._policy = policy
         self._journal = journal
         self._inbox = inbox
-        self._folder = folder
         self._clock = clock
         self._counted: dict[str, int] = {}
-        folder.mkdir(mode=0o700, exist_ok=True)
 
     async def keep_releasing(self) -> None:
         """Once per window, release what changed, for as long as the node runs."""
@@ -62,19 +55,18 @@ class Totals:
             await asyncio.sleep((window_us - now_us % window_us) / MICROSECONDS)
             start_us = self._clock.wall_us() // window_us * window_us
             for resource, derived in self._due():
-                found = await loop.run_in_executor(None, self._prepare, resource, derived, start_us)
-                if found is not None:
-                    self._release(resource, *found)
+                rows = await loop.run_in_executor(None, self._prepare, resource, derived, start_us)
+                if rows is not None:
+                    await self._release(resource, rows)
 
     def _due(self) -> Iterator[tuple[Resource, Derived]]:
-        """Derived resources whose source is here, changed, and goes to the parent only as totals."""
+        """Derived resources whose source is here, changed since it was last counted, and goes to the parent only as totals."""
         for resource in self._policy.ruleset.resources.values():
             derived = resource.derived
             if derived is None:
                 continue
             count = self._journal.counts().get(derived.source, 0)
-            if count and count != self._counted.get(derived.source) and self._is_aggregated(derived.source):
-                self._counted[derived.source] = count
+            if count and count != self._counted.get(resource.code) and self._is_aggregated(derived.source):
                 yield resource, derived
 
     def _is_aggregated(self, source: str) -> bool:
@@ -83,16 +75,18 @@ class Totals:
         plan = self._policy.gate.book.plan(source, hops=hops, way=Way.UP, level=self._parent_level)
         return plan.base.verdict is Verdict.AGGREGATE
 
-    def _prepare(self, resource: Resource, derived: Derived, start_us: int) -> tuple[pa.RecordBatch, ReleaseState] | None:
+    def _prepare(self, resource: Resource, derived: Derived, start_us: int) -> pa.RecordBatch | None:
+        """The rows to release now, or None; what could not be counted (no rule yet) is tried again in the next window."""
+        count = self._journal.counts()[derived.source]
         rows = self._newest_per_person(derived.source)
-        state = self._shown(resource.code)
         try:
             rule = rule_for(self._policy.ruleset.release, [rows])
         except PolicyError as error:
             log.warning("totals %s not released: %s", resource.code, error)
             return None
-        cells, state = release_cells(count_cells([rows], derived), rule, derived, state)
-        return (released_batch(resource, cells, window_start_us=start_us), state) if cells else None
+        cells, _ = release_cells(count_cells([rows], derived), rule, derived, self._shown(resource.code, derived))
+        self._counted[resource.code] = count
+        return released_batch(resource, cells, window_start_us=start_us) if cells else None
 
     def _newest_per_person(self, source: str) -> pa.RecordBatch:
         """The newest version of each record that may enter totals, one row per person (first field of the resource)."""
@@ -111,19 +105,22 @@ class Totals:
             yield from batches
             after = batches[-1].lsn
 
-    def _release(self, resource: Resource, rows: pa.RecordBatch, state: ReleaseState) -> None:
+    async def _release(self, resource: Resource, rows: pa.RecordBatch) -> None:
         values = [rows.column(index).to_pylist() for index in range(rows.num_columns)]
         values[0] = rows.column(0).cast(pa.int64()).to_pylist()
-        data = msgspec.json.encode(dict(state.shown))
-        path = self._path(resource.code)
-        self._inbox.put(resource.code, list(zip(*values, strict=True)), lambda: write_durably(path, data))
+        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._inbox.put(resource.code, list(zip(*values, strict=True)), lambda: None if stored.done() else stored.set_result(None))
+        # Until these rows are in the journal, the next count would not know that they were shown.
+        await stored
         log.info("released %d cells of %s", rows.num_rows, resource.code)
 
-    def _shown(self, code: str) -> ReleaseState:
-        path = self._path(code)
-        if not path.exists():
-            return ReleaseState()
-        return ReleaseState(msgspec.json.decode(path.read_bytes(), type=dict[str, int | None]))
-
-    def _path(self, code: str) -> Path:
-        return self._folder / f"{code}.json"
+    def _shown(self, code: str, derived: Derived) -> ReleaseState:
+        """What this node released so far, newest value of each cell."""
+        place, *groups = (group.name for group in derived.groups)
+        shown: dict[str, int | None] = {}
+        for stored in self._stored(code):
+            table = live_rows(stored)
+            for row in table.to_pylist() if table is not None else []:
+                if row["_origin"] == self._me.node:
+                    shown[Cell(row[place], tuple(row[name] for name in groups), 0).key] = row["count"]
+        return ReleaseState(shown)

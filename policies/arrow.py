@@ -51,6 +51,8 @@ def with_words(column: Column, words: Column) -> Column:
 def only_used(column: Column) -> Column:
     """A dictionary column whose dictionary holds only values that a row has."""
     used = call("dictionary_encode", indices_of(column))
+    if len(words_of(used)) == len(words_of(column)):
+        return column
     return _dictionary(indices_of(used), call("take", words_of(column), words_of(used)))
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from policies.arrow import Chosen, Column, call, encoded_like, is_dictionary, only_used, plain, to_flags, to_numpy
+from policies.arrow import Chosen, Column, call, encoded_like, is_dictionary, only_used, plain, to_flags, to_numpy, words_of
 from policies.masks import MASK_KEY, WITHHOLD, Mask, TokenTable, apply_mask, describe
 from policies.plan import ColumnRule, Plan, RowRule, strongest
 from policies.words import GRADES, Reason, Verdict
@@ -62,7 +62,10 @@ def grades_of(rows: pa.RecordBatch) -> npt.NDArray[np.int8]:
     """The grade of each row, 1-4; 0 where it is missing or no grade."""
     if "grade" not in rows.schema.names:
         return np.zeros(rows.num_rows, np.int8)
-    values = to_numpy(call("fill_null", rows.column("grade"), _UNGRADED))
+    column = rows.column("grade")
+    values = to_numpy(call("fill_null", column, _UNGRADED) if column.null_count else column)
+    if values.dtype == np.int8 and len(values) and values.min() >= GRADES[0] and values.max() <= GRADES[-1]:
+        return values
     return np.where((values >= GRADES[0]) & (values <= GRADES[-1]), values, _UNGRADED).astype(np.int8)
 
 
@@ -160,7 +163,8 @@ def _apply(column: Column, mask: Mask, chosen: Chosen | None, tokens: TokenTable
     """The masked column; `column` itself when nothing changes. A word no row has counts as a change: it would travel too."""
     if chosen is None or chosen.all():
         masked = apply_mask(column, mask, tokens)
-        return column if masked.equals(column) else masked
+        # Dictionaries first: they are short, and when they differ the columns do.
+        return column if words_of(masked).equals(words_of(column)) and masked.equals(column) else masked
     if not chosen.any():
         return column
     before = plain(column)

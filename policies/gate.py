@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from policies.arrow import Chosen, call, spread, to_flags, words_of
+from policies.catalogue import COMMON_COLUMNS, schema
 from policies.columns import (
     ELSEWHERE,
     ELSEWHERE_REASON,
@@ -62,6 +63,12 @@ class CompiledGate:
         """The version every answer is of."""
         return self.book.ruleset.version
 
+    def addressed(self, flow: Flow) -> frozenset[str] | None:
+        """Resources of which anything can be for this flow; None for all."""
+        if flow.direction is Direction.UP:
+            return None
+        return frozenset(code for code, resource in self.book.ruleset.resources.items() if resource.returns)
+
     def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
         """The outcome where the header alone decides; None when the rows must be read."""
         plan = self._plan(flow, header, arriving=True)
@@ -107,6 +114,8 @@ class CompiledGate:
             return f"{header.resource} refused: {plan.base.verdict.word} here ({plan.base.reason.word}); no stream opens"
         if flow.direction is Direction.RETURN and not plan.resource_returns:
             return f"{header.resource} refused: the catalogue does not return it"
+        if rows is not None and (misfit := _misfit(plan, header, rows)):
+            return f"{header.resource} refused: {misfit}"
         if not self.needs_rows(flow, header):
             return ""
         if rows is None or rows.num_rows != header.row_count:
@@ -198,6 +207,25 @@ def _touch(left: str, right: str) -> bool:
 
 def _fits(plan: Plan, header: BatchHeader) -> bool:
     return plan.resource is not None and header.schema_version == plan.resource.schema_version
+
+
+def _misfit(plan: Plan, header: BatchHeader, rows: pa.RecordBatch) -> str:
+    """Why `rows` are not laid out as the catalogue says; empty when they are. Every later reader of the batch relies on it."""
+    if plan.resource is None:
+        return "it is not in the catalogue in force here"
+    known = {item.name: _flat(item.type) for item in schema(plan.resource)}
+    found = {item.name: _flat(item.type) for item in rows.schema}
+    wrong = sorted(name for name in known.keys() & found.keys() if known[name] != found[name])
+    if wrong:
+        return f"column {wrong[0]} has type {found[wrong[0]]}, the catalogue says {known[wrong[0]]}"
+    # Another version of the layout may lack columns, but never those that every gate reads.
+    needed = known if _fits(plan, header) else COMMON_COLUMNS
+    absent = sorted(set(needed) - found.keys())
+    return f"column {absent[0]} is missing" if absent else ""
+
+
+def _flat(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def _all_addressed(flow: Flow, header: BatchHeader) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from sync.model import MICROSECONDS, Instant
 
 EPOCH_US = 1_780_272_000 * MICROSECONDS
-"""Wall time at which every simulation begins: 2026-06-01 00:00 UTC, months inside the dates of the shipped policy, so that a clock may jump by a day."""
+"""Wall time at which every simulation begins: 2026-06-01 00:00 UTC, months inside the dates of the shipped policy,
+so that a clock may jump by a day."""
 
 
 @dataclass(slots=True)

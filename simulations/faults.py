@@ -1,7 +1,8 @@
 """The fault plan of a seed: a table of values that prints, reads back and can be shortened.
 
-Swarm style: every seed switches some kinds of faults off, so that no kind hides another. Nothing is done here; simulations/inject.py applies the table to a world.
-Ranges follow TigerBeetle's VOPR (loss and replay in percent, clogs of seconds, one-way partitions). Called by simulations/run.py.
+Swarm style: every seed switches some kinds of faults off, so that no kind hides another. Nothing is done here; simulations/inject.py
+applies the table to a world. Ranges follow TigerBeetle's VOPR (loss and replay in percent, clogs of seconds, one-way partitions). Called
+by simulations/run.py.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Fault:
     for_us: int = 0
     """How long it lasts; 0 for what happens once."""
     amount: int = 0
-    """Loss and repeat: per mille. Clog: delay in microseconds. Clock: offset in microseconds. Burst: records. Outage: level. Crash loop: crashes."""
+    """Loss and repeat: per mille. Clog and clock: microseconds. Burst: records. Outage: level. Crash and crash loop: crashes."""
     word: str = "-"
     """Crash: value of a CrashPoint."""
 

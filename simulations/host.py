@@ -97,7 +97,9 @@ class Seal:
 class Host:
     """One node. `boot` starts it from its disk, `crash` loses everything else."""
 
-    def __init__(self, plan: NodePlan, folder: Path, *, incarnation: int, clock: NodeClock, vouch: Vouch, seal: Seal, around: Surroundings) -> None:
+    def __init__(
+        self, plan: NodePlan, folder: Path, *, incarnation: int, clock: NodeClock, vouch: Vouch, seal: Seal, around: Surroundings
+    ) -> None:
         self.plan = plan
         self.clock = clock
         self.is_up = False
@@ -369,5 +371,3 @@ class Host:
     def _wake(self, moment: Instant) -> None:
         if self._wake_at == moment:
             self.post(Engine.timeout)
-
-

@@ -1,6 +1,7 @@
 """The policies of a world: what the province issues at epoch 1 and, in some seeds, at epoch 2.
 
-Bundles are made from the shipped ones. What a change must lead to is written down a second time, by hand, in simulations/checkers/oracle.py.
+Bundles are made from the shipped ones. What a change must lead to is written down a second time, by hand,
+in simulations/checkers/oracle.py.
 """
 
 from __future__ import annotations

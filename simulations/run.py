@@ -33,7 +33,7 @@ from simulations.rules import Change, draw_change, first_bundle
 from simulations.topology import NodePlan, binary_tree
 from simulations.world import World, build_world
 from sync.core.messages import Data
-from sync.model import MICROSECONDS, Direction, Lane, SyncError
+from sync.model import MICROSECONDS, Direction, SyncError
 
 QUIET_STEP_US = 5 * MICROSECONDS
 """How often a healed world is asked whether it is at rest."""
@@ -56,12 +56,14 @@ class Settings:
     has_faults: bool = True
     fault_s: int = 40
     """Seconds of the world during which things go wrong and records are made."""
-    rounds: int = 4
+    rounds: int = 3
     """Times every node makes records."""
     records: int = 8
     """Records of each resource a node makes in a round, at most."""
     schedule: tuple[Fault, ...] | None = None
     """A table to replay instead of the seed's own."""
+    change: Change | None = None
+    """A change of policy instead of the seed's own."""
 
 
 DEFAULT_SETTINGS = Settings()
@@ -96,7 +98,9 @@ class SeedReport:
         return not self.violations
 
 
-def run_seed(seed: int, settings: Settings = DEFAULT_SETTINGS, *, keep: Path | None = None, on_world: OnWorld = lambda world: None) -> SeedReport:
+def run_seed(
+    seed: int, settings: Settings = DEFAULT_SETTINGS, *, keep: Path | None = None, on_world: OnWorld = lambda world: None
+) -> SeedReport:
     """One world from a seed; its journals are left in `keep` if given. A failure is in the report, never an exception."""
     if keep is not None:
         return _run_in(keep, seed, settings, on_world)
@@ -124,7 +128,9 @@ def _run_in(folder: Path, seed: int, settings: Settings, on_world: OnWorld) -> S
         trial.recover()
     except PRODUCT_ERRORS as error:
         where = extract_tb(error.__traceback__)[-1]
-        report.violations.append(Violation(Promise.RUNS, trial.world.trace.node, f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"))
+        report.violations.append(
+            Violation(Promise.RUNS, trial.world.trace.node, f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})")
+        )
     finally:
         trial.world.close()
     trial.fill(report)
@@ -148,7 +154,8 @@ class _Trial:
     def of(cls, folder: Path, seed: int, settings: Settings, report: SeedReport) -> _Trial:
         chance = Random(f"faults {seed}")  # noqa: S311 - a simulation is random on purpose
         plans = binary_tree(fan_out=settings.fan_out)
-        change = draw_change(chance)
+        drawn_change = draw_change(chance)
+        change = drawn_change if settings.change is None else settings.change
         drawn = draw_schedule(chance, plans, until_us=settings.fault_s * MICROSECONDS) if settings.has_faults else ()
         report.schedule = drawn if settings.schedule is None else settings.schedule
         report.change = change.value
@@ -206,14 +213,14 @@ class _Trial:
         return all(self._is_drained(host) for host in self.world.hosts.values())
 
     def _is_drained(self, host: Host) -> bool:
-        recovered = host.journal.recover()
-        versions = {peer: self.world.hosts[peer].engine.version.components for peer, _ in self._peers(host.id)}
-        if len(versions) != len(host.engine.link_peers()):
+        peers = self._peers(host.id)
+        if len(host.engine.link_peers()) != len(peers):
             return False
-        tops = recovered.lane_tops
-        marks = recovered.out_marks
+        recovered = host.journal.recover()
         return all(
-            (peer, direction, lane) in marks and marks[(peer, direction, lane)].stored == tops[lane] for peer, direction in self._peers(host.id) for lane in Lane if lane in tops
+            (mark := recovered.out_marks.get((peer, direction, lane))) is not None and mark.stored == top
+            for peer, direction in peers
+            for lane, top in recovered.lane_tops.items()
         )
 
     # ---- checks

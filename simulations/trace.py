@@ -53,7 +53,8 @@ def _write_line(write: Write) -> str:
         return f"{write.stored.lsn} {header.resource} {header.row_count} {write.stored.duplicates} {_runs_line(header.runs)}"
     if isinstance(write, AppendLedger):
         entry = write.entry
-        return f"{entry.peer} {entry.lane} {entry.span.after}..{entry.span.upto} {entry.part}/{entry.parts} {entry.closed} {_runs_line(entry.runs)}"
+        place = f"{entry.lane} {entry.span.after}..{entry.span.upto} {entry.part}/{entry.parts}"
+        return f"{entry.peer} {place} {entry.closed} {_runs_line(entry.runs)}"
     if isinstance(write, SetOutMark):
         return f"{write.peer} {write.direction} {write.lane} {write.mark.stored} {write.mark.secured} {write.mark.wire}"
     if isinstance(write, SetInPosition):

@@ -13,7 +13,13 @@ from node.ingest.sink import Row
 from simulations.topology import NodePlan
 from sync.model import Level
 
-NAME_COLUMN = {"air-quality": "text", "camera-events": "event_id", "incidents": "incident_id", "residents": "resident_id", "enterprises": "credit_code"}
+NAME_COLUMN = {
+    "air-quality": "text",
+    "camera-events": "event_id",
+    "incidents": "incident_id",
+    "residents": "resident_id",
+    "enterprises": "credit_code",
+}
 """The column that holds a record's own name, by resource."""
 
 PROTECTED = "protected"
@@ -68,8 +74,8 @@ class Workload:
 
     def _event(self, plan: NodePlan, name: str) -> Row:
         return (
-            self.wall_us(plan.id), plan.territory, 2, name, f"{plan.id}-cam", "line", "vehicle", 0.9, "demo-street", "", "", "rendered-only",
-            "rendered", "", False,
+            self.wall_us(plan.id), plan.territory, 2, name, f"{plan.id}-cam", "line", "vehicle", 0.9, "demo-street", "", "",
+            "rendered-only", "rendered", "", False,
         )  # fmt: skip
 
     def _incident(self, plan: NodePlan, name: str) -> Row:
@@ -78,7 +84,17 @@ class Workload:
     def _resident(self, plan: NodePlan, name: str) -> Row:
         category = PROTECTED if self.rng.random() < PROTECTED_SHARE else "ordinary"
         secret = f"secret {name}"
-        return (self.wall_us(plan.id), plan.territory, 3, name, secret, f"id {secret}", f"phone {secret}", 1800 + self.rng.randrange(50), category)
+        return (
+            self.wall_us(plan.id),
+            plan.territory,
+            3,
+            name,
+            secret,
+            f"id {secret}",
+            f"phone {secret}",
+            1800 + self.rng.randrange(50),
+            category,
+        )
 
     def _enterprise(self, plan: NodePlan, name: str) -> Row:
         district = f"{plan.territory}{self.rng.randint(1, 2):02d}"

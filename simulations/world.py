@@ -29,6 +29,10 @@ from sync.model import DEFAULT_LIMITS, MICROSECONDS, Lane, Level, Limits
 RECONNECT_US_MAX = 3 * MICROSECONDS
 """A child tries its parent again within this time."""
 
+NOTICE_US_MIN = 1_000
+NOTICE_US_MAX = 2 * MICROSECONDS
+"""How long a peer takes to notice that a session's other end is gone."""
+
 POLICY_LIFE_US = 400 * 86_400 * MICROSECONDS
 
 TUNING = Tuning(is_synced=False)
@@ -123,12 +127,11 @@ class World:
                 self.hosts[end].close_link(peer)
 
     def down(self, node: str) -> None:
-        """A node's power went: its peers notice that their sessions ended."""
-        host = self.hosts[node]
-        neighbours = [other.id for other in self.hosts.values() if node in (other.plan.parent,) or host.plan.parent == other.id]
-        for peer in neighbours:
-            if self.hosts[peer].is_up:
-                self.hosts[peer].close_link(node)
+        """A node's power went: its peers notice after a while that their sessions ended; what is on its way may still arrive."""
+        for host in self.hosts.values():
+            session = host.session_with(node) if host.is_up else None
+            if session is not None:
+                self.at(self.clock.us + self.rng.randint(NOTICE_US_MIN, NOTICE_US_MAX), lambda session=session: self.give_up(session))  # type: ignore[misc]
         self.on_down(node)
 
     def give_up(self, session: Session) -> None:
@@ -166,7 +169,10 @@ def build_world(
     """A world of `plans` with journals under `folder`, every node up and trying to reach its parent."""
     clock, rng, trace = WorldClock(), Random(seed), Trace()  # noqa: S311 - a simulation is random on purpose
     network = Network(
-        clock, Random(rng.getrandbits(64)), at=lambda us, action: world.at(us, action), give_up=lambda session: world.give_up(session)  # noqa: S311
+        clock,
+        Random(rng.getrandbits(64)),  # noqa: S311
+        at=lambda us, action: world.at(us, action),
+        give_up=lambda session: world.give_up(session),
     )
     workload = Workload(Random(rng.getrandbits(64)), wall_us=lambda node: world.hosts[node].clock.wall_us())  # noqa: S311
     world = World(seed, plans, clock, rng, trace, network, workload)

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which batches of a lane a reader wants."""
+
+    resources: frozenset[str]
+    not_from: str
+    """Source whose batches are left out."""
+
+
 class Journal(Protocol):
     """The node's durable, ordered log of batches. Implementations: node/store/journal.py; a memory one in tests."""
 
@@ -24,8 +33,11 @@ class Journal(Protocol):
     def commit(self, writes: Sequence[Write]) -> None:
         """Make `writes` durable in one transaction (on disk when this returns); raises JournalFull or JournalError with nothing written."""
 
-    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
-        """Batches of the lane inside `span`, ascending; at least one if there is one. Checks payload checksums (JournalCorrupt)."""
+    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int, only: Selection | None = None) -> list[StoredBatch]:
+        """Batches of the lane inside `span`, ascending; at least one if there is one. Checks payload checksums (JournalCorrupt).
+
+        `only` leaves batches out without reading their payloads.
+        """
 
     def batch(self, lsn: int) -> StoredBatch | None:
         """The batch at `lsn`, checksum verified; None when there is none."""
@@ -87,6 +99,9 @@ class Gate(Protocol):
     @property
     def version(self) -> PolicyVersion:
         """The version every answer is of."""
+
+    def addressed(self, flow: Flow) -> frozenset[str] | None:
+        """Resources of which anything can be for this flow, so that nothing else is read; None for all."""
 
     def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
         """The outcome where the header alone decides; None when the rows must be read."""

@@ -149,6 +149,7 @@ class Feeder:
             tls_context=options.tls, protocol=options.protocol, max_inflight_messages=IN_FLIGHT_MAX, max_concurrent_outgoing_calls=2 *
             IN_FLIGHT_MAX,
         )  # fmt: skip
+        client.pending_calls_threshold = 2 * IN_FLIGHT_MAX  # many in flight is how a feed works, nothing to warn of on the terminal
         try:
             async with client:
                 await self._send_all(client)

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.store.queries import stored_marks
+from node.store.queries import stored_marks, wire_marks
 from node.store.rows import Row
 from sync.model import Direction, Fate, Lane, RunMap, State, Stream
 
@@ -116,7 +116,10 @@ def flow(connection: sqlite3.Connection, peer: str, direction: Direction, resour
     source = connection.execute(_PRODUCED, filters) if direction is Direction.UP else shared
     books: defaultdict[_StreamKey, _Books] = defaultdict(_Books)
     _enter_produced(books, source, marks)
-    _enter_shared(books, shared, marks, _refusals(connection, filters))
+    wires = {int(lane): wire for lane, wire in wire_marks(connection, peer, direction).items()}
+    chain = shared if resource is None and origin is None else connection.execute(_SHARED, filters | {"resource": None, "origin": None}).fetchall()
+    abandoned = _abandoned(chain, wires)
+    _enter_shared(books, [row for row in shared if row[9] not in abandoned], marks, _refusals(connection, filters))
     streams = {Stream(key[0], key[1], Lane(key[2]), key[3]): entry for key, entry in books.items()}
     return [_equation(stream, streams[stream]) for stream in sorted(streams)]
 
@@ -138,6 +141,29 @@ def _enter_shared(books: defaultdict[_StreamKey, _Books], rows: Iterable[Row], m
             refused = [why for top, why in refusals.get((lane, after, upto, part), ()) if ledger_id <= top]
             state, reason = (State.HELD, refused[0]) if refused else (state, reason)
         _append(books[row[:4]].decided, first, last, state, reason)
+
+
+def _abandoned(rows: Iterable[Row], wires: Mapping[int, int]) -> frozenset[int]:
+    """Ledger ids of frames that never arrived: a session ended, and their records were read and decided again.
+
+    What the peer has is one chain of spans that ends at its position; followed backward, a frame that reaches past the beginning of a later one fell out.
+    """
+    abandoned: set[int] = set()
+    ends = dict(wires)
+    open_parts: dict[int, tuple[int, int, int]] = {}
+    for row in reversed(list(rows)):
+        lane, upto, ledger_id, after, part, closed = row[2], *row[8:13]
+        if closed:
+            continue
+        place = (after, upto, part)
+        is_next_part = open_parts.get(lane) == (after, upto, part + 1)
+        if place != open_parts.get(lane) and not is_next_part and upto > ends[lane]:
+            abandoned.add(ledger_id)
+            continue
+        open_parts[lane] = place
+        if part == 0:
+            ends[lane] = after
+    return frozenset(abandoned)
 
 
 def _refusals(connection: sqlite3.Connection, filters: Mapping[str, object]) -> _Refusals:

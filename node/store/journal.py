@@ -20,8 +20,9 @@ from node.store.readers import Readers
 from node.store.schema import DEFAULT_TUNING, Tuning, create_file, open_writer, read_meta
 from node.store.verify import Finding, findings
 from node.store.write_set import WriteSet
-from sync.model import Direction, JournalError, Lane, RunMap, Span, StoredBatch, Stream
+from sync.model import Direction, JournalError, Lane, Span, StoredBatch, Stream
 from sync.model.writes import Recovered, Write
+from sync.ports import Selection
 
 LSN_MAX = (1 << 63) - 1
 """The highest position a journal can hold: SQLite's integers have 63 bits and a sign."""
@@ -45,7 +46,7 @@ class SqliteJournal:
         self._doubt = ""
         self._present: dict[Stream, int] = {}
         self._counts: Counter[str] = Counter()
-        self._count(self.recover().streams)
+        self._count({stream: queries.present_records(run_map) for stream, run_map in self.recover().streams.items()})
 
     # ---- sync.ports.Journal
 
@@ -71,12 +72,15 @@ class SqliteJournal:
                 self._undo(error)
                 raise
         self._counters = rows.counters
-        self._count(rows.streams)
+        self._count({stream: row.present for stream, row in rows.streams.items()})
 
-    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
+    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int, only: Selection | None = None) -> list[StoredBatch]:
         """Batches of the lane inside `span`, ascending; payload bytes stay within `bytes_max` unless the first batch alone is larger."""
         with self._readers.snapshot(f"read of lane {lane.word}") as connection:
-            sizes = queries.lane_sizes(connection, lane, span, batches_max)
+            if only is None:
+                sizes = queries.lane_sizes(connection, lane, span, batches_max)
+            else:
+                sizes = queries.selected_sizes(connection, lane, span, batches_max, only)
             return queries.batches_at(connection, queries.lsns_within(sizes, bytes_max))
 
     def batch(self, lsn: int) -> StoredBatch | None:
@@ -148,10 +152,9 @@ class SqliteJournal:
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
 
-    def _count(self, changed: Mapping[Stream, RunMap]) -> None:
+    def _count(self, changed: Mapping[Stream, int]) -> None:
         counts = self._counts.copy()
-        for stream, run_map in changed.items():
-            present = queries.present_records(run_map)
+        for stream, present in changed.items():
             counts[stream.resource] += present - self._present.get(stream, 0)
             self._present[stream] = present
         # Replaced, never changed in place: other threads read it.

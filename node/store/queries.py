@@ -15,6 +15,7 @@ from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, stored_batch
 from node.store.write_set import Counters
 from sync.model import Direction, JournalCorrupt, Lane, ModelError, RunMap, Span, State, StoredBatch, Stream
 from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal, InPosition, OutMark, Recovered
+from sync.ports import Selection
 
 _HELD_BY_GATE = """
     SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
@@ -70,6 +71,19 @@ def lane_sizes(connection: sqlite3.Connection, lane: Lane, span: Span, batches_m
     return connection.execute(statement, (int(lane), span.after, span.upto, batches_max)).fetchall()
 
 
+def selected_sizes(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int, only: Selection) -> list[tuple[int, int]]:
+    """(lsn, payload bytes) of the lane's first selected batches inside `span`; the payloads stay untouched."""
+    if not only.resources:
+        return []
+    marks = ", ".join("?" * len(only.resources))
+    statement = (
+        f"SELECT lsn, payload_bytes FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? AND source <> ? AND resource IN ({marks}) "
+        "ORDER BY lsn LIMIT ?"
+    )
+    values = (int(lane), span.after, span.upto, only.not_from, *sorted(only.resources), batches_max)
+    return connection.execute(statement, values).fetchall()
+
+
 def resource_sizes(connection: sqlite3.Connection, resource: str, span: Span, batches_max: int) -> list[tuple[int, int]]:
     """(lsn, payload bytes) of the resource's first batches inside `span`, from the index alone."""
     statement = "SELECT lsn, payload_bytes FROM batch WHERE resource = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
@@ -111,6 +125,13 @@ def stored_marks(connection: sqlite3.Connection, peer: str, direction: Direction
     marks = dict.fromkeys(Lane, 0)
     statement = "SELECT lane, stored FROM out_mark WHERE peer = ? AND direction = ?"
     return marks | {Lane(lane): stored for lane, stored in connection.execute(statement, (peer, int(direction)))}
+
+
+def wire_marks(connection: sqlite3.Connection, peer: str, direction: Direction) -> dict[Lane, int]:
+    """Where the chain of spans that `peer` has acknowledged ends, for every lane; 0 where it has nothing."""
+    marks = dict.fromkeys(Lane, 0)
+    statement = "SELECT lane, wire FROM out_mark WHERE peer = ? AND direction = ?"
+    return marks | {Lane(lane): wire for lane, wire in connection.execute(statement, (peer, int(direction)))}
 
 
 def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:

@@ -9,8 +9,10 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, account_rows, batch_row, ledger_row, run_rows
-from sync.model import JournalError, LedgerEntry, RunMap, StoredBatch, Stream
+from sync.model import JournalError, LedgerEntry, ModelError, State, StoredBatch, Stream
 from sync.model.writes import AppendLedger, AppendRefusal, SetInPosition, SetOutMark, SetStream, SettleHeld, StoreBatch, Write
 
 
@@ -18,6 +20,8 @@ def _insert(table: str, columns: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
 
 
+_RANGES = np.dtype([("first", "<u8"), ("last", "<u8"), ("state", "u1")])
+"""One range of `RunMap.encode`."""
 _ACCOUNT_COLUMNS = "idx, origin, incarnation, first_seq, last_seq, state, reason, decider"
 _INSERT_BATCH = _insert("batch", BATCH_COLUMNS)
 _INSERT_RUN = _insert("batch_run", RUN_COLUMNS)
@@ -40,6 +44,34 @@ class Counters:
     refusal_id: int
 
 
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """An encoded run map, and what is told of it without decoding: it may hold a hundred thousand ranges and comes with every commit."""
+
+    run_map: bytes
+    mark: int
+    """As RunMap.mark."""
+    top: int
+    """As RunMap.top."""
+    present: int
+    """Records present."""
+
+    @classmethod
+    def of(cls, run_map: bytes) -> StreamRow:
+        """The row of an encoded run map; raises ModelError when it is none."""
+        if len(run_map) % _RANGES.itemsize:
+            raise ModelError(f"run map of {len(run_map)} bytes refused: not a multiple of {_RANGES.itemsize}")
+        ranges = np.frombuffer(run_map, _RANGES)
+        if not len(ranges):
+            return cls(run_map, 0, 0, 0)
+        first, last = ranges["first"], ranges["last"]
+        follows = np.concatenate(([first[0] == 1], first[1:] == last[:-1] + 1))
+        unbroken = len(follows) if follows.all() else int(np.argmin(follows))
+        held = ranges["state"] == int(State.PRESENT)
+        present = int((last[held] - first[held] + 1).sum())
+        return cls(run_map, int(last[unbroken - 1]) if unbroken else 0, int(last[-1]), present)
+
+
 @dataclass(slots=True)
 class WriteSet:
     """Rows by table, and the counters after them."""
@@ -49,7 +81,7 @@ class WriteSet:
     refusal_id: int
     batches: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
-    streams: dict[Stream, RunMap] = field(default_factory=dict)
+    streams: dict[Stream, StreamRow] = field(default_factory=dict)
     ledger: list[Row] = field(default_factory=list)
     ledger_runs: list[Row] = field(default_factory=list)
     out_marks: list[Row] = field(default_factory=list)
@@ -76,7 +108,7 @@ class WriteSet:
             case StoreBatch(stored):
                 self._add_batch(stored)
             case SetStream(stream, run_map):
-                self.streams[stream] = RunMap.decode(run_map)
+                self.streams[stream] = StreamRow.of(run_map)
             case AppendLedger(entry):
                 self._add_ledger(entry)
             case SetOutMark(peer, direction, lane, mark):
@@ -127,6 +159,6 @@ class WriteSet:
 
     def _stream_rows(self) -> list[Row]:
         return [
-            (stream.origin, stream.incarnation, int(stream.lane), stream.resource, run_map.encode(), run_map.mark, run_map.top)
-            for stream, run_map in self.streams.items()
+            (stream.origin, stream.incarnation, int(stream.lane), stream.resource, row.run_map, row.mark, row.top)
+            for stream, row in self.streams.items()
         ]

@@ -18,7 +18,9 @@ def check_kept(copy: Copy, acknowledged: Iterable[str]) -> list[Violation]:
     """P1 at the origin: every acknowledged name is live here."""
     present = {str(row[NAME_COLUMN[stream.resource]]) for stream, number, row in _own(copy)}
     missing = (name for name in acknowledged if name not in present)
-    return [Violation(Promise.KEPT, copy.holder.id, f"acknowledged record {name} is gone") for name in islice(missing, VIOLATIONS_PER_CHECK_MAX)]
+    return [
+        Violation(Promise.KEPT, copy.holder.id, f"acknowledged record {name} is gone") for name in islice(missing, VIOLATIONS_PER_CHECK_MAX)
+    ]
 
 
 def check_handed_on(copy: Copy, journal: SqliteJournal, parent: Copy, parent_journal: SqliteJournal) -> list[Violation]:

@@ -1,6 +1,7 @@
 """What one node holds, read from its journal file without the engine: every run with its rows, in journal order.
 
-Payloads are read with pyarrow alone, not with the product's codec; the journal's own checksums have verified the bytes. Called by the other checkers.
+Payloads are read with pyarrow alone, not with the product's codec; the journal's own checksums have verified the bytes.
+Called by the other checkers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What may be where: the shipped policy and the changes of simulations/rules.py, written down by hand a second time.
 
-Nothing of the product's compiler is used, so an error there cannot hide itself here. Called by the checkers of wire, stores and convergence.
+Nothing of the product's compiler is used, so an error there cannot hide itself here.
+Called by the checkers of wire, stores and convergence.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ algorithm = {algorithm}
 loop = true
 analysed_fps = 5.0
 place = "五四广场路口"
+{rules}"""
 
+_STREET_RULES = """
 [[camera.rule]]
 name = "lane"
 kind = "line"
@@ -33,16 +35,36 @@ frames_min = 2
 name = "crossing"
 kind = "zone"
 points = [[0.3, 0.45], [0.7, 0.45], [0.7, 0.9], [0.3, 0.9]]
-classes = {zone_classes}
-frames_min = 3
+classes = ["person"]
 """
+"""The nearest lane alone, so that an event comes every few seconds and not every second."""
+
+_VIDEO_RULES = """
+[[camera.rule]]
+name = "upright"
+kind = "line"
+points = [[0.5, 0.0], [0.5, 1.0]]
+frames_min = 2
+
+[[camera.rule]]
+name = "level"
+kind = "line"
+points = [[0.0, 0.6], [1.0, 0.6]]
+frames_min = 2
+
+[[camera.rule]]
+name = "middle"
+kind = "zone"
+points = [[0.2, 0.2], [0.8, 0.2], [0.8, 1.0], [0.2, 1.0]]
+"""
+"""For a video nobody has seen before: whatever moves through the middle of the picture."""
 
 
 def camera_section(clip: Path, video: Path | None) -> str:
     """The camera in node.toml; `video` takes the place of the rendered clip."""
     if video is None:
-        return _CAMERA.format(kind='"rendered"', source=quote(str(clip)), algorithm='"demo-street"', zone_classes='["person"]')
-    return _CAMERA.format(kind='"file"', source=quote(str(video)), algorithm='"motion-object"', zone_classes='["person-sized"]')
+        return _CAMERA.format(kind='"rendered"', source=quote(str(clip)), algorithm='"demo-street"', rules=_STREET_RULES)
+    return _CAMERA.format(kind='"file"', source=quote(str(video)), algorithm='"motion-object"', rules=_VIDEO_RULES)
 
 
 def render_clip(path: Path) -> None:

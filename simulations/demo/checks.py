@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 
 from node.client import ApiError
 from node.texts import text
-from simulations.demo.city import CHAIN, CITY, DISTRICT, GRID, PROTECTED, SHOWN, STREET, enterprises, residents
+from simulations.demo.city import CHAIN, CITY, DISTRICT, GRID, PROTECTED, SHOWN, STREET, residents
 from simulations.demo.feed import AIR_RESOURCE
 from simulations.demo.watch import Plain, Watch
 
 GROWTH_MIN = 20
 """Records a counter must have gained at every node before it counts as climbing."""
 EVENTS_LOOKED_AT = 50
-KEYS = ("2", "3", "?")
-"""Keys worth trying first: events with pictures, resources with policy reasons, help."""
+KEYS = ("Enter", "2", "3")
+"""Keys worth trying first, the ones that the console names: open a node, events with pictures, who may see what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Checks:
         masked = await self._watch.rows(DISTRICT, table.resource)
         above = await self._watch.rows(CITY, table.resource)
         totals = await self._watch.rows(CITY, f"{table.resource}-summary")
-        open_count = sum(row[-1] != PROTECTED for row in table.rows)
+        open_count = sum(row.get("category") != PROTECTED for row in full)
         here = next((row for row in full if row.get("resident_id") == wanted["resident_id"]), None)
         there = next((row for row in masked if _is_masked_form(row, wanted)), None)
         shown = [total for total in totals if total.get("count") is not None]
@@ -169,14 +169,12 @@ class Checks:
 
     async def _returned(self) -> Finding:
         status = await self._watch.ask(DISTRICT, "status")
-        table = enterprises()
-        own = sorted(str(row[1]) for row in table.rows if str(row[0]).startswith(DISTRICT.territory))
-        at_city = await self._watch.rows(CITY, table.resource)
-        returned = await self._watch.rows(DISTRICT, table.resource)
-        foreign = [row for row in returned if not str(row.get("territory")).startswith(DISTRICT.territory)]
-        complete = sorted(str(row.get("credit_code")) for row in returned) == own and len(at_city) == len(table.rows)
+        at_city = await self._watch.rows(CITY, "enterprises")
+        returned = await self._watch.rows(DISTRICT, "enterprises")
+        own = [row for row in at_city if str(row.get("territory")).startswith(DISTRICT.territory)]
+        exact = sorted(str(row.get("credit_code")) for row in returned) == sorted(str(row.get("credit_code")) for row in own)
         words = self._say("console", keys=" ".join(KEYS), returned=len(returned), held=len(at_city), territory=DISTRICT.territory)
-        return Finding(bool(status.get("node")) and complete and not foreign, words)
+        return Finding(bool(status.get("node")) and exact and 0 < len(own) < len(at_city), words)
 
 
 def objects(value: object) -> list[Plain]:

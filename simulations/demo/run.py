@@ -102,23 +102,44 @@ def _life(folders: Folders, wish: Wish, clock: Clock) -> asyncio.Future[int]:
         make_identities(folders, clock)
         joined = await join_all(folders, clock)
         talk(text("demo.joined" if joined else "demo.joined_before", wish.language, count=joined))
-        async with _nodes(folders, wish) as ports, _fed(folders, ports, clock):
-            return await (_headless(folders, wish) if wish.headless else _with_console(folders, wish))
+        password, watch = feed_password(folders), Watch(folders)
+        async with _nodes(folders, wish) as ports:
+            shown = _headless(watch, wish) if wish.headless else _with_console(watch, wish)
+            return await _beside(
+                asyncio.ensure_future(shown),
+                asyncio.ensure_future(keep_feeding(ports.door_port, password, clock, new_rng())),
+                asyncio.ensure_future(watch.hand_over(STREET, residents())),
+                asyncio.ensure_future(watch.hand_over(CITY, enterprises())),
+            )
 
     return asyncio.ensure_future(live())
+
+
+async def _beside(shown: asyncio.Future[int], *flows: asyncio.Future[None]) -> int:
+    """The result of `shown`, with `flows` beside it; one that fails ends the demo with its error."""
+    everything: set[asyncio.Future[Any]] = {shown, *flows}
+    waiting = set(everything)
+    try:
+        while not shown.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for future in done:
+                future.result()
+        return shown.result()
+    finally:
+        for future in everything:
+            future.cancel()
+        await asyncio.gather(*everything, return_exceptions=True)
 
 
 @asynccontextmanager
 async def _nodes(folders: Folders, wish: Wish) -> AsyncIterator[Ports]:
     """The five nodes, all answering; stopped at the end."""
-    password = feed_password(folders)
-    assert password, "the door's password file exists before the door"
     for attempt in range(1, PORT_TRIES_MAX + 1):
         ports = choose_ports(folders.root / PORTS_NAME, anew=attempt > 1)
         write_configs(folders, ports, video=wish.video)
         nodes = [NodeProcess(place.id, folders.node(place)) for place in CHAIN]
         try:
-            trouble = await _start(nodes, folders)
+            trouble = await _start(nodes, folders, is_rendered=wish.video is None)
             if not trouble:
                 talk(text("demo.nodes_up", wish.language))
                 yield ports
@@ -130,15 +151,19 @@ async def _nodes(folders: Folders, wish: Wish) -> AsyncIterator[Ports]:
             await asyncio.shield(stop_all(nodes))
 
 
-async def _start(nodes: list[NodeProcess], folders: Folders) -> str:
+async def _start(nodes: list[NodeProcess], folders: Folders, *, is_rendered: bool) -> str:
     """Start all and wait until they answer; why not, when one ended instead."""
-    clip = asyncio.create_task(asyncio.to_thread(render_clip, folders.clip))
+    clip = asyncio.create_task(asyncio.to_thread(render_clip, folders.clip)) if is_rendered else None
     for process in nodes:
-        if process.folder == folders.node(GRID):
+        if clip is not None and process.folder == folders.node(GRID):
             await clip
         await process.start()
+    return await _answering(nodes, folders)
+
+
+async def _answering(nodes: list[NodeProcess], folders: Folders) -> str:
     watch = Watch(folders)
-    ended = {asyncio.ensure_future(process.wait_ended()): process for process in nodes}
+    ended = [asyncio.ensure_future(process.wait_ended()) for process in nodes]
     answering = asyncio.gather(*(watch.wait_answering(place) for place in CHAIN))
     waiting: set[asyncio.Future[Any]] = {answering, *ended}
     try:
@@ -151,29 +176,14 @@ async def _start(nodes: list[NodeProcess], folders: Folders) -> str:
         return ""
     if not done:
         return f"the nodes did not answer within {UP_TIMEOUT_S:g} s: see node.log in the folders below {folders.root}"
-    task = next(task for task in ended if task in done)
-    return f"node {ended[task].name} ended: {task.result()}"
+    index = next(index for index, task in enumerate(ended) if task in done)
+    return f"node {nodes[index].name} ended: {ended[index].result()}"
 
 
-@asynccontextmanager
-async def _fed(folders: Folders, ports: Ports, clock: Clock) -> AsyncIterator[None]:
-    """Sensors, residents and enterprises flow in as long as the block runs. A feed that cannot go on ends the block with its error."""
-    watch = Watch(folders)
-    async with asyncio.TaskGroup() as tasks:
-        flows = [
-            tasks.create_task(keep_feeding(ports.door_port, feed_password(folders), clock, new_rng())),
-            tasks.create_task(watch.hand_over(STREET, residents())),
-            tasks.create_task(watch.hand_over(CITY, enterprises())),
-        ]
-        yield
-        for flow in flows:
-            flow.cancel()
-
-
-async def _headless(folders: Folders, wish: Wish) -> int:
-    """Look until all five lines are PASS or time is over, then print them."""
-    checks = Checks(Watch(folders), wish.language, is_rendered=wish.video is None)
-    board = Board(sys.stderr)
+async def _headless(watch: Watch, wish: Wish) -> int:
+    """Look until all five lines are PASS or time is over, then print them whole."""
+    checks = Checks(watch, wish.language, is_rendered=wish.video is None)
+    board = Board(sys.stdout if sys.stdout.isatty() else sys.stderr)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(wish.timeout_s):
             while True:
@@ -182,14 +192,15 @@ async def _headless(folders: Folders, wish: Wish) -> int:
                 if checks.passed:
                     break
                 await asyncio.sleep(LOOK_EVERY_S)
+    board.clear()
     for line in lines_of(checks.all):
         sys.stdout.write(line + "\n")
     return EXIT_OK if checks.passed else EXIT_NEGATIVE
 
 
-async def _with_console(folders: Folders, wish: Wish) -> int:
+async def _with_console(watch: Watch, wish: Wish) -> int:
     """Wait shortly for the tree, then the console on the district node until it is closed; its exit code."""
-    checks = Checks(Watch(folders), wish.language, is_rendered=wish.video is None)
+    checks = Checks(watch, wish.language, is_rendered=wish.video is None)
     board = Board(sys.stderr)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(TREE_WAIT_S):
@@ -198,7 +209,7 @@ async def _with_console(folders: Folders, wish: Wish) -> int:
                 await asyncio.sleep(LOOK_EVERY_S)
     board.show(checks.all[:1])
     with _kept_terminal():
-        console = await start_console(folders.node(DISTRICT), wish.language)
+        console = await start_console(watch.folders.node(DISTRICT), wish.language)
         try:
             return await console.wait()
         finally:

@@ -35,6 +35,13 @@ class Board:
             self._stream.flush()
         self._shown = lines
 
+    def clear(self) -> None:
+        """Take the lines off a terminal again; elsewhere they stay."""
+        if self._is_terminal and self._shown:
+            self._stream.write(f"\x1b[{len(self._shown)}A\r\x1b[J")
+            self._stream.flush()
+        self._shown = []
+
     def _redraw(self, lines: Sequence[str]) -> None:
         columns = max(COLUMNS_MIN, shutil.get_terminal_size().columns) - 1
         up = f"\x1b[{len(self._shown)}A" if self._shown else ""

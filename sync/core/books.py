@@ -61,7 +61,10 @@ class Books:
         return [SetStream(stream, self._maps[stream].encode()) for stream in dirty]
 
     def _map(self, stream: Stream) -> RunMap:
-        return self._maps.setdefault(stream, RunMap())
+        known = self._maps.get(stream)
+        if known is None:
+            known = self._maps[stream] = RunMap()
+        return known
 
     def _enter(self, run: Run, lane: Lane, resource: str) -> list[tuple[Run, bool]]:
         stream = run.stream(lane, resource)
@@ -69,7 +72,7 @@ class Books:
         if not moved:
             return [(run, False)]
         self._dirty.add(stream)
-        if sum(entry.count for entry in moved) == run.count:
+        if moved[0].count == run.count or sum(entry.count for entry in moved) == run.count:
             return [(run, True)]
         return list(_cut(run, moved))
 

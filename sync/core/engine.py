@@ -257,7 +257,9 @@ class Engine:
             )
             return
         if self._is_forged(frame):
-            self._break(link.peer.node, f"{link.peer.node} sent records in the name of this node {self.node}: it is not their origin", fatal=True)
+            self._break(
+                link.peer.node, f"{link.peer.node} sent records in the name of this node {self.node}: it is not their origin", fatal=True
+            )
             return
         arrival = link.inbox.arrival(frame)
         if arrival is Arrival.OLD:

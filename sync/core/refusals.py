@@ -1,6 +1,7 @@
 """The newest refusals of a node: those it made, to tell a peer again, and those it heard of, to enter each once.
 
-A refusal is durable with the position that passed the refused frame, so no frame is sent again for it; only this memory tells the sender. Called by the engine.
+A refusal is durable with the position that passed the refused frame, so no frame is sent again for it; only this memory tells the sender.
+Called by the engine.
 """
 
 from __future__ import annotations

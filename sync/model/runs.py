@@ -9,17 +9,19 @@ from __future__ import annotations
 import struct
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sync.model.clock import ClockQuality, HybridTime
 from sync.model.errors import ModelError
 from sync.model.names import Lane
-from sync.model.states import Fate, State, may_move
+from sync.model.states import MOVES, Fate, State, may_move
 
 NO_ROWS = -1
 """Row offset of a run whose records are not in the payload."""
 
 _RANGE = struct.Struct("<QQB")
+_PRESENT = State.PRESENT
+"""A batch may have thousands of runs: looking a member up in its enumeration, each time, is what costs."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,7 +56,7 @@ class Run:
     def __post_init__(self) -> None:
         if not 1 <= self.first <= self.last:
             raise ModelError(f"run {self.first}..{self.last} of {self.origin} refused: numbers start at 1 and ascend")
-        if (self.row_offset >= 0) != self.state.has_rows:
+        if (self.row_offset >= 0) != (self.state is _PRESENT):
             raise ModelError(f"run {self.first}..{self.last} of {self.origin} refused: state {self.state.name} at row {self.row_offset}")
 
     @property
@@ -86,7 +88,7 @@ def split_runs(runs: Iterable[Run], segments: Sequence[Segment], *, decider: str
     starts = [segment.start for segment in segments]
     out: list[Run] = []
     for run in runs:
-        if run.state.has_rows:
+        if run.row_offset != NO_ROWS:
             out.extend(_split_run(run, segments, starts, removed_before, decider))
         else:
             out.append(run)
@@ -109,10 +111,12 @@ def _split_run(run: Run, segments: Sequence[Segment], starts: list[int], removed
         segment = segments[index]
         stop = min(end, segment.stop)
         first = run.first + row - run.row_offset
-        part = replace(run, first=first, last=first + stop - row - 1, row_offset=row - removed[index])
-        if not segment.state.has_rows:
-            part = replace(part, row_offset=NO_ROWS, state=segment.state, reason=segment.reason, decider=decider)
-        yield part
+        last = first + stop - row - 1
+        if segment.state is _PRESENT:
+            kept = row - removed[index]
+            yield Run(run.origin, run.incarnation, first, last, kept, run.state, run.reason, run.decider, run.at, run.clock)
+        else:
+            yield Run(run.origin, run.incarnation, first, last, NO_ROWS, segment.state, segment.reason, decider, run.at, run.clock)
         row, index = stop, index + 1
 
 
@@ -133,11 +137,13 @@ class StateRange:
 class RunMap:
     """What became of each sequence number of one stream: disjoint ranges in ascending order, neighbours of one state merged."""
 
-    __slots__ = ("_firsts", "_ranges")
+    __slots__ = ("_encoded", "_firsts", "_ranges")
 
     def __init__(self, ranges: Iterable[StateRange] = ()) -> None:
         self._ranges: list[StateRange] = list(ranges)
         self._firsts: list[int] = [entry.first for entry in self._ranges]
+        self._encoded = bytearray()
+        """Encoded ranges from the first on, as far as nothing changed since they were encoded."""
         is_backward = any(not 1 <= entry.first <= entry.last for entry in self._ranges)
         if is_backward or any(left.last >= right.first for left, right in zip(self._ranges, self._ranges[1:], strict=False)):
             raise ModelError("run map refused: ranges overlap or do not ascend")
@@ -188,6 +194,10 @@ class RunMap:
 
     def set(self, first: int, last: int, state: State) -> list[StateRange]:
         """Move `first`..`last` to `state` where the table of states allows it; the ranges that moved, with their new state."""
+        if first > self.top and state in _FROM_PENDING:
+            new = StateRange(first, last, state)
+            self._append(new)
+            return [new]
         moved = [StateRange(piece.first, piece.last, state) for piece in self.pieces(first, last) if may_move(piece.state, state)]
         for entry in moved:
             self._overwrite(entry)
@@ -195,7 +205,10 @@ class RunMap:
 
     def encode(self) -> bytes:
         """The ranges as bytes for the journal."""
-        return b"".join(_RANGE.pack(entry.first, entry.last, entry.state) for entry in self._ranges)
+        known = len(self._encoded) // _RANGE.size
+        for entry in self._ranges[known:]:
+            self._encoded += _RANGE.pack(entry.first, entry.last, entry.state)
+        return bytes(self._encoded)
 
     @classmethod
     def decode(cls, data: bytes) -> RunMap:
@@ -219,6 +232,18 @@ class RunMap:
             start -= 1
         return start
 
+    def _append(self, new: StateRange) -> None:
+        """Put `new` behind all others: by far the most frequent change."""
+        if self._ranges and _touch(self._ranges[-1], new):
+            self._forget_encoded(len(self._ranges) - 1)
+            self._ranges[-1] = StateRange(self._ranges[-1].first, new.last, new.state)
+        else:
+            self._ranges.append(new)
+            self._firsts.append(new.first)
+
+    def _forget_encoded(self, index: int) -> None:
+        del self._encoded[index * _RANGE.size :]
+
     def _overwrite(self, new: StateRange) -> None:
         start, stop = self._start_of(new.first), bisect_left(self._firsts, new.last + 1)
         old = self._ranges[start:stop]
@@ -229,6 +254,7 @@ class RunMap:
         if old and old[-1].last > new.last:
             parts.append(StateRange(new.last + 1, old[-1].last, old[-1].state))
         start, stop, parts = self._join_neighbours(start, stop, parts)
+        self._forget_encoded(start)
         self._ranges[start:stop] = parts
         self._firsts[start:stop] = [entry.first for entry in parts]
 
@@ -246,6 +272,9 @@ class RunMap:
             else:
                 merged.append(part)
         return start, stop, merged
+
+
+_FROM_PENDING = MOVES[State.PENDING]
 
 
 def _touch(left: StateRange, right: StateRange) -> bool:

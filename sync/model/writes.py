@@ -12,7 +12,6 @@ from sync.model.batch import EMPTY_CHAIN, LedgerEntry, Span, StoredBatch
 from sync.model.names import Direction, Lane
 from sync.model.runs import Run, RunMap, Stream
 
-
 REFUSALS_KEPT_MAX = 1_024
 """Refusals a node remembers, to tell a peer again and to know what it heard already."""
 

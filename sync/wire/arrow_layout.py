@@ -168,7 +168,7 @@ class _Table:
         (vtable_bytes,) = _U16.unpack_from(data, vtable)
         slots = max(0, min(vtable_bytes // 2 - 2, _SLOTS))
         self._data, self._position = data, position
-        self._offsets = _OFFSETS[slots].unpack_from(data, vtable + 4) + _ABSENT[slots:]
+        self._offsets: tuple[int, ...] = _OFFSETS[slots].unpack_from(data, vtable + 4) + _ABSENT[slots:]
 
     def number(self, slot: int, form: struct.Struct, default: int) -> int:
         """The number in a slot."""

@@ -7,9 +7,13 @@ a mistake of our own shows at the sender.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from sync.model import BatchHeader, Frame, Limits, Manifest, ModelError, Run, Span, State, WireError, check_node_id, check_resource
 from sync.wire import bounds
+
+_MOST = bounds.NUMBER_MAX
+_PRESENT = State.PRESENT
 
 Numbering = tuple[str, int]
 """Origin and incarnation: what makes a stream inside one batch, which has one lane and one resource."""
@@ -60,8 +64,7 @@ def check_header(header: BatchHeader, limits: Limits) -> None:
     bounds.check_digest(header.policy_version, "header.policy_version", may_be_empty=True)
     bounds.check_digest(header.plan_hash, "header.plan_hash", may_be_empty=True)
     bounds.check_count(len(header.runs), "runs", most=limits.runs_per_frame_max)
-    for index, run in enumerate(header.runs):
-        _check_run(run, index)
+    _check_runs(header.runs)
     _check_order(header.runs, backfill=header.backfill)
     _check_rows(header.runs, header.row_count)
 
@@ -89,22 +92,44 @@ def _check_statistics(header: BatchHeader, limits: Limits) -> None:
         raise WireError(f"header.territories {header.territories[:4]} refused: expected ascending codes without repetition")
 
 
-def _check_run(run: Run, index: int) -> None:
-    field = f"runs[{index}]"
-    _check_name(run.origin, f"{field}.origin")
+def _check_runs(runs: Sequence[Run]) -> None:
+    """A batch may have thousands of runs of a few nodes: each name is judged once, and what is in order is seen at one comparison."""
+    names: set[str] = {""}
+    for index, run in enumerate(runs):
+        if run.origin not in names or not run.origin:
+            _check_name(run.origin, f"runs[{index}].origin")
+            names.add(run.origin)
+        if run.decider not in names:
+            _check_name(run.decider, f"runs[{index}].decider")
+            names.add(run.decider)
+        if not (
+            run.incarnation >= 1 <= run.last <= _MOST
+            and run.incarnation <= _MOST
+            and 0 <= run.at.wall_us <= _MOST
+            and 0 <= run.at.counter <= _MOST
+            and -_MOST <= run.clock.offset_us <= _MOST
+            and 0 <= run.clock.uncertainty_us <= _MOST
+        ):
+            _refuse_numbers(run, f"runs[{index}]")
+        if run.state is not _PRESENT or run.reason or run.decider:
+            _check_state(run, f"runs[{index}]")
+
+
+def _refuse_numbers(run: Run, field: str) -> None:
     bounds.check_number(run.incarnation, f"{field}.incarnation", least=1)
     bounds.check_number(run.last, f"{field}.last")
     bounds.check_number(run.at.wall_us, f"{field}.wall_us")
     bounds.check_number(run.at.counter, f"{field}.counter")
     bounds.check_number(run.clock.offset_us, f"{field}.offset_us", least=-bounds.NUMBER_MAX)
     bounds.check_number(run.clock.uncertainty_us, f"{field}.uncertainty_us")
+
+
+def _check_state(run: Run, field: str) -> None:
     if run.state is State.PENDING:
         raise WireError(f"{field}.state PENDING refused: a run says what became of its records")
-    if run.state.has_rows and (run.reason or run.decider):
+    if run.state is _PRESENT:
         raise WireError(f"{field}.reason {run.reason[:40]!r} by {run.decider[:40]!r} refused: the records are present")
     bounds.check_text(run.reason, f"{field}.reason", chars_max=bounds.REASON_CLASS_CHARS_MAX)
-    if run.decider:
-        _check_name(run.decider, f"{field}.decider")
 
 
 def _check_order(runs: Sequence[Run], *, backfill: bool) -> None:
@@ -121,7 +146,7 @@ def _check_order(runs: Sequence[Run], *, backfill: bool) -> None:
 def _check_rows(runs: Sequence[Run], row_count: int) -> None:
     """Every row of the payload belongs to exactly one run."""
     row = 0
-    for run in sorted((run for run in runs if run.state.has_rows), key=lambda run: run.row_offset):
+    for run in sorted((run for run in runs if run.row_offset >= 0), key=attrgetter("row_offset")):
         if run.row_offset != row:
             fault = "overlaps the run before it" if run.row_offset < row else f"leaves row {row} in no run"
             raise WireError(f"run {run.first}..{run.last} of {run.origin} refused: row_offset {run.row_offset} {fault}")

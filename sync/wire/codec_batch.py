@@ -7,7 +7,7 @@ no structure; the sense is checked by check_batch. Called by codec and, for head
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from google.protobuf.message import DecodeError
 
@@ -30,6 +30,8 @@ from sync.model import (
 )
 from sync.wire import bounds
 from sync.wire import yunnao_pb2 as pb
+
+_STATES = {int(state): state for state in State}
 
 
 def encode_header(header: BatchHeader) -> bytes:
@@ -149,18 +151,19 @@ def _header_message(header: BatchHeader) -> pb.BatchHeader:
 
 def _run_table(runs: Sequence[Run]) -> pb.RunTable:
     numbers: dict[str, int] = {"": 0}
-    names = ((numbers.setdefault(name, len(numbers)) for name in (run.origin, run.reason, run.decider)) for run in runs)
-    columns = [tuple(column) for column in zip(*names, strict=True)] or [(), (), ()]
+    origins = [numbers.setdefault(run.origin, len(numbers)) for run in runs]
+    reasons = [numbers.setdefault(run.reason, len(numbers)) for run in runs]
+    deciders = [numbers.setdefault(run.decider, len(numbers)) for run in runs]
     return pb.RunTable(
         names=list(numbers)[1:],
-        origin=columns[0],
+        origin=origins,
         incarnation=[run.incarnation for run in runs],
         first=[run.first for run in runs],
-        count=[run.count for run in runs],
+        count=[run.last - run.first + 1 for run in runs],
         row_offset=[run.row_offset for run in runs],
         state=[run.state for run in runs],
-        reason=columns[1],
-        decider=columns[2],
+        reason=reasons,
+        decider=deciders,
         wall_us=[run.at.wall_us for run in runs],
         counter=[run.at.counter for run in runs],
         offset_us=[run.clock.offset_us for run in runs],
@@ -173,12 +176,22 @@ def _read_runs(table: pb.RunTable, limits: Limits) -> tuple[Run, ...]:
     bounds.check_count(size, "runs", most=limits.runs_per_frame_max)
     _check_columns(table, size)
     bounds.check_count(len(table.names), "run names", most=3 * size)
-    names = ("", *table.names)
     rows = zip(
         table.origin, table.incarnation, table.first, table.count, table.row_offset, table.state, table.reason, table.decider,
-        table.wall_us, table.counter, table.offset_us, table.uncertainty_us, strict=True,
+        _moments(table), strict=True,
     )  # fmt: skip
-    return tuple(_read_run(names, *row) for row in rows)
+    names = ("", *table.names)
+    return tuple([_read_run(names, *row) for row in rows])
+
+
+def _moments(table: pb.RunTable) -> Iterator[tuple[HybridTime, ClockQuality]]:
+    """Time and clock of each run; runs sealed together, which are most, share the values."""
+    known: dict[tuple[int, int, int, int], tuple[HybridTime, ClockQuality]] = {}
+    for key in zip(table.wall_us, table.counter, table.offset_us, table.uncertainty_us, strict=True):
+        moment = known.get(key)
+        if moment is None:
+            moment = known[key] = HybridTime(key[0], key[1]), ClockQuality(key[2], key[3])
+        yield moment
 
 
 def _check_columns(table: pb.RunTable, size: int) -> None:
@@ -190,21 +203,13 @@ def _check_columns(table: pb.RunTable, size: int) -> None:
 
 def _read_run(
     names: tuple[str, ...], origin: int, incarnation: int, first: int, count: int, row_offset: int, state: int, reason: int, decider: int,
-    wall_us: int, counter: int, offset_us: int, uncertainty_us: int,
+    moment: tuple[HybridTime, ClockQuality],
 ) -> Run:  # fmt: skip
+    known = _STATES.get(state)
+    if known is None:
+        known = bounds.member(State, state, "runs.state")
     try:
-        return Run(
-            origin=names[origin],
-            incarnation=incarnation,
-            first=first,
-            last=first + count - 1,
-            row_offset=row_offset,
-            state=bounds.member(State, state, "runs.state"),
-            reason=names[reason],
-            decider=names[decider],
-            at=HybridTime(wall_us, counter),
-            clock=ClockQuality(offset_us, uncertainty_us),
-        )
+        return Run(names[origin], incarnation, first, first + count - 1, row_offset, known, names[reason], names[decider], *moment)
     except IndexError:
         raise WireError(f"runs name {max(origin, reason, decider)} refused: the table has {len(names) - 1} names") from None
     except ModelError as error:

@@ -22,6 +22,7 @@ from sync.model.writes import (
     StoreBatch,
     Write,
 )
+from sync.ports import Selection
 
 
 @dataclass(slots=True)
@@ -82,11 +83,13 @@ class MemoryJournal:
             _apply(books, write)
         self._books = books
 
-    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
+    def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int, only: Selection | None = None) -> list[StoredBatch]:
         taken: list[StoredBatch] = []
         total = 0
         for stored in self._opened().batches:
             if stored.batch.header.lane is not lane or not span.after < stored.lsn <= span.upto:
+                continue
+            if only is not None and (stored.batch.header.resource not in only.resources or stored.source == only.not_from):
                 continue
             total += stored.batch.header.payload_bytes
             if len(taken) == batches_max or (taken and total > bytes_max):

@@ -11,7 +11,7 @@ import pytest
 from node.store.journal import SqliteJournal, open_journal
 from sync.model import Direction, JournalCorrupt, JournalError, Lane, RunMap, Span, State, Stream
 from sync.model.writes import InPosition, OutMark, SetInPosition, SetOutMark, SettleHeld, Write
-from sync.ports import Journal
+from sync.ports import Journal, Selection
 from tests.contracts.batches import INCARNATION, NODE, PARENT, RESOURCE, commit_of, entry, refusal, run, stored
 from tests.contracts.memory_journal import MemoryJournal
 
@@ -194,6 +194,20 @@ NEWER = b"n" * 32
 
 def held(bench: Bench, batches_max: int = 10) -> list[int]:
     return [batch.lsn for batch in bench.journal.held(PARENT, Direction.UP, not_version=NEWER, batches_max=batches_max)]
+
+
+def test_a_selection_leaves_out_other_resources_and_one_source(bench: Bench) -> None:
+    bench.journal.commit(
+        commit_of(
+            stored(1, [run(1, 1)]),
+            stored(2, [run(1, 1)], resource="enterprises"),
+            stored(3, [run(1, 1)], resource="enterprises", source="child"),
+        )
+    )
+    only = Selection(frozenset({"enterprises"}), not_from="child")
+    found = bench.journal.read(Lane.BULK, Span(0, 3), batches_max=10, bytes_max=LARGE, only=only)
+    assert [batch.lsn for batch in found] == [2]
+    assert not bench.journal.read(Lane.BULK, Span(0, 3), batches_max=10, bytes_max=LARGE, only=Selection(frozenset(), ""))
 
 
 def test_batches_held_back_by_the_gate_are_found_until_settled(bench: Bench) -> None:

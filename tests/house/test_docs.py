@@ -13,12 +13,14 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
+from node.api import Api
 from node.cli import verb_parser
 from node.config_model import File
 from node.texts import LANGUAGES
 from node.verb import VERB_GROUP, Verb
 from node.verbs import BUILT_IN
-from sync.model import Limits
+from policies.words import Share, Verdict, Way
+from sync.model import Fate, Lane, Level, Limits, State
 from tests.house.tree import ROOT
 
 
@@ -68,3 +70,26 @@ def test_every_verb_and_option_is_documented() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_verb_explains_itself_in_both_languages(language: str) -> None:
     assert [verb.name for verb in verbs() if verb.name not in verb_parser(verb, language).format_help()] == []
+
+
+def test_every_api_verb_and_argument_is_documented() -> None:
+    verbs = Api(None).verbs  # type: ignore[arg-type]
+    words = {*verbs, *(name for entry in verbs.values() for name in entry.arguments.__struct_fields__)}
+    assert sorted(words - words_of("api.md")) == []
+
+
+def test_the_glossary_has_every_level_lane_and_state() -> None:
+    words = {*(level.word for level in Level), *(lane.word for lane in Lane), *(state.name.lower() for state in State)}
+    assert sorted(words - words_of("glossary.md")) == []
+    text = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    assert [fate.value for fate in Fate if f"| {fate.value} |" not in text] == []
+
+
+def test_every_policy_word_is_documented() -> None:
+    words = {*(share.value for share in Share), *(way.word for way in Way), *(verdict.word for verdict in Verdict)}
+    assert sorted(words - words_of("policy.md")) == []
+
+
+def test_the_table_of_contents_names_every_page_and_no_other() -> None:
+    linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", (ROOT / "docs" / "README.md").read_text("utf-8")))
+    assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}

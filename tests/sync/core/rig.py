@@ -62,6 +62,9 @@ class RigGate:
     closed: frozenset[str] = frozenset()
     refused: frozenset[float] = frozenset()
 
+    def addressed(self, flow: Flow) -> frozenset[str] | None:
+        return None if flow.direction is Direction.UP else frozenset({"enterprises"})
+
     def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
         if flow.direction is Direction.UP and header.direction is Direction.RETURN:
             return Outcome.ELSEWHERE

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node.store.journal import open_journal
 from sync.core.messages import Ack, Data, Refused
-from sync.core.ready import LinkBroken, Moved
+from sync.core.ready import InboundJob, InboundResult, LinkBroken, Moved
 from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
+from sync.model.writes import StoreBatch
 from sync.wire.codec import decode
-from tests.sync.core.rig import Rig, RigGate, Station, newer
+from tests.sync.core.rig import VERSION, Rig, RigGate, Station, newer
 
 LINGER = 3.0
 """Longer than any lane waits for more."""
@@ -253,8 +255,8 @@ def test_a_refusal_that_was_lost_is_told_again_on_the_next_link(tmp_path: Path, 
     rig.disconnect("grid", "street") if not crashes else None
     rig.stations["street"].gate.refused = frozenset()
     for station in rig.stations.values():
-        station.gate.version = newer()
-        station.engine.policy_changed(newer(), rig.now)
+        station.gate.version = newer(VERSION)
+        station.engine.policy_changed(newer(VERSION), rig.now)
     rig.connect("grid", "street")
     rig.settle(seconds=LINGER)
     assert rig.values("street") == [1.0, 2.0]
@@ -268,8 +270,8 @@ def test_a_refusal_that_comes_after_the_newer_policy_is_decided_again_at_once() 
     rig.now = rig.now.plus(LINGER)
     while not any(rig.queues[("grid", "street")]):
         rig.turn("grid")
-    rig.stations["grid"].gate.version = newer()
-    rig.stations["grid"].engine.policy_changed(newer(), rig.now)
+    rig.stations["grid"].gate.version = newer(VERSION)
+    rig.stations["grid"].engine.policy_changed(newer(VERSION), rig.now)
     while rig.turn("grid"):
         pass
     rig.drop = lambda source, target, message: source == "grid" and isinstance(message, Data)
@@ -279,7 +281,60 @@ def test_a_refusal_that_comes_after_the_newer_policy_is_decided_again_at_once() 
         pass
     rig.drop = lambda source, target, message: False
     street.gate.refused = frozenset()
-    street.gate.version = newer()
-    street.engine.policy_changed(newer(), rig.now)
+    street.gate.version = newer(VERSION)
+    street.engine.policy_changed(newer(VERSION), rig.now)
     rig.settle(seconds=LINGER)
     assert rig.values("street") == [1.0, 2.0]
+
+
+def verifying(rig: Rig, *values: float) -> list[InboundJob]:
+    """The jobs of a street that has frames of its grid to verify, none answered yet."""
+    street = rig.stations["street"].engine
+    for value in values:
+        rig.offer("grid", [value])
+        rig.now = rig.now.plus(LINGER)
+        rig.turn("grid")
+        rig.turn("grid")
+    for data in list(rig.queues[("grid", "street")]):
+        street.receive("grid", decode(data), rig.now)  # type: ignore[arg-type]
+    rig.queues[("grid", "street")].clear()
+    ready = street.ready(rig.now)
+    street.advance()
+    return [job for job in ready.jobs if isinstance(job, InboundJob)]
+
+
+def test_a_frame_verified_again_under_a_newer_policy_is_not_overtaken() -> None:
+    rig = linked()
+    rig.settle(seconds=LINGER)
+    street = rig.stations["street"].engine
+    first, second = verifying(rig, 1.0, 2.0)
+    after = newer(street.version)
+    street.policy_changed(after, rig.now)
+    street.gated(InboundResult(first.id, first.version), rig.now)
+    street.gated(InboundResult(second.id, after), rig.now)
+    ready = street.ready(rig.now)
+    street.advance()
+    assert [write for write in ready.writes if isinstance(write, StoreBatch)] == []
+    (again,) = (job for job in ready.jobs if isinstance(job, InboundJob))
+    street.gated(InboundResult(again.id, after), rig.now)
+    stored = [write.stored.batch.header.runs[0].first for write in street.ready(rig.now).writes if isinstance(write, StoreBatch)]
+    assert stored == [1, 2]
+
+
+def test_records_in_the_receivers_own_name_break_the_link() -> None:
+    rig = linked()
+    rig.settle(seconds=LINGER)
+    rig.offer("grid", [1.0])
+    rig.now = rig.now.plus(LINGER)
+    rig.turn("grid")
+    rig.turn("grid")
+    (data,) = (message for raw in rig.queues[("grid", "street")] if isinstance(message := decode(raw), Data))
+    street = rig.stations["street"]
+    run = replace(data.frame.batch.header.runs[0], origin="street", incarnation=street.incarnation, first=1 << 62, last=1 << 62)
+    header = replace(data.frame.batch.header, runs=(run,))
+    street.engine.receive("grid", Data(replace(data.frame, batch=replace(data.frame.batch, header=header))), rig.now)
+    rig.turn("street")
+    (broken,) = (event for event in street.events if isinstance(event, LinkBroken))
+    assert "in the name of this node street" in broken.reason
+    rig.offer("street", [2.0])
+    assert map_of(rig, "street", "street").top <= 1

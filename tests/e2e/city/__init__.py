@@ -1,0 +1,1 @@
+"""Proofs on one running city that every module here leaves as it was."""

@@ -1,0 +1,54 @@
+"""A real journal that tests fill with real payloads of the preset catalogue, origin by origin."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from node.store.journal import SqliteJournal, open_journal
+from policies.catalogue import Scalar
+from sync.model import Batch, BatchHeader, Lane, Run, StoredBatch
+from sync.wire.payload import decoded_size, encode_payload
+from tests.contracts.batches import commit_of
+from tests.policies.city import city, rows_of
+
+NODE, INCARNATION = "street", 7
+
+
+@dataclass(slots=True)
+class Shelf:
+    """A journal of node `street`; `add` appends one batch of one origin."""
+
+    journal: SqliteJournal
+    batches: list[StoredBatch] = field(default_factory=list)
+    _numbers: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, code: str, rows: Sequence[dict[str, Scalar]], *, origin: str = NODE, duplicate: bool = False) -> StoredBatch:
+        """Append `rows`, what is left out taken from the resource's specimen."""
+        resource = city().resources[code]
+        stored = self.append(rows_of(resource, rows), code=code, lane=resource.lane, origin=origin, duplicate=duplicate)
+        self.journal.commit(commit_of(stored, after=self.batches[:-1]))
+        return stored
+
+    def append(self, rows: pa.RecordBatch, *, code: str, lane: Lane, origin: str, duplicate: bool = False) -> StoredBatch:
+        """The next batch, not committed."""
+        payload = encode_payload(rows, compression="lz4")
+        first = self._numbers[(origin, code)] + 1
+        self._numbers[(origin, code)] += rows.num_rows
+        run = Run(origin, INCARNATION, first, first + rows.num_rows - 1, 0)
+        header = BatchHeader(
+            code, lane, 1, rows.num_rows, (run,), hashlib.sha256(payload).digest(), len(payload), decoded_size(payload), grade_max=1
+        )
+        stored = StoredBatch(len(self.batches) + 1, Batch(header, payload), origin, (0,) if duplicate else ())
+        self.batches.append(stored)
+        return replace(stored)
+
+
+def open_shelf(folder: Path) -> Shelf:
+    """An empty shelf in `folder`."""
+    return Shelf(open_journal(folder / "journal.db", node=NODE, incarnation=INCARNATION))

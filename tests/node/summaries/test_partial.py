@@ -1,0 +1,80 @@
+"""Cells merge exactly where the answer says exact, within the stated error elsewhere, and a peer's impossible cells are refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from node.summaries.errors import SummaryError
+from node.summaries.partial import Cell, CellState, merge_cells, pack, stated_errors, unpack
+
+KEY = (0, "370202001", "pm25")
+
+
+def cell(values: np.ndarray, devices: int = 1, *, prefix: str = "d") -> Cell:
+    return Cell.of(values, [f"{prefix}{number}" for number in range(devices)])
+
+
+def state(**changes: object) -> CellState:
+    (packed,) = pack({KEY: cell(np.array([1.0, 2.0, 3.0]), 2)})
+    return msgspec.structs.replace(packed, **changes)
+
+
+def test_count_total_and_extremes_merge_exactly() -> None:
+    values = np.random.default_rng(1).normal(size=10_000)
+    merged = cell(values[:3_000])
+    merged.merge(cell(values[3_000:]))
+    assert (merged.count, merged.low, merged.high) == (10_000, values.min(), values.max())
+    assert merged.total == pytest.approx(values.sum())
+
+
+def test_the_median_of_merged_parts_is_within_the_stated_rank_error() -> None:
+    values = np.random.default_rng(2).permutation(100_000).astype(float)
+    merged = cell(values[:20_000])
+    for start in range(20_000, 100_000, 20_000):
+        merged.merge(cell(values[start : start + 20_000]))
+    stated = float(stated_errors()["quantiles"].split("+-")[1].split("%")[0]) / 100
+    assert abs(merged.values.get_quantile(0.5) / 100_000 - 0.5) <= stated
+
+
+def test_distinct_devices_of_two_parts_count_common_ones_once() -> None:
+    merged = cell(np.ones(2_000), 2_000)
+    merged.merge(cell(np.ones(2_000), 2_000))
+    assert merged.distinct.get_estimate() == pytest.approx(2_000, rel=0.05)
+
+
+def test_packed_cells_come_back_the_same() -> None:
+    cells = {KEY: cell(np.arange(500.0), 30)}
+    back = unpack(pack(cells))
+    assert back[KEY].values.get_quantile(0.5) == cells[KEY].values.get_quantile(0.5)
+    assert back[KEY].distinct.get_estimate() == cells[KEY].distinct.get_estimate()
+    assert (back[KEY].count, back[KEY].total, back[KEY].low, back[KEY].high) == (500, 124_750.0, 0.0, 499.0)
+
+
+def test_cells_of_another_key_stand_side_by_side() -> None:
+    cells = {KEY: cell(np.array([1.0]))}
+    merge_cells(cells, {(0, "370202002", "pm25"): cell(np.array([2.0]))})
+    assert sorted(place for _, place, _ in cells) == ["370202001", "370202002"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"count": 0}, {"count": -3}, {"count": 1_000_000}, {"total": float("nan")}, {"high": float("inf")}, {"values": b""}, {"distinct": b"?"}],
+)
+def test_a_cell_that_no_node_can_have_computed_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(SummaryError, match="refused"):
+        unpack([state(**changes)])
+
+
+def test_a_cell_with_more_devices_than_records_is_refused() -> None:
+    (crowd,) = pack({KEY: cell(np.array([1.0]), 5_000)})
+    with pytest.raises(SummaryError, match="do not fit"):
+        unpack([crowd])
+
+
+def test_a_cell_that_comes_twice_is_refused() -> None:
+    with pytest.raises(SummaryError, match="twice"):
+        unpack([state(), state()])

@@ -1,0 +1,155 @@
+"""The verbs of a real node on its socket: what they answer, and what they refuse with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from node.api import Api
+from node.config import NodeConfig
+from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_async
+from tests.node.station import call, make_station, running
+
+VERBS = (
+    "admissions admit audit_flow devices events evidence explain incidents put readings resources specimen status summary token_create tree"
+).split()
+AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[NodeConfig]:
+    config = make_station(Path(tmp_path_factory.mktemp("n")) / "n")
+    async with running(config):
+        await call(config, "put", **AIR, rows=[["d1", "pm25", 1.0, None, "ug/m3"], ["d2", "pm25", 3.0, None, "ug/m3"]])
+        yield config
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def refusal(node: NodeConfig, verb: str, /, **arguments: object) -> LocalApiError:
+    with pytest.raises(LocalApiError) as caught:
+        await call(node, verb, **arguments)
+    return caught.value
+
+
+async def test_an_unknown_verb_is_answered_with_the_list(node: NodeConfig) -> None:
+    error = await refusal(node, "reboot")
+    assert error.code is LocalApiCode.UNKNOWN_VERB
+    assert all(verb in error.text for verb in VERBS)
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments"),
+    [
+        ("status", {"verbose": True}),
+        ("events", {"limit": 0}),
+        ("events", {"limit": 10**9}),
+        ("events", {"before_lsn": "9"}),
+        ("evidence", {"sha256": "../../etc/passwd"}),
+        ("readings", {}),
+        ("explain", {"resource": "air-quality", "distance": 9}),
+        ("explain", {"resource": "air-quality", "direction": "sideways"}),
+        ("put", {"resource": "air-quality", "columns": [], "rows": [[]]}),
+        ("put", {"resource": "air-quality", "columns": ["device"], "rows": []}),
+        ("put", {"resource": "air-quality", "columns": ["device"], "rows": [[{"a": 1}]]}),
+        ("token_create", {"level": "municipal"}),
+        ("admit", {"node": "n"}),
+    ],
+)
+async def test_arguments_that_do_not_fit_are_refused(node: NodeConfig, verb: str, arguments: dict[str, object]) -> None:
+    error = await refusal(node, verb, **arguments)
+    assert error.code is LocalApiCode.INVALID
+    assert f"arguments of {verb} refused" in error.text
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"[]", b'{"resource":"\xff"}', b'{"x":' + b"[" * 100_000], ids=["bytes", "list", "utf8", "deep"])
+async def test_a_body_that_is_no_arguments_is_refused(node: NodeConfig, body: bytes) -> None:
+    with pytest.raises(LocalApiError, match="refused") as caught:
+        await call_local_async(node.folder / "api.sock", "readings", body, 10.0)
+    assert caught.value.code is LocalApiCode.INVALID
+
+
+@pytest.mark.parametrize(
+    ("verb", "arguments", "why"),
+    [
+        ("put", AIR | {"resource": "moonlight", "rows": [["d", "q", 1.0, None, None]]}, "moonlight"),
+        ("put", AIR | {"rows": [["d", "q", "much", None, None]]}, "value"),
+        ("summary", {"resource": "air-quality", "from_us": 5, "to_us": 1}, "must be positive"),
+        ("token_create", {"level": "emperor", "territory": "3702"}, "level 'emperor' is not one of"),
+        ("token_create", {"level": "municipal", "territory": "99"}, "99"),
+        ("token_create", {"level": "municipal", "territory": "3702", "ttl_s": -1.0}, "cannot live -1 s"),
+        ("admit", {"node": "nobody", "accept": True}, "nobody"),
+    ],
+)
+async def test_what_the_node_will_not_do_is_refused_with_the_reason(
+    node: NodeConfig, verb: str, arguments: dict[str, object], why: str
+) -> None:
+    with pytest.raises(LocalApiError, match=why):
+        await call(node, verb, **arguments)
+
+
+async def test_evidence_that_is_not_here_is_not_found(node: NodeConfig) -> None:
+    assert (await refusal(node, "evidence", sha256="0" * 64)).code is LocalApiCode.NOT_FOUND
+
+
+async def test_stored_rows_are_read_back_newest_first(node: NodeConfig) -> None:
+    found = await call(node, "readings", resource="air-quality", limit=2)
+    column = found["columns"].index("value")  # type: ignore[attr-defined]
+    assert [row[column] for row in found["rows"]] == [3.0, 1.0]  # type: ignore[attr-defined]
+
+
+async def test_the_status_counts_what_is_stored(node: NodeConfig) -> None:
+    status = await call(node, "status")
+    assert status["node"]["records"]["air-quality"] == 2  # type: ignore[index]
+    assert status["links"] == []
+
+
+async def test_the_tree_of_a_lone_province_is_itself(node: NodeConfig) -> None:
+    tree = await call(node, "tree")
+    assert [entry["id"] for entry in tree["nodes"]] == [tree["self"]]  # type: ignore[attr-defined]
+
+
+async def test_every_resource_says_what_becomes_of_it(node: NodeConfig) -> None:
+    found = await call(node, "resources")
+    assert {"air-quality", "residents", "camera-events"} <= {entry["code"] for entry in found["resources"]}  # type: ignore[attr-defined]
+    assert all(set(entry["outcomes"]) == {"parent", "above", "return"} for entry in found["resources"])  # type: ignore[attr-defined]
+
+
+async def test_an_explanation_names_its_steps(node: NodeConfig) -> None:
+    found = await call(node, "explain", resource="residents", distance=2)
+    assert found["outcome"] == "aggregate"
+    assert found["steps"]
+
+
+async def test_the_specimen_shows_each_form(node: NodeConfig) -> None:
+    found = await call(node, "specimen", resource="residents")
+    assert [form["where"] for form in found["forms"]] == ["source", "parent", "above", "listed"]  # type: ignore[attr-defined]
+
+
+async def test_a_summary_counts_the_stored_rows(node: NodeConfig) -> None:
+    found = await call(node, "summary", resource="air-quality", from_us=0, to_us=1 << 52, bucket_s=1 << 40, territory_digits=2)
+    assert [(row[3], row[4], row[7]) for row in found["rows"]] == [(2, 2.0, 2)]  # type: ignore[attr-defined]
+
+
+async def test_a_token_is_made_once_per_call(node: NodeConfig) -> None:
+    made = [await call(node, "token_create", level="municipal", territory="3702") for _ in range(2)]
+    assert made[0]["token"] != made[1]["token"]
+    assert made[0]["ca_sha256"] == made[1]["ca_sha256"]
+
+
+async def test_books_without_hops_hold(node: NodeConfig) -> None:
+    assert await call(node, "audit_flow") == {"hops": [], "first_difference": None}
+
+
+@pytest.mark.parametrize("verb", ["events", "incidents", "devices", "admissions"])
+async def test_lists_of_a_new_node_are_empty(node: NodeConfig, verb: str) -> None:
+    (found,) = (await call(node, verb)).values()
+    assert found == []
+
+
+async def test_the_verbs_are_the_ones_these_tests_know(node: NodeConfig) -> None:
+    assert sorted(Api(None).verbs) == VERBS  # type: ignore[arg-type]

@@ -1,0 +1,184 @@
+"""The shell around the engine: nothing is acknowledged, answered or sent before its commit, and a commit that fails ends the turn."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.clock import HybridClock
+from node.ingest.inbox import Inbox
+from node.pipeline import Pipeline, Self
+from node.runtime import Runtime
+from node.store.journal import SqliteJournal, open_journal
+from policies.catalogue import schema
+from sync.core.engine import Engine
+from sync.core.ready import Event, Moved, OutboundJob, PeerFacts
+from sync.model import DEFAULT_LIMITS, ClockQuality, Direction, JournalError, JournalFull, Lane, Level, PolicyVersion
+from sync.model.writes import Write
+from tests.node.identity.family import StandingClock
+from tests.node.ingest.parts import reading
+from tests.policies.city import city, gate
+from tests.sync.core.rig import RigVouch
+
+
+class ScriptedJournal:
+    """A real journal whose commits wait for `let` and fail while `failure` is set."""
+
+    def __init__(self, real: SqliteJournal) -> None:
+        self.real = real
+        self.let = threading.Event()
+        self.let.set()
+        self.failure: Exception | None = None
+        self.commits: list[Sequence[Write]] = []
+
+    def commit(self, writes: Sequence[Write]) -> None:
+        self.let.wait(10.0)
+        if self.failure is not None:
+            raise self.failure
+        self.real.commit(writes)
+        self.commits.append(writes)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+class Stage:
+    """A runtime over a scripted journal; `acked` notes what was acknowledged, `events` what the engine reported."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal = ScriptedJournal(open_journal(folder / "journal.db", node="street", incarnation=7))
+        self.gate = gate(Level.STREET)
+        clock = StandingClock()
+        engine = Engine(
+            node="street",
+            incarnation=7,
+            has_parent=True,
+            version=self.gate.version,
+            recovered=self.journal.recover(),
+            limits=DEFAULT_LIMITS,
+            clock=ClockQuality(),
+        )
+        self.inbox = Inbox({"air-quality": schema(city().resources["air-quality"])}, on_data=lambda: self.runtime.wake())
+        self.runtime = Runtime(
+            engine=engine,
+            journal=self.journal,
+            pipeline=Pipeline(
+                me=Self("street", Level.STREET, "370202001"),
+                journal=self.journal,
+                gate_of=lambda: self.gate,
+                vouch=RigVouch("street"),
+                limits=DEFAULT_LIMITS,
+            ),
+            records=self.inbox,
+            lane_of=lambda resource: (Lane.BULK, 1),
+            clock=clock,
+            hybrid=HybridClock(clock),
+        )
+        self.acked: list[str] = []
+        self.events: list[Event] = []
+        self.runtime.on_event = self.events.append
+
+    def offer(self, name: str) -> None:
+        self.inbox.put("air-quality", [reading()], lambda: self.acked.append(name))
+
+    async def until(self, holds: Any) -> None:
+        async with asyncio.timeout(10.0):
+            while not holds():
+                await asyncio.sleep(0.001)
+
+    async def end(self, running: asyncio.Task[None]) -> None:
+        self.runtime.stop()
+        await running
+        self.journal.close()
+
+
+async def test_records_are_acknowledged_after_their_commit_and_not_before(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.journal.let.clear()
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await stage.until(lambda: not stage.inbox.waiting)
+    assert stage.acked == []
+    stage.journal.let.set()
+    await stage.until(lambda: stage.acked == ["first"])
+    assert stage.journal.counts() == {"air-quality": 1}
+    await stage.end(running)
+
+
+async def test_what_arrives_during_a_commit_is_one_group(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.journal.let.clear()
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await stage.until(lambda: not stage.inbox.waiting)
+    for number in range(50):
+        stage.offer(f"n{number}")
+    stage.journal.let.set()
+    await stage.until(lambda: len(stage.acked) == 51)
+    assert len(stage.journal.commits) == 2
+    await stage.end(running)
+
+
+async def test_a_failed_commit_acknowledges_nothing_and_ends_the_run(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.journal.failure = JournalFull("no space is left")
+    sends: list[object] = []
+    stage.runtime.on_send = sends.append
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    with pytest.raises(JournalFull):
+        await running
+    assert (stage.acked, sends, stage.events, stage.journal.real.last_lsn) == ([], [], [], 0)
+    stage.journal.close()
+
+
+async def test_an_answer_comes_only_when_its_turn_is_durable(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.journal.let.clear()
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    asked = asyncio.create_task(stage.runtime.ask(lambda engine, now: engine.last_lsn))
+    await stage.until(lambda: not stage.inbox.waiting)
+    await asyncio.sleep(0)
+    assert not asked.done()
+    stage.journal.let.set()
+    assert await asked <= stage.journal.real.last_lsn
+    await stage.end(running)
+
+
+async def test_a_job_that_cannot_read_the_own_journal_ends_the_run(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    running = asyncio.create_task(stage.runtime.run())
+    parent = PeerFacts("district", 9, Level.DISTRICT, "370202", is_parent=True)
+    job = OutboundJob(1, parent, Direction.UP, Lane.BULK, 0, 1, PolicyVersion())
+    stage.journal.real._readers.close()
+    stage.runtime._start(job)
+    with pytest.raises(JournalError):
+        await running
+    stage.journal.close()
+
+
+async def test_jobs_out_hold_a_link_back_until_one_is_done(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    running = asyncio.create_task(stage.runtime.run())
+    parent = PeerFacts("district", 9, Level.DISTRICT, "370202", is_parent=True)
+    stage.runtime._start(OutboundJob(1, parent, Direction.UP, Lane.BULK, 0, 1, stage.gate.version))
+    assert stage.runtime._jobs_out["district"] == 1
+    await stage.runtime.wait_for_room("district", 1)
+    assert stage.runtime._jobs_out["district"] == 0
+    await stage.end(running)
+
+
+async def test_stopping_ends_the_run_and_leaves_no_thread(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await stage.until(lambda: stage.acked == ["first"])
+    await stage.end(running)
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("commit", "link-"))] == []
+    assert not any(isinstance(event, Moved) for event in stage.events)

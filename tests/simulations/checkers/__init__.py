@@ -1,0 +1,1 @@
+"""Tests of the checkers themselves, over journals made by hand."""
