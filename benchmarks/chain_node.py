@@ -1,8 +1,9 @@
 """One node of the chain benchmark as a process: `python -m benchmarks.chain_node FOLDER RECORDS`.
 
-The node's own parts (node/assembly.py) with a link listener and, once a line with the parent's address comes on stdin, a link upward.
-Prints JSON lines: {"port"} when it listens, {"up"} when its own link stands, {"done", "cpu_s", "rss_mb", "commits", "batches"} when
-RECORDS are accounted for here and, at a node that sent them, acknowledged. Ends when stdin ends. `--profile FILE` writes a profile of the event loop.
+The node's own parts (node/assembly.py) with a link listener and, once a line with the parent's address comes on stdin, a link
+upward. Prints JSON lines: {"port"} when it listens, {"up"} when its own link stands, {"done", "cpu_s", "rss_mb", "commits", "batches"}
+when RECORDS are accounted for here and, at a node that sent them, acknowledged. Ends when stdin ends. `--profile FILE` writes a
+profile of the event loop.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Node:
         self._commits = self._batches = 0
         self._cpu_before = 0.0
         self._parts.bind_status(self._status)
+        # A node that comes back from an outage has been running: its plans are compiled.
+        self._parts.summary_refusal(RESOURCE)
         self._watch()
 
     def _status(self) -> NodeStatus:

@@ -1,8 +1,9 @@
 """Kills nodes of a real tree at random moments while data flows, and counts afterwards: `kill_test.py --kills 20 --seed 7`.
 
-Five processes, one of each level. Two feeders replay a generated series, one into the grid node's door and one into the district node's, each with a ledger of the readings
-whose PUBACK came. `kill -9` of a random node, a random pause, a start, and so on. When the feeders are done and the tree has caught up, everything stops and plain_audit.py
-reads the journals without product code. Exit status: 0 when nothing is missing and nothing is double, 1 otherwise. The seed is printed first.
+Five processes, one of each level. Two feeders replay a generated series, one into the grid node's door and one into the district node's,
+each with a ledger of the readings whose PUBACK came. `kill -9` of a random node, a random pause, a start, and so on. When the feeders are
+done and the tree has caught up, everything stops and plain_audit.py reads the journals without product code. Exit status: 0 when nothing is
+missing and nothing is double, 1 otherwise. The seed is printed first.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.e2e.cluster import CHAIN, Cluster, ClusterError, Node, records
 
 RESOURCE = "air-quality"
 DEVICES = 20
-GAP_S = (0.3, 2.2)
+GAP_S = (0.1, 1.4)
 """Between two kills."""
 PAUSE_S = (0.0, 0.8)
 """Between a kill and the restart."""

@@ -14,6 +14,7 @@ from random import Random
 import pyarrow as pa
 
 from node.rowfacts import facts_of
+from policies.arrow import Column
 from policies.bundle import Bundle, Contents
 from policies.catalogue import Resource, schema
 from policies.entry import Basis, Entry
@@ -116,7 +117,7 @@ def _rows(resource: Resource, count: int, spread: Spread, rng: Random) -> pa.Rec
     return pa.RecordBatch.from_arrays(arrays, schema=fields)
 
 
-def _array(values: list[str] | list[int] | list[float], kind: pa.DataType) -> pa.Array:
+def _array(values: list[str] | list[int] | list[float], kind: pa.DataType) -> Column:
     if pa.types.is_dictionary(kind):
         return pa.array(values, pa.string()).dictionary_encode()
     return pa.array(values, kind)

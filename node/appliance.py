@@ -58,13 +58,17 @@ async def _run_until_stopped(config: NodeConfig) -> int:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
+    has_failed = False
     while not stopping.is_set():
-        appliance = Appliance(config)
         try:
-            await appliance.run(stopping)
+            await Appliance(config).run(stopping)
         except JournalCorrupt:
             raise
-        except JournalError as error:
+        except (NodeError, SyncError, OSError) as error:
+            # What keeps the journal from being written, such as a full disk, may next keep another file from being opened.
+            if not (has_failed or isinstance(error, JournalError)):
+                raise
+            has_failed = True
             log.error("nothing can be stored: %s; the door is closed, trying again in %g s", error, RESTART_WAIT_S)
             await _wait(stopping, RESTART_WAIT_S)
     return 0

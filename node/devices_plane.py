@@ -29,6 +29,7 @@ from node.ingest.rejects import RejectStore
 from node.ingest.repeats import RESTART_READINGS_MAX
 from node.ingest.sink import Reading
 from node.records import SCAN_BATCHES_MAX, decode_rows, newest_batches
+from node.store.failures import guarded
 from node.store.journal import SqliteJournal
 
 log = logging.getLogger("yunnao.devices")

@@ -1,6 +1,7 @@
 """One process per node folder: an flock on <dir>/run.lock for as long as the node runs.
 
-The kernel drops the lock with the process, so a killed node leaves nothing to clean up. Refuses a second `yunnao run` before it opens the journal. Called by node/appliance.py.
+The kernel drops the lock with the process, so a killed node leaves nothing to clean up. Refuses a second `yunnao run` before it opens the
+journal. Called by node/appliance.py.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class AlreadyRunning(NodeError):
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; raises AlreadyRunning with the other's process id, NodeError when the lock file cannot be opened."""
+    """Hold the folder for this process; raises AlreadyRunning with the other's process id, NodeError when the file cannot be written."""
     path = folder / LOCK_NAME
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -44,7 +45,9 @@ def _take(handle: int, folder: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-        raise AlreadyRunning(f"the node in {folder} is running already, as process {holder}: stop that one first, or choose another --dir") from None
+        raise AlreadyRunning(
+            f"the node in {folder} is running already, as process {holder}: stop that one first, or choose another --dir"
+        ) from None
 
 
 def _note_holder(handle: int, path: Path) -> None:

@@ -9,17 +9,16 @@ incarnation        16 hex digits
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from node.files import write_durably
 from node.identity.authority import CertificateAuthority
 from node.identity.certificates import make_leaf, make_request, make_root, to_pem
-from node.files import write_durably
-from node.identity.chance import new_id, new_incarnation, new_secret
+from node.identity.chance import new_incarnation, new_secret
 from node.identity.errors import ChainError, Check, IdentityError, KeyFileError
 from node.identity.facts import NodeFacts
 from node.identity.keys import new_manifest_key, new_tls_key, public_bytes, read_manifest_key, read_tls_key, write_private
@@ -181,24 +180,9 @@ def past_half_life(certificate: x509.Certificate, *, now_us: int) -> bool:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Replace `path` by `data` whole or not at all, durably."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{new_id(4)}")
+    """Replace `path` by `data` whole or not at all, durably; raises IdentityError when it cannot be written."""
     try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _sync_folder(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path, data)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise IdentityError(f"file {path} cannot be written ({error.strerror}): free space or fix its permissions") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

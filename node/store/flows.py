@@ -117,7 +117,8 @@ def flow(connection: sqlite3.Connection, peer: str, direction: Direction, resour
     books: defaultdict[_StreamKey, _Books] = defaultdict(_Books)
     _enter_produced(books, source, marks)
     wires = {int(lane): wire for lane, wire in wire_marks(connection, peer, direction).items()}
-    chain = shared if resource is None and origin is None else connection.execute(_SHARED, filters | {"resource": None, "origin": None}).fetchall()
+    everything = filters | {"resource": None, "origin": None}
+    chain = shared if filters == everything else connection.execute(_SHARED, everything).fetchall()
     abandoned = _abandoned(chain, wires)
     _enter_shared(books, [row for row in shared if row[9] not in abandoned], marks, _refusals(connection, filters))
     streams = {Stream(key[0], key[1], Lane(key[2]), key[3]): entry for key, entry in books.items()}
@@ -146,7 +147,8 @@ def _enter_shared(books: defaultdict[_StreamKey, _Books], rows: Iterable[Row], m
 def _abandoned(rows: Iterable[Row], wires: Mapping[int, int]) -> frozenset[int]:
     """Ledger ids of frames that never arrived: a session ended, and their records were read and decided again.
 
-    What the peer has is one chain of spans that ends at its position; followed backward, a frame that reaches past the beginning of a later one fell out.
+    What the peer has is one chain of spans that ends at its position; followed backward, a frame that reaches past the beginning of a
+    later one fell out.
     """
     abandoned: set[int] = set()
     ends = dict(wires)

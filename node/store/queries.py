@@ -167,7 +167,17 @@ def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
     rows = connection.execute(statement, (REFUSALS_KEPT_MAX,)).fetchall()
     return tuple(
         AppendRefusal(
-            peer, Direction(direction), Lane(lane), Span(after, upto), part, resource, (), payload_sha256, reason, version, by_peer=bool(by_peer)
+            peer,
+            Direction(direction),
+            Lane(lane),
+            Span(after, upto),
+            part,
+            resource,
+            (),
+            payload_sha256,
+            reason,
+            version,
+            by_peer=bool(by_peer),
         )
         for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer in reversed(rows)
     )

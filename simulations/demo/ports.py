@@ -51,9 +51,9 @@ class Ports:
 USES = (*(f"{place.id}/{what}" for place in CHAIN if place != GRID for what in ("link", "join")), DOOR)
 
 
-def choose_ports(path: Path, *, anew: bool) -> Ports:
-    """The ports noted in `path` if all are free, else new ones, which are noted there. `anew` does not look at the noted ones."""
-    noted = None if anew else _noted(path)
+def choose_ports(path: Path) -> Ports:
+    """The ports noted in `path` if all are free, else new ones, which are noted there."""
+    noted = _noted(path)
     if noted is not None and _are_free(list(noted.by_use.values())):
         return noted
     drawn = Ports(dict(zip(USES, _draw(len(USES)), strict=True)))

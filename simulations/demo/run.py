@@ -134,8 +134,8 @@ async def _beside(shown: asyncio.Future[int], *flows: asyncio.Future[None]) -> i
 @asynccontextmanager
 async def _nodes(folders: Folders, wish: Wish) -> AsyncIterator[Ports]:
     """The five nodes, all answering; stopped at the end."""
+    ports = choose_ports(folders.root / PORTS_NAME)
     for attempt in range(1, PORT_TRIES_MAX + 1):
-        ports = choose_ports(folders.root / PORTS_NAME, anew=attempt > 1)
         write_configs(folders, ports, video=wish.video)
         nodes = [NodeProcess(place.id, folders.node(place)) for place in CHAIN]
         try:
@@ -144,11 +144,13 @@ async def _nodes(folders: Folders, wish: Wish) -> AsyncIterator[Ports]:
                 talk(text("demo.nodes_up", wish.language))
                 yield ports
                 return
-            if attempt == PORT_TRIES_MAX:
-                raise DemoError(trouble)
-            talk(text("demo.again", wish.language, trouble=trouble))
         finally:
             await asyncio.shield(stop_all(nodes))
+        used, ports = ports, choose_ports(folders.root / PORTS_NAME)
+        # With the nodes stopped, a port still taken is another program's, and new ports help; else nothing would change.
+        if ports == used or attempt == PORT_TRIES_MAX:
+            raise DemoError(trouble)
+        talk(text("demo.again", wish.language, trouble=trouble))
 
 
 async def _start(nodes: list[NodeProcess], folders: Folders, *, is_rendered: bool) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 ZERO_BYTES = 32
 """Covers the widest fixed type (decimal256) and the two offsets of an empty text."""
@@ -25,11 +25,13 @@ def _scrub(column: pa.Array[Any]) -> pa.Array[Any]:
     if not isinstance(column, pa.DictionaryArray):
         return _without_values_under_nulls(column)
     indices, values = _without_values_under_nulls(column.indices), column.dictionary
-    used = pc.unique(indices).drop_null()
-    if len(used) != len(values):
-        used = used.sort()
-        indices = pc.index_in(indices, used).cast(column.type.index_type)
-        values = values.take(used)
+    is_used = np.zeros(len(values), np.bool_)
+    present = indices.drop_null() if indices.null_count else indices
+    is_used[present.to_numpy(zero_copy_only=False)] = True
+    if not is_used.all():
+        places = pa.array(np.maximum(np.cumsum(is_used) - 1, 0)).cast(column.type.index_type)
+        indices = _without_values_under_nulls(places.take(indices))
+        values = values.filter(pa.array(is_used))
     return pa.DictionaryArray.from_arrays(indices, _without_values_under_nulls(values), ordered=column.type.ordered)
 
 

@@ -1,8 +1,8 @@
-"""A tree of real nodes for tests and benchmarks: made and joined in this process, run as processes of their own, spoken to through their local API.
+"""A tree of real nodes for tests and benchmarks: made and joined in this process, run as processes, spoken to through their local API.
 
-Owns: folders, free ports, the processes it starts and their logs. Refuses to wait without a deadline: what does not become true in time is an error that carries the
-logs. Making five nodes takes about a second, because the joins go through a join service in this process; running them is the product's own `yunnao run`. Called by
-tests/e2e and benchmarks/kill_test.py:
+Owns: folders, free ports, the processes it starts and their logs. Refuses to wait without a deadline: what does not become true in time is
+an error that carries the logs. Making five nodes takes about a second, because the joins go through a join service in this process; running
+them is the product's own `yunnao run`. Called by tests/e2e and benchmarks/kill_test.py:
 
     cluster = Cluster(folder)
     cluster.make(CHAIN)            # folders, keys, tokens, joins, node.toml
@@ -156,7 +156,7 @@ class Node:
             process.wait()
             raise
 
-    def call(self, verb: str, **arguments: object) -> Plain:
+    def call(self, verb: str, **arguments: Any) -> Plain:
         """One call of the local API; raises ApiError."""
         return dict(NodeClient(self.folder).call(verb, **arguments))
 
@@ -185,7 +185,7 @@ class Cluster:
     # ---- making
 
     def make(self, places: Sequence[Place] = CHAIN, *, limits: str = QUICK_LIMITS) -> None:
-        """Make the folders, certify and join every node, parents first. Doors take any device without a password; `limits` goes into every node.toml."""
+        """Make and join every node, parents first. Doors take any device without a password; `limits` goes into every node.toml."""
         for place in places:
             asyncio.run(self._make(place, limits))
 
@@ -237,7 +237,7 @@ class Cluster:
     # ---- waiting
 
     def wait(self, what: str, is_true: Callable[[], bool], *, timeout_s: float = START_TIMEOUT_S, watch: Node | None = None) -> None:
-        """Look again and again until `is_true`; an unanswered call counts as not yet. Raises ClusterError with the logs when time is up or `watch` ends."""
+        """Look until `is_true`; an unanswered call counts as not yet. Raises ClusterError with the logs when time is up or `watch` ends."""
         begun = self._clock.now()
         problem = ""
         while self._clock.now().seconds_since(begun) < timeout_s:

@@ -52,8 +52,9 @@ def wait_answering(folder: Path, demo: subprocess.Popen[str]) -> None:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two folders in which a demo has run at the same time and passed."""
     pair = (tmp_path_factory.mktemp("a"), tmp_path_factory.mktemp("b"))
-    for demo in [start_demo(folder) for folder in pair]:
-        out, err = demo.communicate(timeout=TIMEOUT_S + END_S)
+    demos = [start_demo(folder) for folder in pair]
+    talks = [demo.communicate(timeout=TIMEOUT_S + END_S) for demo in demos]
+    for demo, (out, err) in zip(demos, talks, strict=True):
         assert demo.returncode == 0, out + err
         assert [line[:4] for line in out.splitlines()] == ["PASS"] * 5
         assert "rendered scene" in out

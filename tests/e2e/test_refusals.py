@@ -1,4 +1,4 @@
-"""What the command line refuses, as a user meets it: one sentence with the way out, an exit code, no traceback (issue 2, item 2 and "Bad input")."""
+"""What the command line refuses, as a user meets it: one sentence with the way out, an exit code, no traceback (item 2 and "Bad input")."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def test_an_unknown_key_is_refused_with_the_nearest_one_and_its_line(made: Node)
     assert f"{config}:{line}: unknown key 'devices.annonymous': did you mean 'anonymous'?" in told
 
 
-@pytest.mark.parametrize(("text", "word"), [(b"[node\nid = 1\n", "is not TOML"), (b"\xff\xfe\x00[node]", "is not UTF-8"), (b"", "is missing")])
+@pytest.mark.parametrize(
+    ("text", "word"), [(b"[node\nid = 1\n", "is not TOML"), (b"\xff\xfe\x00[node]", "is not UTF-8"), (b"", "is missing")]
+)
 def test_a_corrupt_node_toml_is_refused(made: Node, text: bytes, word: str) -> None:
     (made.folder / "node.toml").write_bytes(text)
     assert word in refused(made, EXIT_CONFIG)

@@ -19,7 +19,7 @@ from node.config_model import File
 from node.texts import LANGUAGES
 from node.verb import VERB_GROUP, Verb
 from node.verbs import BUILT_IN
-from policies.words import Share, Verdict, Way
+from policies.words import Mode, National, Reason, Role, Share, Verdict, Way
 from sync.model import Fate, Lane, Level, Limits, State
 from tests.house.tree import ROOT
 
@@ -86,7 +86,8 @@ def test_the_glossary_has_every_level_lane_and_state() -> None:
 
 
 def test_every_policy_word_is_documented() -> None:
-    words = {*(share.value for share in Share), *(way.word for way in Way), *(verdict.word for verdict in Verdict)}
+    closed_sets = (Share, Way, Mode, Role, National)
+    words = {member.value for kind in closed_sets for member in kind} | {kind.word for kind in (*Verdict, *Reason) if kind.word}
     assert sorted(words - words_of("policy.md")) == []
 
 

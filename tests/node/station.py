@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -34,15 +34,20 @@ async def call(config: NodeConfig, verb: str, /, **arguments: object) -> dict[st
     return msgspec.json.decode(answer, type=dict[str, object])
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Return once `holds`; fails after CALL_TIMEOUT_S."""
+    async with asyncio.timeout(CALL_TIMEOUT_S):
+        while not holds():  # noqa: ASYNC110 - other tasks and threads make it true, and tell nobody
+            await asyncio.sleep(0)
+
+
 @asynccontextmanager
 async def running(config: NodeConfig) -> AsyncIterator[asyncio.Task[None]]:
     """The node while it runs; stopped in the end, where its failure is raised."""
     stopping = asyncio.Event()
     life = asyncio.create_task(Appliance(config).run(stopping))
     try:
-        async with asyncio.timeout(CALL_TIMEOUT_S):
-            while not (config.folder / "api.sock").exists() and not life.done():
-                await asyncio.sleep(0.01)
+        await until(lambda: (config.folder / "api.sock").exists() or life.done())
         yield life
     finally:
         stopping.set()

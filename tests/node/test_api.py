@@ -13,9 +13,10 @@ from node.config import NodeConfig
 from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_async
 from tests.node.station import call, make_station, running
 
-VERBS = (
-    "admissions admit audit_flow devices events evidence explain incidents put readings resources specimen status summary token_create tree"
-).split()
+VERBS = [
+    "admissions", "admit", "audit_flow", "devices", "events", "evidence", "explain", "incidents", "put", "readings", "resources",
+    "specimen", "status", "summary", "token_create", "tree",
+]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ import pytest
 from node import appliance
 from node.appliance import Appliance
 from node.assembly import Parts, assemble
-from node.config import NodeConfig
+from node.config import NodeConfig, load_config
 from sync.model import JournalFull
 from sync.transport.local_api import LocalApiError
-from tests.node.station import call, make_station, running
+from tests.node.station import call, make_station, running, until
 
 ROW = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"], "rows": [["d1", "pm25", 1.5, None, None]]}
 
@@ -30,6 +31,14 @@ def full(parts: Parts) -> None:
     """Let the journal's file grow no further: SQLite answers as on a full disk."""
     (pages,) = parts.journal._writer.execute("PRAGMA page_count").fetchone()
     parts.journal._writer.execute(f"PRAGMA max_page_count = {pages}")
+
+
+async def fill(config: NodeConfig) -> None:
+    """Run a node whose journal is full, offer it more than fits, and wait for its end."""
+    async with running(config) as life:
+        with pytest.raises(LocalApiError):
+            await call(config, "put", **(ROW | {"rows": many(900)}))
+        await asyncio.wait([life])
 
 
 @pytest.fixture
@@ -60,10 +69,7 @@ async def test_a_full_journal_acknowledges_nothing_closes_the_door_and_the_next_
 
     monkeypatch.setattr(appliance, "assemble", assemble_full)
     with pytest.raises(JournalFull):
-        async with running(config) as life:
-            with pytest.raises(LocalApiError):
-                await call(config, "put", **(ROW | {"rows": many(900)}))
-            await asyncio.wait([life])
+        await fill(config)
     assert not (config.folder / "api.sock").exists()
     monkeypatch.undo()
     async with running(config):
@@ -83,15 +89,10 @@ async def test_a_stores_failure_on_the_way_down_does_not_hide_why_the_node_stopp
     monkeypatch.setattr(appliance, "assemble", break_registry)
     monkeypatch.setattr("node.ingest.devices.DeviceRegistry.save", _full_disk)
     with pytest.raises(JournalFull):
-        async with running(config) as life:
-            with pytest.raises(LocalApiError):
-                await call(config, "put", **(ROW | {"rows": many(900)}))
-            await asyncio.wait([life])
+        await fill(config)
 
 
 def _full_disk(registry: object) -> None:
-    import sqlite3
-
     raise sqlite3.OperationalError("database or disk is full")
 
 
@@ -102,9 +103,7 @@ async def test_a_port_that_is_taken_ends_the_start_and_frees_everything(tmp_path
         config = make_station(tmp_path / "n")
         path = config.folder / "node.toml"
         path.write_text(path.read_text("utf-8").replace("127.0.0.1:0", f"127.0.0.1:{port}"), "utf-8")
-        from node.config import load_config
-
-        with pytest.raises(OSError, match="address already in use|address is already in use"):
+        with pytest.raises(OSError, match=r"address already in use|address is already in use"):
             await Appliance(load_config(path)).run(asyncio.Event())
     async with running(load_config(path)):
         assert (await call(config, "status"))["software"] == "0.1.0"
@@ -133,9 +132,7 @@ async def test_a_node_that_could_not_store_is_started_again_until_a_signal_comes
 @pytest.mark.slow
 async def test_a_signal_ends_a_running_node_with_everything_stored(config: NodeConfig) -> None:
     process = asyncio.create_task(appliance._run_until_stopped(config))
-    async with asyncio.timeout(20.0):
-        while not (config.folder / "api.sock").exists():
-            await asyncio.sleep(0.01)
+    await until(lambda: (config.folder / "api.sock").exists())
     assert (await call(config, "put", **ROW))["stored"] == 1
     os.kill(os.getpid(), signal.SIGTERM)
     assert await process == 0

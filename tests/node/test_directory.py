@@ -1,4 +1,4 @@
-"""What a node believes of others: nobody speaks for nodes that are not on its side of the link, and nothing a peer sends breaks the reader."""
+"""What a node believes of others: nobody speaks for the other side of a link, and nothing a peer sends breaks the reader."""
 
 from __future__ import annotations
 

@@ -62,7 +62,8 @@ def test_both_ends_finish_with_each_others_positions_and_bundles() -> None:
     talk(child, parent)
     assert (child.step, parent.step) == (Step.DONE, Step.DONE)
     assert (below.taken, above.taken) == ([b"from above"], [b"from below"])
-    assert child.hello is not None and parent.hello is not None
+    assert child.hello is not None
+    assert parent.hello is not None
     assert child.hello.positions == parent.hello.positions == (Position(Direction.UP, Lane.EVENT, 7),)
     assert (child.hello.for_incarnation, parent.hello.for_incarnation) == (5, 9)
 

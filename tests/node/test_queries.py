@@ -10,6 +10,7 @@ from node.queries import ANSWER_BYTES_MAX, ANSWERS_AT_ONCE_MAX, QueryDesk, Query
 from policies.errors import PolicyError
 from sync.core.messages import Answer, Query
 from sync.model import SyncError
+from tests.node.station import until
 
 
 class Wire:
@@ -26,8 +27,7 @@ class Wire:
 
 async def asked(desk: QueryDesk, wire: Wire) -> asyncio.Task[bytes]:
     task = asyncio.create_task(desk.ask("grid-1", "summary", b"{}", timeout_s=30.0))
-    while not wire.told:
-        await asyncio.sleep(0)
+    await until(lambda: bool(wire.told))
     return task
 
 
@@ -58,7 +58,7 @@ async def test_a_second_answer_and_a_late_one_are_dropped() -> None:
 
 async def test_a_question_that_is_never_answered_ends_by_itself() -> None:
     desk = QueryDesk(tell=Wire())
-    with pytest.raises(QueryError, match="did not answer in 0.01 s"):
+    with pytest.raises(QueryError, match=r"did not answer in 0\.01 s"):
         await desk.ask("grid-1", "summary", b"{}", timeout_s=0.01)
     assert desk._waiting == {}
 
@@ -119,7 +119,8 @@ async def test_questions_beyond_the_bound_are_refused_as_busy() -> None:
         await release.wait()
         return b"done"
 
-    desk, replies = QueryDesk({"summary": handler}), []
+    desk = QueryDesk({"summary": handler})
+    replies: list[Answer] = []
     for number in range(ANSWERS_AT_ONCE_MAX + 1):
         desk.asked(Query(number, "summary", b""), replies.append)
     assert [(answer.id, "busy" in answer.error) for answer in replies] == [(ANSWERS_AT_ONCE_MAX, True)]

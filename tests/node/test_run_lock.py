@@ -12,7 +12,14 @@ import pytest
 from node.errors import NodeError
 from node.run_lock import LOCK_NAME, AlreadyRunning, run_lock
 
-HOLD = "import sys; from pathlib import Path; from node.run_lock import run_lock\nwith run_lock(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+HOLD = """
+import sys
+from pathlib import Path
+from node.run_lock import run_lock
+with run_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.mark.slow

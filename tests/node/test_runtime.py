@@ -22,6 +22,7 @@ from sync.model import DEFAULT_LIMITS, ClockQuality, Direction, JournalError, Jo
 from sync.model.writes import Write
 from tests.node.identity.family import StandingClock
 from tests.node.ingest.parts import reading
+from tests.node.station import until
 from tests.policies.city import city, gate
 from tests.sync.core.rig import RigVouch
 
@@ -86,11 +87,6 @@ class Stage:
     def offer(self, name: str) -> None:
         self.inbox.put("air-quality", [reading()], lambda: self.acked.append(name))
 
-    async def until(self, holds: Any) -> None:
-        async with asyncio.timeout(10.0):
-            while not holds():
-                await asyncio.sleep(0.001)
-
     async def end(self, running: asyncio.Task[None]) -> None:
         self.runtime.stop()
         await running
@@ -102,10 +98,10 @@ async def test_records_are_acknowledged_after_their_commit_and_not_before(tmp_pa
     stage.journal.let.clear()
     running = asyncio.create_task(stage.runtime.run())
     stage.offer("first")
-    await stage.until(lambda: not stage.inbox.waiting)
+    await until(lambda: not stage.inbox.waiting)
     assert stage.acked == []
     stage.journal.let.set()
-    await stage.until(lambda: stage.acked == ["first"])
+    await until(lambda: stage.acked == ["first"])
     assert stage.journal.counts() == {"air-quality": 1}
     await stage.end(running)
 
@@ -115,11 +111,11 @@ async def test_what_arrives_during_a_commit_is_one_group(tmp_path: Path) -> None
     stage.journal.let.clear()
     running = asyncio.create_task(stage.runtime.run())
     stage.offer("first")
-    await stage.until(lambda: not stage.inbox.waiting)
+    await until(lambda: not stage.inbox.waiting)
     for number in range(50):
         stage.offer(f"n{number}")
     stage.journal.let.set()
-    await stage.until(lambda: len(stage.acked) == 51)
+    await until(lambda: len(stage.acked) == 51)
     assert len(stage.journal.commits) == 2
     await stage.end(running)
 
@@ -143,7 +139,7 @@ async def test_an_answer_comes_only_when_its_turn_is_durable(tmp_path: Path) -> 
     running = asyncio.create_task(stage.runtime.run())
     stage.offer("first")
     asked = asyncio.create_task(stage.runtime.ask(lambda engine, now: engine.last_lsn))
-    await stage.until(lambda: not stage.inbox.waiting)
+    await until(lambda: not stage.inbox.waiting)
     await asyncio.sleep(0)
     assert not asked.done()
     stage.journal.let.set()
@@ -178,7 +174,7 @@ async def test_stopping_ends_the_run_and_leaves_no_thread(tmp_path: Path) -> Non
     stage = Stage(tmp_path)
     running = asyncio.create_task(stage.runtime.run())
     stage.offer("first")
-    await stage.until(lambda: stage.acked == ["first"])
+    await until(lambda: stage.acked == ["first"])
     await stage.end(running)
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith(("commit", "link-"))] == []
     assert not any(isinstance(event, Moved) for event in stage.events)

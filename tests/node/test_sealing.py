@@ -26,9 +26,7 @@ def evidence(pictures: int) -> pa.RecordBatch:
 
 def sealed(pictures: int, bytes_max: int) -> list[LocalBatch]:
     rows = evidence(pictures)
-    return list(
-        seal(rows, resource="camera-evidence", lane=Lane.BLOB, schema_version=1, at=HybridTime(1), ticket=9, bytes_max=bytes_max)
-    )
+    return list(seal(rows, resource="camera-evidence", lane=Lane.BLOB, schema_version=1, at=HybridTime(1), ticket=9, bytes_max=bytes_max))
 
 
 def test_light_rows_are_one_batch() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from sync.model import Level
-from tests.e2e.cluster import CHAIN, Cluster, Place
 from tests.e2e.city.people import ENTERPRISE_COLUMNS, RESIDENT_COLUMNS, enterprises, residents
+from tests.e2e.cluster import CHAIN, Cluster, Place
 
 CITY = (*CHAIN, Place("qd-grid-2", Level.GRID, "370202001002001", "qd-street"))
 """One node of each level and a second grid."""

@@ -1,7 +1,8 @@
-"""Nonsense on every port of real nodes: each gives one clear word, and the node keeps running, linked and acknowledging (issue 2, "Bad input")."""
+"""Nonsense on every port of real nodes: each gives one clear word, and the node goes on."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
@@ -32,10 +33,10 @@ PUBLISH_OF_256_MIB = bytes.fromhex("32ffffff7f0001")
 
 
 def speak(port: int, *pieces: bytes, tls: ssl.SSLContext | None = None, name: str | None = None) -> bytes:
-    """Send the pieces, one after each answer, until the other side closes; what it said. Raises TimeoutError when it neither answers nor closes."""
+    """Send the pieces, one after each answer, until the other side closes; what it said. Raises TimeoutError when it does neither."""
     heard = b""
-    with socket.create_connection((HOST, port), ANSWER_TIMEOUT_S) as plain:
-        stream = plain if tls is None else tls.wrap_socket(plain, server_hostname=name)
+    plain = socket.create_connection((HOST, port), ANSWER_TIMEOUT_S)
+    with plain if tls is None else tls.wrap_socket(plain, server_hostname=name) as stream:
         try:
             for piece in pieces:
                 stream.sendall(piece)
@@ -75,6 +76,7 @@ async def test_the_door_takes_good_readings_after_all_of_it(city: Cluster) -> No
         await client.publish("air-quality/reading/after", json.dumps(reading), qos=1, timeout=ANSWER_TIMEOUT_S)
     rows = node.call("readings", resource="air-quality", limit=10)["rows"]
     assert any("after" in row for row in rows)
+    city.wait_records("air-quality", 1, "shandong")
 
 
 def test_an_oversized_publish_is_refused_by_its_head(city: Cluster) -> None:
@@ -116,11 +118,11 @@ async def test_an_admitted_peer_that_sends_frames_of_nonsense_is_told_why(city: 
         node=GRID,
         authorise=lambda pem, declared: PeerIdentity(parent.node, parent.level, parent.territory.code),
     )
-    with pytest.raises(LinkError):
-        await session.send(GARBAGE[:1_000], urgent=True)
+    await session.send(GARBAGE[:1_000], urgent=True)
+    with contextlib.suppress(LinkError):
         async for _ in session.incoming():
             pass
-        raise LinkError(str(session.closed.result()))
+    assert session.closed.done()
     city.wait("the street to say why", lambda: "link from a child ended" in node.log)
     assert is_linked(city[GRID])
 

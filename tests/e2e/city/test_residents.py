@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.cluster import Cluster, Plain, cli_json, records
 from tests.e2e.city.journals import texts_in
 from tests.e2e.city.people import OTHER_PLACE, PROTECTED, RESIDENT_COLUMNS, STREET_PLACE, residents
+from tests.e2e.cluster import Cluster, Plain, cli_json, records
 
 pytestmark = pytest.mark.slow
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sync.model import code_contains
-from tests.e2e.cluster import Cluster, cli
 from tests.e2e.city.people import enterprises
+from tests.e2e.cluster import Cluster, cli
 
 pytestmark = pytest.mark.slow
 

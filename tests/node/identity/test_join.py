@@ -343,3 +343,11 @@ def test_token_life_is_bounded(tmp_path: Path) -> None:
                 ca_sha256="", level=Level.GRID, territory=Territory("37"), ttl_s=ttl_s, auto_accept=False, now_us=NOW_US
             )
     admissions.close()
+
+
+async def test_stop_leaves_no_handler_behind(city: Parent, tmp_path: Path) -> None:
+    child = make_node(tmp_path, DISTRICT)
+    others = asyncio.all_tasks()
+    await city.join(child, DISTRICT, city.token())
+    await city.server.stop()
+    assert asyncio.all_tasks() - others == set()

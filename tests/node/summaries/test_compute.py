@@ -36,7 +36,9 @@ def mart_of(shelf: Shelf, tmp_path: Path) -> Mart:
 
 
 def test_cells_are_grouped_by_hour_and_street(shelf: Shelf, tmp_path: Path) -> None:
-    shelf.add("air-quality", [reading(1.0), reading(3.0, device="d2"), reading(7.0, time_us=HOUR_US), reading(9.0, territory="370202002001")])
+    shelf.add(
+        "air-quality", [reading(1.0), reading(3.0, device="d2"), reading(7.0, time_us=HOUR_US), reading(9.0, territory="370202002001")]
+    )
     cells = compute_cells(mart_of(shelf, tmp_path), SPEC, ["street"])
     assert {(bucket, place): (cell.count, cell.total) for (bucket, place, _), cell in cells.items()} == {
         (0, "370202001"): (2, 4.0),

@@ -62,7 +62,15 @@ def test_cells_of_another_key_stand_side_by_side() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"count": 0}, {"count": -3}, {"count": 1_000_000}, {"total": float("nan")}, {"high": float("inf")}, {"values": b""}, {"distinct": b"?"}],
+    [
+        {"count": 0},
+        {"count": -3},
+        {"count": 1_000_000},
+        {"total": float("nan")},
+        {"high": float("inf")},
+        {"values": b""},
+        {"distinct": b"?"},
+    ],
 )
 def test_a_cell_that_no_node_can_have_computed_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SummaryError, match="refused"):

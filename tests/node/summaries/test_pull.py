@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -41,7 +41,7 @@ def answer(*values: float, contributed: Sequence[str], missing: Sequence[Missing
 class Tree:
     """A street with two children whose answers are scripted; None is silence."""
 
-    def __init__(self, shelf: Shelf, folder: Path, replies: dict[str, bytes | None], *, refusal: str = "") -> None:
+    def __init__(self, shelf: Shelf, folder: Path, replies: Mapping[str, bytes | None], *, refusal: str = "") -> None:
         self.queries = QueryDesk(tell=self._tell)
         self.marts = Marts(folder / "marts", shelf.journal)
         self._replies = replies

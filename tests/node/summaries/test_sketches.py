@@ -105,7 +105,7 @@ def mutant(rng: Random, sound: list[bytes]) -> bytes:
 
 def survive(seed: int) -> None:
     """Read mutants and use what is accepted; only SummaryError may come out. Runs in a process of its own."""
-    rng = Random(seed)  # noqa: S311 - a seeded fuzzer
+    rng = Random(seed)
     sound = [make(size, merged=merged) for make in (quantiles, distinct) for size in SIZES for merged in (False, True)]
     for _ in range(MUTANTS):
         data = mutant(rng, sound)

@@ -28,7 +28,7 @@ def test_the_types_are_those_of_the_nodes_catalogue(tmp_path: Path) -> None:
 
 
 def test_a_resource_that_the_catalogue_lacks_is_refused_with_those_it_has(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no resource 'persons' .* known are people"):
+    with pytest.raises(UsageError, match=r"no resource 'persons' .* known are people"):
         types_of(client(tmp_path), "persons")
 
 
@@ -39,10 +39,10 @@ def test_cells_get_the_types_of_their_columns_and_empty_ones_are_null() -> None:
 
 @pytest.mark.parametrize("row", [["37", "x", "1", "true"], ["37", "1", "x", "true"], ["37", "1", "1", "maybe"]])
 def test_a_cell_that_does_not_fit_is_refused_with_file_and_line(row: list[str]) -> None:
-    with pytest.raises(CsvRefused, match="people.csv:7: a value does not fit its column"):
+    with pytest.raises(CsvRefused, match=r"people\.csv:7: a value does not fit its column"):
         cells_of(Path("people.csv"), 7, COLUMNS, row, TYPES)
 
 
 def test_a_line_of_another_length_is_refused() -> None:
-    with pytest.raises(CsvRefused, match="people.csv:3: 1 values for 4 columns"):
+    with pytest.raises(CsvRefused, match=r"people\.csv:3: 1 values for 4 columns"):
         cells_of(Path("people.csv"), 3, COLUMNS, ["37"], TYPES)

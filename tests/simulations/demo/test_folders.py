@@ -42,7 +42,7 @@ def test_each_configuration_loads_and_leads_to_the_parent(tmp_path: Path) -> Non
     folders = Folders(tmp_path)
     for place in CHAIN:
         folders.node(place).mkdir()
-    write_configs(folders, choose_ports(tmp_path / "ports.json", anew=False), video=None)
+    write_configs(folders, choose_ports(tmp_path / "ports.json"), video=None)
     configs = {place: load_config(folders.config(place)) for place in CHAIN}
     assert configs[STREET].parent.address == configs[DISTRICT].links.listen
     assert configs[GRID].links.listen == ""
@@ -54,7 +54,7 @@ def test_a_video_takes_the_place_of_the_rendered_street(tmp_path: Path) -> None:
     folders = Folders(tmp_path)
     for place in CHAIN:
         folders.node(place).mkdir()
-    write_configs(folders, choose_ports(tmp_path / "ports.json", anew=False), video=tmp_path / "own.mp4")
+    write_configs(folders, choose_ports(tmp_path / "ports.json"), video=tmp_path / "own.mp4")
     camera = load_config(folders.config(GRID)).cameras[0]
     assert (camera.kind, camera.algorithm, camera.source) == ("file", "motion-object", str(tmp_path / "own.mp4"))
 

@@ -33,9 +33,10 @@ LIMITS = Limits()
 NOW = Instant(1_000_000)
 PARENT = PeerFacts("district", 9, Level.DISTRICT, "370202", True)
 LANE = Lane.EVENT
+NOTHING = OutMark()
 
 
-def outbox(*, mark: OutMark = OutMark(), position: Position | None = None, chain: bytes | None = None, top: int = 0) -> Outbox:
+def outbox(*, mark: OutMark = NOTHING, position: Position | None = None, chain: bytes | None = None, top: int = 0) -> Outbox:
     made = Outbox(PARENT, Direction.UP, LIMITS, Window(LIMITS))
     made.resume(LANE, position, mark, chain, top=top, now=NOW)
     return made
@@ -110,7 +111,10 @@ def test_a_lane_being_read_is_not_picked_again() -> None:
 def test_frames_of_a_span_carry_its_parts_and_extend_the_chain() -> None:
     box = outbox(top=3)
     entries, frames = box.gated(LANE, gated(box, 0, 3, part(1), part(2)), top=3, now=NOW)
-    assert [(frame.span, frame.part, frame.parts, frame.is_last) for frame in frames] == [(Span(0, 3), 0, 2, False), (Span(0, 3), 1, 2, True)]
+    assert [(frame.span, frame.part, frame.parts, frame.is_last) for frame in frames] == [
+        (Span(0, 3), 0, 2, False),
+        (Span(0, 3), 1, 2, True),
+    ]
     digests = [frame.batch.manifest.digest for frame in frames if frame.batch.manifest]
     assert [entry.chain for entry in entries] == [first := next_chain(EMPTY_CHAIN, digests[0]), next_chain(first, digests[1])]
 

@@ -1,0 +1,1 @@
+"""Measurements; each file runs by itself, run.py runs all. docs/benchmarks.md explains them."""
