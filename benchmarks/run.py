@@ -39,7 +39,7 @@ CASES = {
     "hop1-small": Case(rows=100, batches=2_000),
     "hop1-scattered": Case(batches=40, spread=Spread.SCATTERED),
     "hop1-pass": Case(batches=400, rules=Rules.PASS),
-    "hop4": Case(hops=4, batches=80),
+    "hop4": Case(hops=4, batches=200),
     "hop4-pass": Case(hops=4, batches=200, rules=Rules.PASS),
 }
 """Catch-up over a chain, by name."""

@@ -148,21 +148,21 @@ def _abandoned(rows: Iterable[Row], wires: Mapping[int, int]) -> frozenset[int]:
     """Ledger ids of frames that never arrived: a session ended, and their records were read and decided again.
 
     What the peer has is one chain of spans that ends at its position; followed backward, a frame that reaches past the beginning of a
-    later one fell out.
+    later one fell out. A frame is known by its ledger id: the same stretch may have been sent twice, differently decided.
     """
     abandoned: set[int] = set()
     ends = dict(wires)
-    open_parts: dict[int, tuple[int, int, int]] = {}
+    newest: dict[int, tuple[int, int, int, int]] = {}
     for row in reversed(list(rows)):
         lane, upto, ledger_id, after, part, closed = row[2], *row[8:13]
-        if closed:
+        if closed or ledger_id in abandoned:
             continue
-        place = (after, upto, part)
-        is_next_part = open_parts.get(lane) == (after, upto, part + 1)
-        if place != open_parts.get(lane) and not is_next_part and upto > ends[lane]:
+        kept = newest.get(lane, (0, 0, 0, 0))
+        continues = kept[0] == ledger_id or kept[1:] == (after, upto, part + 1)
+        if not continues and upto > ends[lane]:
             abandoned.add(ledger_id)
             continue
-        open_parts[lane] = place
+        newest[lane] = (ledger_id, after, upto, part)
         if part == 0:
             ends[lane] = after
     return frozenset(abandoned)

@@ -104,3 +104,11 @@ def test_the_backlog_is_what_lies_above_the_mark(journal: SqliteJournal) -> None
     assert backlog.oldest_wall_us == 1_700_000_000_000_000
     empty = journal.backlog(PARENT, Direction.UP, Lane.ALARM)
     assert (empty.batches, empty.records, empty.payload_bytes, empty.oldest_wall_us) == (0, 0, 0, None)
+
+
+def test_a_stretch_sent_twice_counts_as_it_was_decided_the_second_time(journal: SqliteJournal) -> None:
+    fill(journal)
+    lost, stricter = [run(1, 20)], [run(1, 8), run(9, 20, state=State.DENIED, reason="negative-list")]
+    journal.commit([entry(Span(0, 3), lost), entry(Span(0, 3), stricter), mark(3)])
+    assert columns(only(journal)) == (20, 8, 12, 0, 0, 0)
+    assert only(journal).reasons == {"negative-list": 12}
