@@ -72,8 +72,8 @@ class RecentFrames:
 def mosaic(pixels: Pixels) -> Pixels:
     """`pixels` in squares so coarse that nobody's face and no plate can be read, of the same size.
 
-    Evidence travels, so it is masked where it is made. No detector here finds every face, so the whole picture is coarsened; what it shows is
-    where something of which size was, and the boxes beside the picture keep their precision.
+    Evidence travels, so it is masked where it is made. No detector here finds every face, so the whole picture is coarsened; it shows where
+    something of which size was, and the boxes beside the picture keep their precision.
     """
     height, width = pixels.shape[:2]
     cells = (min(MOSAIC_CELLS, width), max(1, min(MOSAIC_CELLS, width) * height // width))

@@ -42,7 +42,7 @@ log = logging.getLogger("yunnao")
 RESTART_WAIT_S = 5.0
 """Wait before a node that could not commit tries again."""
 
-RENEW_CHECK_S = 600.0
+RENEW_CHECK_S = 60.0
 """How often certificates are compared with half of their life."""
 
 
@@ -257,13 +257,14 @@ class Appliance:
     async def _keep_certificates(self, parts: Parts) -> None:
         """Renew this node's certificates at half of their life."""
         while True:
+            # The first look waits too: after a power cut a whole tree starts at once, parents later than their children.
+            await asyncio.sleep(RENEW_CHECK_S)
             try:
                 parts.files.renew_leaf(parts.facts, now_us=parts.clock.wall_us())
                 if parts.parent is not None and self._config.parent.join_address:
                     await renew(self._config.parent.join_address, files=parts.files, facts=parts.facts, clock=parts.clock)
             except (NodeError, SyncError, OSError) as error:
                 log.warning("certificates not renewed: %s", error)
-            await asyncio.sleep(RENEW_CHECK_S)
 
 
 def _rule_kinds(config: NodeConfig) -> dict[tuple[str, str], str]:

@@ -60,11 +60,9 @@ class _Group:
     runs: int = 0
 
     def has_room(self, piece: Piece, limits: Limits) -> bool:
-        return (
-            self.size < limits.batch_bytes_target
-            and self.rows + piece.row_count <= limits.batch_rows_target
-            and self.runs + len(piece.released.runs) <= limits.runs_per_frame_max
-        )
+        rows, runs = self.rows + piece.row_count, self.runs + len(piece.released.runs)
+        # The next hop may withhold any row, which cuts a run: a frame must stay sendable even if every row becomes a run.
+        return self.size < limits.batch_bytes_target and rows <= limits.batch_rows_target and rows + runs <= limits.runs_per_frame_max
 
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)

@@ -9,8 +9,10 @@ import pyarrow as pa
 
 from node.rowfacts import facts_of
 from sync.core.ready import LocalBatch
-from sync.model import HybridTime, Lane
+from sync.model import DEFAULT_LIMITS, HybridTime, Lane
 from sync.wire.payload import decoded_size, encode_payload
+
+SEALED_ROWS_MAX = DEFAULT_LIMITS.batch_rows_target
 
 SEALED_BYTES_MAX = 4 << 20
 """Payload bytes of one sealed batch, unless a single record weighs more: several make one frame, and a frame has a bound."""
@@ -19,9 +21,9 @@ SEALED_BYTES_MAX = 4 << 20
 def seal(
     rows: pa.RecordBatch, *, resource: str, lane: Lane, schema_version: int, at: HybridTime, ticket: int, bytes_max: int = SEALED_BYTES_MAX
 ) -> Iterator[LocalBatch]:
-    """`rows` as one local batch, or as several in order when they are too heavy for one; all carry `ticket`."""
-    payload = encode_payload(rows, compression="lz4")
-    if len(payload) > bytes_max and rows.num_rows > 1:
+    """`rows` as one local batch, or as several in order when they are too many or too heavy for one; all carry `ticket`."""
+    payload = encode_payload(rows, compression="lz4") if rows.num_rows <= SEALED_ROWS_MAX else b""
+    if rows.num_rows > 1 and (not payload or len(payload) > bytes_max):
         half = rows.num_rows // 2
         for part in (rows.slice(0, half), rows.slice(half)):
             yield from seal(

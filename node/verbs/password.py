@@ -1,6 +1,7 @@
 """`yunnao password USER`: puts a device's user and password into the sensor door's password file, hashed.
 
-The password is asked for at a terminal, or read as one line from standard input; it never stands on the command line, where every process could read it.
+The password is asked for at a terminal, or read as one line from standard input; it never stands on the command line, where every process
+could read it.
 """
 
 from __future__ import annotations

@@ -10,16 +10,22 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import Verb, add_sub, help_text
 from node.verbs.output import list_of, moment_text, print_json, print_table, table_of, talk
-from node.verbs.times import moment_us
+from node.verbs.times import duration_s, moment_us
 
 PULL_TIMEOUT_S = 60.0
+
+TIERS = {"province": 2, "city": 4, "district": 6, "street": 9, "community": 12, "grid": 15}
+"""Digits of a territory code by tier."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     pull = add_sub(parser, "pull", "help_summary_pull")
     pull.add_argument("resource", help=help_text(parser, "summary_resource"))
-    pull.add_argument("--spec", default=None, help=help_text(parser, "summary_spec"))
+    pull.add_argument("--bucket", default=None, metavar="DURATION", help=help_text(parser, "summary_bucket"))
+    pull.add_argument("--tier", default=None, choices=TIERS, help=help_text(parser, "summary_tier"))
+    pull.add_argument("--quantity", default=None, metavar="NAME", help=help_text(parser, "summary_quantity"))
+    pull.add_argument("--quantile", default=None, metavar="Q", type=float, action="append", help=help_text(parser, "summary_quantile"))
     pull.add_argument("--from", dest="start", default="24h", metavar="TIME", help=help_text(parser, "summary_from"))
     pull.add_argument("--to", dest="end", default="now", metavar="TIME", help=help_text(parser, "summary_to"))
     pull.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
@@ -29,7 +35,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the table and its coverage; 1 when a node is missing."""
     now_us = SystemClock().wall_us()
     window = {"from_us": moment_us(args.start, now_us=now_us), "to_us": moment_us(args.end, now_us=now_us)}
-    answer = NodeClient(args.dir).call("summary", timeout_s=PULL_TIMEOUT_S, resource=args.resource, spec=args.spec, **window)
+    spec = {
+        "bucket_s": duration_s(args.bucket) if args.bucket else None,
+        "territory_digits": TIERS[args.tier] if args.tier else None,
+        "quantity": args.quantity,
+        "quantiles": args.quantile,
+    }
+    answer = NodeClient(args.dir).call("summary", timeout_s=PULL_TIMEOUT_S, resource=args.resource, **spec, **window)
     if args.json:
         print_json(answer)
     else:

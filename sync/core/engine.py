@@ -428,7 +428,7 @@ class Engine:
         stored = StoredBatch(self._last_lsn, batch, source, duplicates)
         self._writes.append(StoreBatch(stored))
         for link in self._links.values():
-            link.outbox.appended(lane, len(batch.payload), now)
+            link.outbox.appended(lane, now, payload_bytes=len(batch.payload), rows=batch.header.row_count)
         return stored
 
     def _start(self, link: Link, make: Callable[[int], Job]) -> int:

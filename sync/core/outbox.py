@@ -55,6 +55,7 @@ class LaneOut:
     waiting_since: Instant | None = None
     """When the oldest unread batch of the lane was seen; None when there is none."""
     waiting_bytes: int = 0
+    waiting_rows: int = 0
 
     @property
     def is_drained(self) -> bool:
@@ -99,12 +100,13 @@ class Outbox:
             state.waiting_since = now
             state.waiting_bytes = self._limits.batch_bytes_target  # a backlog does not linger
 
-    def appended(self, lane: Lane, payload_bytes: int, now: Instant) -> None:
+    def appended(self, lane: Lane, now: Instant, *, payload_bytes: int, rows: int) -> None:
         """A batch of `lane` was stored here."""
         state = self.lanes[lane]
         if state.waiting_since is None:
             state.waiting_since = now
         state.waiting_bytes += payload_bytes
+        state.waiting_rows += rows
 
     def pick(self, now: Instant) -> Lane | None:
         """The lane to read for next; None when nothing is due or the window is full."""
@@ -125,7 +127,7 @@ class Outbox:
     def started(self, lane: Lane) -> None:
         """A job for `lane` was handed out."""
         state = self.lanes[lane]
-        state.is_reading, state.waiting_since, state.waiting_bytes = True, None, 0
+        state.is_reading, state.waiting_since, state.waiting_bytes, state.waiting_rows = True, None, 0, 0
 
     def abandoned(self, lane: Lane, now: Instant) -> None:
         """The job's result was of a stale policy version: read again."""
@@ -173,7 +175,7 @@ class Outbox:
     def _is_due(self, lane: Lane, state: LaneOut, now: Instant) -> bool:
         if state.waiting_since is None:
             return False
-        is_full = state.waiting_bytes >= self._limits.batch_bytes_target
+        is_full = state.waiting_bytes >= self._limits.batch_bytes_target or state.waiting_rows >= self._limits.batch_rows_target
         return is_full or now.seconds_since(state.waiting_since) >= LINGER_S[lane]
 
     def _progress_deadline(self) -> Instant | None:

@@ -14,13 +14,14 @@ class Limits:
     decoded_bytes_max: int = 256 << 20
     """Bytes one payload may unfold to, read from Arrow's length prefixes before allocation."""
     batch_rows_max: int = 65_536
-    batch_rows_target: int = 20_000
+    batch_rows_target: int = 16_000
     """Rows at which a backlog batch is sealed or a coalesced frame is closed."""
     batch_bytes_target: int = 4 << 20
     """Stored payload bytes at which a coalesced frame is closed."""
     job_batches_max: int = 512
     """Stored batches one outbound job reads."""
     runs_per_frame_max: int = 16_384
+    """Above `batch_rows_target`: a frame whose every second row is withheld has as many runs as rows."""
     fragments_per_stream_max: int = 4_096
     """Ranges a stream's run map may hold in memory."""
     streams_per_child_max: int = 65_536

@@ -111,7 +111,7 @@ class LinkServer:
         except RuntimeError:
             self.port = 0
         if not self.port:
-            raise LinkError(f"cannot listen on {address}: the address is in use or not ours, choose another in [link] listen")
+            raise LinkError(f"cannot listen on {address}: the address is in use or not ours, choose another in [links] listen")
         await self._server.start()
 
     async def stop(self) -> None:

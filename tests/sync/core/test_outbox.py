@@ -92,11 +92,11 @@ def test_a_peer_that_lost_its_end_is_sent_it_again() -> None:
 
 def test_a_small_batch_lingers_and_a_full_one_does_not() -> None:
     box = outbox()
-    box.appended(LANE, 10, NOW)
+    box.appended(LANE, NOW, payload_bytes=10, rows=1)
     assert box.pick(NOW) is None
     assert box.wake_at() == NOW.plus(LINGER_S[LANE])
     assert box.pick(NOW.plus(LINGER_S[LANE])) is LANE
-    box.appended(LANE, LIMITS.batch_bytes_target, NOW)
+    box.appended(LANE, NOW, payload_bytes=LIMITS.batch_bytes_target, rows=1)
     assert box.pick(NOW) is LANE
 
 
