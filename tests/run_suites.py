@@ -59,18 +59,18 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        120,
+        100,
         commands=(("ruff", "check", "."), ("mypy",), ("lint-imports",)),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 60, tests=("tests/sync", "tests/contracts"), workers=2),
-    Suite("node", 150, tests=("tests/node",), workers=2),
-    Suite("policies", 60, tests=("tests/policies",), workers=2),
-    Suite("edge_ai", 90, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 90, tests=("tests/tui",), workers=2),
-    Suite("simulations", 180, tests=("tests/simulations",), workers=2),
-    Suite("e2e", 150, tests=("tests/e2e",)),
+    Suite("sync", 45, tests=("tests/sync", "tests/contracts"), workers=2),
+    Suite("node", 110, tests=("tests/node",), workers=2),
+    Suite("policies", 45, tests=("tests/policies",), workers=2),
+    Suite("edge_ai", 60, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 75, tests=("tests/tui",), workers=2),
+    Suite("simulations", 240, tests=("tests/simulations",), workers=2),
+    Suite("e2e", 225, tests=("tests/e2e",)),
 )
 
 
