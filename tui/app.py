@@ -73,6 +73,8 @@ class Console(App[int]):
     Page { background: $background; }
     #problem { height: 2; display: none; }
     #problem.on { display: block; }
+    #showcase { height: 10; display: none; }
+    #showcase.on { display: block; }
     #strip { height: 5; background: $background; }
     #strip.off { display: none; }
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from msgspec import Struct
@@ -19,7 +19,7 @@ from tui.answers import shaped
 from tui.client import ArgumentValue, ConsoleApi
 from tui.errors import ApiProblem
 
-QUESTIONS_MAX = 64
+QUESTIONS_MAX = 128
 """Answers kept; beyond it the one asked longest ago is forgotten."""
 
 Shape = TypeVar("Shape", bound=Struct)
@@ -35,6 +35,10 @@ class Question(Generic[ShapeOut]):
     arguments: tuple[tuple[str, ArgumentValue], ...] = ()
     once: bool = False
     """True when the answer never changes: it is asked until it has been answered."""
+    lasts_s: float = field(default=0.0, compare=False)
+    """Seconds for which an answer is good enough; 0 asks in every round."""
+    basis: str = field(default="", compare=False)
+    """What the answer rests on, such as a policy version; another basis asks anew before `lasts_s` is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class _Slot:
     arrived: Instant = Instant(0)
     problem: ApiProblem | None = None
     ticket: int = 0
+    basis: str = ""
 
 
 class Shelf:
@@ -76,7 +81,7 @@ class Shelf:
         """Keep `answer` unless a later ticket has already been served."""
         slot = self._slots.pop(question, _Slot())
         if ticket > slot.ticket:
-            slot = _served(slot, answer, ticket, now)
+            slot = _served(slot, answer, ticket, now, question.basis)
         self._slots[question] = slot
         while len(self._slots) > QUESTIONS_MAX:
             del self._slots[next(iter(self._slots))]
@@ -88,15 +93,18 @@ class Shelf:
             return Seen(None, None, slot.problem)
         return Seen(slot.value, max(0.0, now.seconds_since(slot.arrived)), slot.problem)
 
-    def is_settled(self, question: Question[Shape]) -> bool:
-        """True when `question` needs no asking any more."""
-        return question.once and self._slots.get(question, _Slot()).value is not None
+    def is_settled(self, question: Question[Shape], now: Instant) -> bool:
+        """True when `question` needs no asking now: answered once and for all, or not long ago on the same basis."""
+        slot = self._slots.get(question, _Slot())
+        if slot.value is None:
+            return False
+        return question.once or (slot.basis == question.basis and now.seconds_since(slot.arrived) < question.lasts_s)
 
 
-def _served(slot: _Slot, answer: Struct | ApiProblem, ticket: int, now: Instant) -> _Slot:
+def _served(slot: _Slot, answer: Struct | ApiProblem, ticket: int, now: Instant, basis: str) -> _Slot:
     if isinstance(answer, ApiProblem):
         return replace(slot, problem=answer, ticket=ticket)
-    return _Slot(answer, now, None, ticket)
+    return _Slot(answer, now, None, ticket, basis)
 
 
 class Feed:
@@ -110,7 +118,8 @@ class Feed:
 
     async def ask_all(self, questions: Sequence[Question[Struct]]) -> None:
         """Ask every question that still needs asking, side by side; problems go onto the shelf."""
-        await asyncio.gather(*(self.ask(question) for question in questions if not self.shelf.is_settled(question)))
+        now = self._clock.now()
+        await asyncio.gather(*(self.ask(question) for question in questions if not self.shelf.is_settled(question, now)))
 
     async def ask(self, question: Question[Shape]) -> None:
         """Ask one question and put the answer or the problem onto the shelf."""

@@ -12,6 +12,7 @@ DEVICES_MAX = 5_000
 TREE = Question("tree", Tree)
 STATUS = Question("status", Status)
 EVENTS = Question("events", Events, (("limit", EVENTS_MAX),))
+NEWEST = Question("events", Events, (("limit", 1),))
 INCIDENTS = Question("incidents", Incidents, (("limit", INCIDENTS_MAX),))
 DEVICES = Question("devices", Devices, (("limit", DEVICES_MAX),))
 RESOURCES = Question("resources", Resources)
@@ -22,9 +23,9 @@ def evidence(sha256: str) -> Question[Evidence]:
     return Question("evidence", Evidence, (("sha256", sha256),), once=True)
 
 
-def specimen(resource: str) -> Question[Specimen]:
-    """The fictitious specimen of `resource` in all its forms."""
-    return Question("specimen", Specimen, (("resource", resource),))
+def specimen(resource: str, *, lasts_s: float = 0.0, policy: str = "") -> Question[Specimen]:
+    """The fictitious specimen of `resource` in all its forms, good for `lasts_s` seconds or until `policy` is another version."""
+    return Question("specimen", Specimen, (("resource", resource),), lasts_s=lasts_s, basis=policy)
 
 
 def explain(resource: str, direction: str, distance: int) -> Question[Explanation]:

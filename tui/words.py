@@ -71,6 +71,11 @@ class Words:
         both = self._template("reason", f"{code}_{outcome}")
         return both if both is not None else self.reason("reason", code)
 
+    def brief_for(self, code: str, outcome: str) -> str:
+        """The same in a few words where the catalogue has them, else `reason_for`."""
+        few = self._template("brief", f"{code}_{outcome}")
+        return few if few is not None else self.reason_for(code, outcome)
+
     def age(self, seconds: float | None) -> str:
         """An age in at most five cells; `-` when unknown."""
         if seconds is None or seconds != seconds:

@@ -74,8 +74,9 @@ async def test_an_answer_of_a_wrong_shape_is_named_and_the_console_goes_on() -> 
 
 @pytest.mark.slow
 async def test_a_refused_picture_is_said_in_its_place_and_nothing_turns_stale() -> None:
-    async with stage(ENGLISH) as shown:
-        shown.node.answers["evidence"] = {"thumb_width": 4, "thumb_height": 4, "thumb_rgb": "AAAA"}
+    node = FakeNode()
+    node.answers["evidence"] = {"thumb_width": 4, "thumb_height": 4, "thumb_rgb": "AAAA"}
+    async with stage(ENGLISH, node=node) as shown:
         await shown.open("event", "e000999")
         assert "picture of 4 x 4" in shown.text()
         assert shown.console.page.problem() is None

@@ -51,6 +51,24 @@ async def test_a_question_asked_once_rests_after_its_answer_and_others_do_not() 
     assert [verb for verb, _ in node.calls] == ["evidence", "specimen", "specimen"]
 
 
+async def test_a_question_whose_answer_lasts_rests_until_it_is_old_or_its_basis_changes() -> None:
+    node, clock = FakeNode(), FixedClock()
+    feed = Feed(node, clock)
+    asked = []
+    for moved_s, policy in ((0.0, "p1"), (59.0, "p1"), (1.0, "p1"), (1.0, "p2"), (1.0, "p2")):
+        clock.move(moved_s)
+        await feed.ask_all([specimen("residents", lasts_s=60.0, policy=policy)])
+        asked.append(len(node.calls))
+    assert asked == [1, 1, 2, 3, 3]
+
+
+async def test_how_long_an_answer_lasts_does_not_make_it_another_question() -> None:
+    node = FakeNode()
+    feed = Feed(node, FixedClock())
+    await feed.ask(specimen("residents", lasts_s=60.0, policy="p1"))
+    assert feed.shelf.seen(specimen("residents"), NOW).value is not None
+
+
 async def test_arguments_reach_the_node() -> None:
     node = FakeNode()
     await Feed(node, FixedClock()).ask(specimen("residents"))

@@ -64,6 +64,12 @@ def test_a_reason_takes_its_values_and_a_missing_one_is_a_dash() -> None:
     assert EN.reason("step", "standing-purpose", {}) == "standing purpose -"
 
 
+def test_a_brief_reason_falls_back_to_the_whole_one_and_then_to_the_code() -> None:
+    assert EN.brief_for("ceiling", "mask") == "ceiling table: identifiers masked"
+    assert EN.brief_for("no-grant", "hold") == EN.reason_for("no-grant", "hold") == "there is no grant"
+    assert EN.brief_for("\x1bnew", "hold") == "?new"
+
+
 @pytest.mark.parametrize("area", ["console", "state"])
 def test_both_languages_have_the_same_keys_and_places(area: str) -> None:
     places = {

@@ -132,7 +132,12 @@ class EventPage(DetailPage):
 
     def _draw_anew(self, found: Evidence, columns: int, rows: int) -> list[Text]:
         try:
-            picture = Picture.from_base64(found.thumb_width, found.thumb_height, found.thumb_rgb)
+            return drawn(found, columns, rows, self.desk)
         except PictureError as error:
             return self._note(self.desk.words.value(error))
-        return ramp(picture, columns, rows) if self.desk.setting.ascii_only else half_blocks(picture, columns, rows)
+
+
+def drawn(found: Evidence, columns: int, rows: int, desk: Desk) -> list[Text]:
+    """The picture in at most `columns` by `rows` cells, in the characters that the terminal has; raises PictureError."""
+    picture = Picture.from_base64(found.thumb_width, found.thumb_height, found.thumb_rgb)
+    return ramp(picture, columns, rows) if desk.setting.ascii_only else half_blocks(picture, columns, rows)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from rich.text import Text
 
 from tui.answers import Explanation, Form, Resource, Specimen, Step
+from tui.desk import Desk
 from tui.errors import ApiProblem
 from tui.feed import Question
 from tui.pages.detail_page import DetailPage
@@ -87,19 +88,9 @@ class ResourcePage(DetailPage):
         lines = [_side_by_side(lead, places, form_cells), _side_by_side(lead, outcomes, form_cells)]
         for name in shown.fields:
             label = fit(Text(f" {words.term('specimen', name)}", style=palette.dim), field_cells + 1)
-            lines.append(_side_by_side(label, [self._value(form, name) for form in shown.forms], form_cells))
+            values = [field_value(form, name, self.desk, stale=stale) for form in shown.forms]
+            lines.append(_side_by_side(label, values, form_cells))
         return [*lines, Text(""), *self._reasons(shown, cells)]
-
-    def _value(self, form: Form, name: str) -> Text:
-        """The field as it is in this form; a dash where no record goes at all."""
-        if form.row is None:
-            return Text("-", style=self.desk.palette.dim)
-        value = form.row.get(name)
-        if value is None:
-            return Text(self.desk.words("none" if form.where == "source" else "withheld"), style=self.desk.palette.dim)
-        if name in TIME_FIELDS and isinstance(value, int):
-            value = self.desk.words.time(value)[:DATE_CHARACTERS]
-        return self.desk.value(value, self.desk.palette.stale if self.problem() else "")
 
     def _reasons(self, shown: Specimen, cells: int) -> list[Text]:
         lines: list[Text] = []
@@ -136,6 +127,18 @@ class ResourcePage(DetailPage):
         )
         basis = " ".join(step.basis.values()) if isinstance(step.basis, dict) else step.basis
         return lines + (self.paragraph(words("basis", basis=basis), cells, indent=5, style=self.desk.palette.dim) if basis else [])
+
+
+def field_value(form: Form, name: str, desk: Desk, *, stale: bool) -> Text:
+    """The field `name` as it is in this form, grey when `stale`; a dash where no record goes at all."""
+    if form.row is None:
+        return Text("-", style=desk.palette.dim)
+    value = form.row.get(name)
+    if value is None:
+        return Text(desk.words("none" if form.where == "source" else "withheld"), style=desk.palette.dim)
+    if name in TIME_FIELDS and isinstance(value, int):
+        value = desk.words.time(value)[:DATE_CHARACTERS]
+    return desk.value(value, desk.palette.stale if stale else "")
 
 
 def _side_by_side(lead: Text, cells: Sequence[Text], width: int) -> Text:

@@ -1,4 +1,4 @@
-"""The home page: all nodes this node knows, in tree order, with state, lag, queues and counters, and what is new below.
+"""The home page: all nodes this node knows, in tree order, with state, lag, queues and counters; below, the showcase and a strip of news.
 
 The columns grow with the terminal: a compact backlog at 80 cells, one column per lane at 120, the rest at 200.
 """
@@ -16,12 +16,13 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.answers import NodeStatus, Tree
-from tui.desk import age_of, chain
+from tui.desk import Desk, age_of, chain
 from tui.feed import Question, Seen
 from tui.keys import BACK, Key
 from tui.marks import State, badge
 from tui.pages.list_page import ListPage
-from tui.questions import EVENTS
+from tui.pages.showcase import SHOWCASE_LINES, Showcase
+from tui.questions import NEWEST
 from tui.safe import cut, fit
 from tui.widgets.table import Column, Row, Table, rest_of
 from tui.words import Words
@@ -30,6 +31,16 @@ WIDE_CELLS = 120
 FULL_CELLS = 180
 SHORT_LINES = 16
 """On fewer lines than this the strip gives its room to the table."""
+
+FRAME_LINES = 4
+"""Lines of the page beside rows, showcase and strip: breadcrumb, tabs, the table's header, keys."""
+
+PROBLEM_LINES = 2
+STRIP_LINES = 5
+STRIP_LINES_MIN = 3
+"""Beside the showcase the strip can do without its line of air and without the newest event."""
+
+SHOWCASE_CELLS_MIN = 80
 
 BACKLOG_CELLS = 14
 NAME_CELLS_MIN = 16
@@ -46,29 +57,52 @@ class TreePage(ListPage):
     detail: ClassVar[str] = "node"
     unhinted: ClassVar[tuple[Key, ...]] = (BACK,)
 
+    def __init__(self, desk: Desk, about: str = "") -> None:
+        super().__init__(desk, about)
+        self._showcase = Showcase(desk)
+
     def body(self) -> Iterable[Widget]:
-        """The table and the strip under it."""
+        """The table, the showcase and the strip under it."""
         yield Table(id="body")
+        yield self._showcase
         yield Static("", id="strip", markup=False)
 
-    def questions(self) -> Sequence[Question[Struct]]:
-        """The newest event stands in the strip."""
-        return (EVENTS,)
+    def side_questions(self) -> Sequence[Question[Struct]]:
+        """The newest event stands in the strip; what the showcase needs is asked while it is in sight."""
+        return (NEWEST, *(self._showcase.questions() if self._showcase.has_class("on") else ()))
 
     def node_in_focus(self) -> str | None:
         """The node under the cursor."""
         return self.table.cursor_key
 
     def paint_body(self) -> None:
-        """The table and the strip; the first answer puts the cursor onto the own node."""
+        """The table and what is below it; the first answer puts the cursor onto the own node."""
         first = self.table.total == 0
         super().paint_body()
         tree = self.desk.tree().value
         if first and tree is not None:
             self.table.put_cursor(tree.self_id)
+        spare = self._spare_lines()
+        self._paint_showcase(on=spare >= 0)
+        self._paint_strip(STRIP_LINES if spare < 0 else min(STRIP_LINES, STRIP_LINES_MIN + spare))
+
+    def _spare_lines(self) -> int:
+        """Lines left over once every row, the showcase and the shortest strip have theirs; negative when the showcase must go."""
+        if not self.table.total or self.size.width < SHOWCASE_CELLS_MIN:
+            return -1
+        taken = FRAME_LINES + self.table.total + SHOWCASE_LINES + STRIP_LINES_MIN
+        return self.size.height - taken - (PROBLEM_LINES if self.problem() else 0)
+
+    def _paint_showcase(self, *, on: bool) -> None:
+        self._showcase.set_class(on, "on")
+        if on:
+            self._showcase.paint(self.size.width, stale=self.problem() is not None)
+
+    def _paint_strip(self, height: int) -> None:
         strip = self.query_one("#strip", Static)
         strip.set_class(self.size.height < SHORT_LINES, "off")
-        strip.update(Text("\n").join(self._strip(self.size.width)))
+        strip.styles.height = height
+        strip.update(Text("\n").join(self._strip(self.size.width, height)))
 
     def columns(self, cells: int) -> Sequence[Column]:
         """Columns by width; the name takes what the others leave."""
@@ -136,8 +170,10 @@ class TreePage(ListPage):
         shown = (node.territory, link, rtt, cameras, words.number(node.devices), words.number(node.rss_mb), node.software, node.policy)
         return [self.cell(value, figure) for value in shown]
 
-    def _strip(self, cells: int) -> list[Text]:
-        return [Text(""), *(fit(line, cells) for line in (self._selected(), self._newest(), self._counters(), self._keys_to_try()))]
+    def _strip(self, cells: int, height: int) -> list[Text]:
+        newest = [self._newest()] if height > STRIP_LINES_MIN else []
+        lines = [self._selected(), *newest, self._counters(), self._keys_to_try()]
+        return [Text("")] * (height - len(lines)) + [fit(line, cells) for line in lines]
 
     def _label(self, name: str) -> Text:
         return fit(Text(f"  {self.desk.words(name)}", style=self.desk.palette.dim), 11)
@@ -156,7 +192,7 @@ class TreePage(ListPage):
 
     def _newest(self) -> Text:
         """The newest camera event."""
-        desk, seen = self.desk, self.desk.seen(EVENTS)
+        desk, seen = self.desk, self.desk.seen(NEWEST)
         if seen.value is None or not seen.value.events:
             return Text.assemble(self._label("strip_newest"), (desk.words("no_events"), desk.palette.dim))
         event = seen.value.events[0]
