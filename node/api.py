@@ -96,6 +96,14 @@ class TokenCreate(msgspec.Struct, forbid_unknown_fields=True):
     auto_accept: bool = False
 
 
+class DeviceAdmit(msgspec.Struct, forbid_unknown_fields=True):
+    """The decision on a device that the sensor door has met."""
+
+    device: Annotated[str, Meta(min_length=1, max_length=256)]
+    accept: bool
+    owner: Annotated[str, Meta(max_length=256)] = ""
+
+
 class Admit(msgspec.Struct, forbid_unknown_fields=True):
     """The decision on a node that asked to join."""
 
@@ -126,6 +134,7 @@ class Api:
             "evidence": Entry(Evidence, self._evidence),
             "incidents": Entry(Page, self._incidents),
             "devices": Entry(Page, self._devices),
+            "device_admit": Entry(DeviceAdmit, self._device_admit),
             "readings": Entry(Readings, self._readings),
             "put": Entry(Put, self._put),
             "resources": Entry(NoArguments, self._resources),
@@ -206,6 +215,12 @@ class Api:
 
     async def _devices(self, page: Page) -> Plain:
         return {"devices": self._services.devices(page.limit)}
+
+    async def _device_admit(self, asked: DeviceAdmit) -> Plain:
+        if not self._services.decide_device(asked.device, admit=asked.accept, owner=asked.owner):
+            reason = f"device {asked.device!r} was never met here: `yunnao device` lists those that were"
+            raise LocalApiError(LocalApiCode.NOT_FOUND, reason)
+        return {"device": asked.device, "accepted": asked.accept}
 
     async def _readings(self, asked: Readings) -> Plain:
         rows = await self._rows(asked.resource, asked.limit)

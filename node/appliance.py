@@ -177,6 +177,7 @@ class Appliance:
             identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256(), parts.admissions),
             clock=parts.clock,
             devices=lambda limit: plane.registry.newest(limit, now_us=parts.clock.wall_us()),
+            decide_device=plane.decide,
             cameras=lambda: cameras.cameras() if config.cameras else [],
             door_facts=plane.facts,
         )

@@ -87,6 +87,10 @@ class DevicePlane:
                 # A full disk is often why the node stops: the journal holds the readings, and devices are seen again.
                 log.warning("%s not saved: %s; free space", type(store).__name__, error)
 
+    def decide(self, name: str, *, admit: bool, owner: str) -> bool:
+        """An operator's decision on a device; False when no device of that name was met."""
+        return self.registry.decide(name, admit=admit, now_us=self._clock.wall_us(), owner=owner) is not None
+
     def status(self) -> DoorStatus:
         """Messages taken and refused since the start."""
         facts = self.door.facts()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from node.clock import Clock
 from node.directory import Directory
@@ -34,6 +34,13 @@ class OwnIdentity:
     admissions: Admissions
 
 
+class DecideDevice(Protocol):
+    """An operator's decision on a device."""
+
+    def __call__(self, name: str, *, admit: bool, owner: str) -> bool:
+        """Record it; False when no device of that name was met."""
+
+
 @dataclass(slots=True)
 class Services:
     """The parts of a running node that its API speaks to."""
@@ -48,6 +55,7 @@ class Services:
     identity: OwnIdentity
     clock: Clock
     devices: Callable[[int], list[dict[str, object]]]
+    decide_device: DecideDevice
     cameras: Callable[[], list[Plain]]
     door_facts: Callable[[], Plain]
 

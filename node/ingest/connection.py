@@ -47,13 +47,15 @@ class Phase(Enum):
 class _Unacked:
     """The acknowledgements of one submission, in the order of its packets."""
 
-    __slots__ = ("count", "data", "is_stored")
+    __slots__ = ("count", "data", "is_refused", "is_stored")
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.data: bytes | None = None
         """None until the sink gave its verdicts; it may call back before it returns."""
         self.is_stored = False
+        self.is_refused = False
+        """True when a message of it gets no acknowledgement: the connection ends, so that the device keeps it."""
 
 
 class Connection(asyncio.Protocol):
@@ -294,7 +296,8 @@ class Connection(asyncio.Protocol):
         messages = [Message(publish.topic, publish.payload) for publish in publishes]
         verdicts = self._door.sink.submit(self.client_id, messages, stored)
         puback = self._codec.puback
-        entry.data = b"".join(puback(publish.packet_id, verdicts.get(index)) for index, publish in enumerate(publishes) if publish.qos == 1)
+        pubacks = [puback(publish.packet_id, verdicts.get(index)) for index, publish in enumerate(publishes) if publish.qos == 1]
+        entry.data, entry.is_refused = b"".join(pubacks), not all(pubacks)
         self._door.count_taken(len(publishes), len(verdicts))
         if entry.is_stored:
             self._acknowledge()
@@ -303,12 +306,17 @@ class Connection(asyncio.Protocol):
         if self.phase is not Phase.OPEN:
             return
         ready: list[bytes] = []
+        is_refused = False
         while self._unacked and self._unacked[0].is_stored and self._unacked[0].data is not None:
             entry = self._unacked.popleft()
             self._unacked_count -= entry.count
             ready.append(entry.data or b"")
+            is_refused = is_refused or entry.is_refused
         if ready:
             self._transport.write(b"".join(ready))
+            if is_refused:
+                self.say_goodbye(Goodbye.NOT_ADMITTED)
+                return
             if self._buffer:
                 self._process()
             self._steer()

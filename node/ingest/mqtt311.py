@@ -69,8 +69,12 @@ class Mqtt311:
         return bytes((0x20, 2, 0, _REFUSALS[refusal]))
 
     def puback(self, packet_id: int, verdict: Verdict | None) -> bytes:
-        """PUBACK; 3.1.1 cannot say that a message was not wanted (section 3.4)."""
-        return _PUBACK + packet_id.to_bytes(2, "big")
+        """PUBACK; 3.1.1 cannot say that a message was not wanted (section 3.4).
+
+        What will never decode is acknowledged, because sending it again helps nobody. What waits for an admission is not: acknowledged, the
+        device would forget readings that are kept here only as long as the rejects have room.
+        """
+        return b"" if verdict is Verdict.NOT_ADMITTED else _PUBACK + packet_id.to_bytes(2, "big")
 
     def suback(self, packet: Subscribe) -> bytes:
         """SUBACK with failure for every filter (section 3.9.3)."""

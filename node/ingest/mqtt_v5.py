@@ -47,6 +47,7 @@ _GOODBYES = {
     Goodbye.PROTOCOL: mqtt5.DisconnectReasonCode.PROTOCOL_ERROR,
     Goodbye.TOO_LARGE: mqtt5.DisconnectReasonCode.PACKET_TOO_LARGE,
     Goodbye.TOPIC: mqtt5.DisconnectReasonCode.TOPIC_NAME_INVALID,
+    Goodbye.NOT_ADMITTED: mqtt5.DisconnectReasonCode.NOT_AUTHORIZED,
     Goodbye.TOPIC_ALIAS: mqtt5.DisconnectReasonCode.TOPIC_ALIAS_INVALID,
 }
 _VERDICTS = {

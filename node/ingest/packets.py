@@ -41,6 +41,7 @@ class Goodbye(Enum):
     TOO_LARGE = "packet_too_large"
     TOPIC = "bad_topic"
     TOPIC_ALIAS = "topic_alias"
+    NOT_ADMITTED = "device_not_admitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Codec(Protocol):
         """CONNACK of a refusal."""
 
     def puback(self, packet_id: int, verdict: Verdict | None) -> bytes:
-        """PUBACK; `verdict` says why nothing was stored, where the version can say it."""
+        """PUBACK; `verdict` says why nothing was stored. Empty where the version cannot refuse and the device must keep its message."""
 
     def suback(self, packet: Subscribe) -> bytes:
         """SUBACK that refuses every filter."""

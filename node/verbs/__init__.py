@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-NAMES = ("init", "token", "join", "admit", "password", "run", "status", "summary", "audit", "policy", "feed", "put", "doctor")
+NAMES = ("init", "token", "join", "admit", "password", "device", "run", "status", "summary", "audit", "policy", "feed", "put", "doctor")
 BUILT_IN = {name: f"node.verbs.{name}" for name in NAMES}
 """Module of each verb by name, in the order the overview shows them; each module has a `VERB`."""

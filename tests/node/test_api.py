@@ -14,8 +14,8 @@ from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_asy
 from tests.node.station import call, make_station, running
 
 VERBS = [
-    "admissions", "admit", "audit_flow", "devices", "events", "evidence", "explain", "incidents", "put", "readings", "resources",
-    "specimen", "status", "summary", "token_create", "tree",
+    "admissions", "admit", "audit_flow", "device_admit", "devices", "events", "evidence", "explain", "incidents", "put", "readings",
+    "resources", "specimen", "status", "summary", "token_create", "tree",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 
@@ -95,6 +95,10 @@ async def test_what_the_node_will_not_do_is_refused_with_the_reason(
 
 async def test_evidence_that_is_not_here_is_not_found(node: NodeConfig) -> None:
     assert (await refusal(node, "evidence", sha256="0" * 64)).code is LocalApiCode.NOT_FOUND
+
+
+async def test_a_device_nobody_met_is_not_found(node: NodeConfig) -> None:
+    assert (await refusal(node, "device_admit", device="ghost", accept=True)).code is LocalApiCode.NOT_FOUND
 
 
 async def test_stored_rows_are_read_back_newest_first(node: NodeConfig) -> None:

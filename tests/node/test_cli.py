@@ -247,6 +247,16 @@ def test_summary_asks_for_the_window_and_tells_who_is_missing(
     assert "missing: b1 (silent)" in err
 
 
+def test_device_lists_those_met_and_sends_the_decision(
+    tmp_path: Path, run: Run, api: Callable[[object], list[tuple[str, dict[str, object]]]]
+) -> None:
+    api({"devices": [{"device": "d1", "kind": "air", "protocol": "mqtt", "state": "waiting", "owner": "", "readings": 0}]})
+    assert "waiting" in run("--dir", tmp_path, "device")[1]
+    asked = api({"device": "d1", "accepted": False})
+    assert run("--dir", tmp_path, "device", "d1", "--refuse")[0] == EXIT_OK
+    assert asked == [("device_admit", {"device": "d1", "accept": False, "owner": ""})]
+
+
 def test_audit_ends_with_1_when_a_stream_does_not_add_up(tmp_path: Path, run: Run, api: Callable[[object], object]) -> None:
     stream = {"origin": "g1", "resource": "air-quality", "produced": 3, "delivered": 2, "holds": True}
     api({"hops": [{"peer": "b1", "direction": "up", "streams": [stream]}], "first_difference": None})

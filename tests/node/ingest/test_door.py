@@ -137,6 +137,17 @@ async def test_verdicts_reach_a_v5_client() -> None:
         writer.close()
 
 
+async def test_a_311_device_that_is_not_admitted_keeps_its_messages() -> None:
+    sink = ListSink()
+    sink.verdicts = {1: Verdict.NOT_ADMITTED}
+    async with running_door(sink) as (door, port):
+        reader, writer = await raw_311(port)
+        writer.write(publish_311(1) + publish_311(2))
+        assert await closed(reader) == b"\x40\x02\x00\x01"
+        assert door.refused["device_not_admitted"] == 1
+        writer.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_password_decides_who_connects(tmp_path: Path, version: aiomqtt.ProtocolVersion) -> None:
