@@ -116,10 +116,6 @@ class Directory:
         self._disprove_claims_on(child)
         self._below[child] = {status.id: _Heard(status, _arrival(status, now_us)) for status in statuses}
 
-    def forget_child(self, child: str) -> None:
-        """A child was removed for good."""
-        self._below.pop(child, None)
-
     def subtree(self, child: str) -> frozenset[str]:
         """Node ids at or below `child` as far as known."""
         return frozenset(self._below.get(child, ())) | {child}

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from policies.columns import highest_grade
 from sync.model import DEFAULT_LIMITS, TERRITORY_DIGITS
 
 
@@ -31,7 +32,7 @@ def facts_of(rows: pa.RecordBatch) -> RowFacts:
     return RowFacts(
         event_time_min_us=span["min"].as_py() or 0,
         event_time_max_us=span["max"].as_py() or 0,
-        grade_max=pc.max(rows.column("grade")).as_py() or 0,
+        grade_max=highest_grade(rows),  # as the gate judges it: a row without a grade counts as the highest
         territories=merged_territories([tuple(_distinct(rows.column("territory")))]),
     )
 

@@ -45,3 +45,10 @@ def test_heavy_rows_are_cut_into_batches_under_the_bound_in_order() -> None:
 def test_a_single_heavy_row_is_never_cut() -> None:
     (batch,) = sealed(1, bytes_max=1_000)
     assert batch.row_count == 1
+
+
+def test_a_row_without_a_grade_makes_the_whole_batch_of_the_highest() -> None:
+    rows = evidence(2)
+    ungraded = rows.set_column(rows.schema.get_field_index("grade"), "grade", pa.array([1, None], pa.int8()))
+    (batch,) = seal(ungraded, resource="camera-evidence", lane=Lane.BLOB, schema_version=1, at=HybridTime(1), ticket=9)
+    assert batch.grade_max == 4
