@@ -44,6 +44,8 @@ class Case:
     batches: int = 200
     rules: Rules = Rules.POLICY
     spread: Spread = Spread.TOGETHER
+    live: bool = False
+    """True when the lowest node makes the batches while the links are up, instead of having them as a backlog."""
 
     @property
     def records(self) -> int:
@@ -73,8 +75,8 @@ class Round:
 class Process:
     """A node process and its lines."""
 
-    def __init__(self, folder: Path, records: int, profile: Path | None) -> None:
-        extra = ["--profile", str(profile / f"{folder.name}.prof")] if profile else []
+    def __init__(self, folder: Path, records: int, profile: Path | None, extra: Sequence[str] = ()) -> None:
+        extra = [*extra, *(["--profile", str(profile / f"{folder.name}.prof")] if profile else [])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.chain_node", str(folder), str(records), *extra],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -112,7 +114,8 @@ def rounds_of(case: Case, count: int, profile: Path | None = None) -> list[Round
         root = Path(name)
         folders = make_chain(root / "chain", hops=case.hops, rules=case.rules, now_us=time.time_ns() // 1_000)
         backlog = workload.batches(case.batches, rows=case.rows, spread=case.spread)
-        fill(folders[-1], backlog)
+        if not case.live:
+            fill(folders[-1], backlog)
         names = [folder.name for folder in folders]
         results = []
         for index in range(count):
@@ -125,7 +128,9 @@ def rounds_of(case: Case, count: int, profile: Path | None = None) -> list[Round
 def _round(case: Case, folders: Sequence[Path], backlog: Sequence[LocalBatch], raw: Path, profile: Path | None) -> Round:
     append_rate = case.records / append_s(raw, backlog)
     with ExitStack() as stack:
-        nodes = [stack.enter_context(_running(folder, case.records, profile)) for folder in folders]
+        live = ["--live", str(case.batches), "--rows", str(case.rows)] if case.live else []
+        extras = [*([] for _ in folders[1:]), live]
+        nodes = [stack.enter_context(running(folder, case.records, profile, extra)) for folder, extra in zip(folders, extras, strict=True)]
         ports = [int(node.wait("port")["port"]) for node in nodes]
         nodes[0].tell("")
         began = time.monotonic()
@@ -143,8 +148,9 @@ def _round(case: Case, folders: Sequence[Path], backlog: Sequence[LocalBatch], r
 
 
 @contextmanager
-def _running(folder: Path, records: int, profile: Path | None) -> Iterator[Process]:
-    process = Process(folder, records, profile)
+def running(folder: Path, records: int, profile: Path | None = None, extra: Sequence[str] = ()) -> Iterator[Process]:
+    """A node process for as long as the context lasts."""
+    process = Process(folder, records, profile, extra)
     try:
         yield process
     finally:
@@ -154,7 +160,7 @@ def _running(folder: Path, records: int, profile: Path | None) -> Iterator[Proce
 def append_s(path: Path, backlog: Sequence[LocalBatch]) -> float:
     """Seconds to append the backlog to a fresh journal, as a node stores what it makes: same codec, pages and durability."""
     journal = open_journal(path, node="raw", incarnation=1)
-    commits = list(_commits(backlog))
+    commits = list(commits_of(backlog))
     began = time.perf_counter()
     for writes in commits:
         journal.commit(writes)
@@ -163,7 +169,8 @@ def append_s(path: Path, backlog: Sequence[LocalBatch]) -> float:
     return elapsed
 
 
-def _commits(backlog: Sequence[LocalBatch]) -> Iterator[Sequence[Write]]:
+def commits_of(backlog: Sequence[LocalBatch]) -> Iterator[Sequence[Write]]:
+    """The writes of a node that makes `backlog`, COMMIT_BATCHES batches a commit."""
     engine = Engine(
         node="raw", incarnation=1, has_parent=True, version=PolicyVersion(), recovered=Recovered(), limits=DEFAULT_LIMITS,
         clock=ClockQuality(),
@@ -183,10 +190,11 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=200)
     parser.add_argument("--rules", type=Rules, default=Rules.POLICY, choices=list(Rules))
     parser.add_argument("--spread", type=Spread, default=Spread.TOGETHER, choices=list(Spread))
+    parser.add_argument("--live", action="store_true", help="make the batches while the links are up")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--profile", type=Path, help="folder for profiles of every node's event loop")
     options = parser.parse_args()
-    case = Case(options.hops, options.rows, options.batches, options.rules, options.spread)
+    case = Case(options.hops, options.rows, options.batches, options.rules, options.spread, options.live)
     print("\n".join(lines_of(case, rounds_of(case, options.rounds, options.profile))))
 
 

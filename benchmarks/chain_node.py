@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import cProfile
 import json
+import os
 import resource
 import sys
 import time
@@ -20,25 +21,35 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.workload import RESOURCE
+from benchmarks.workload import PING_ROWS, RESOURCE, ping_batches, rows_of, sealed
 from node.assembly import Parts, assemble
 from node.config import load_config
 from node.directory import NodeStatus
 from node.identity.chance import new_id, new_rng
-from sync.core.ready import Event
+from sync.core.ready import Arrived, Event
 from sync.model import Direction, Lane
 from sync.model.writes import StoreBatch, Write
 from sync.transport.link_dialer import dial
 from sync.transport.link_server import LinkServer
 from sync.transport.session import Session
 
+PING = "ping"
+"""Line on stdin that makes the node store one small batch."""
+PINGED = (-1, PING_ROWS)
+"""What `--live -1` asks of the top: to say when a batch arrived."""
+LIVE_WAITING_MAX = 8
+"""Live batches offered and not yet durable."""
+
 
 class Node:
     """The process."""
 
-    def __init__(self, folder: Path, records: int) -> None:
+    def __init__(self, folder: Path, records: int, live: tuple[int, int] = (0, 0)) -> None:
         self._parts: Parts = assemble(load_config(folder / "node.toml"), software="bench")
         self._records = records
+        self._live = live
+        """Batches and rows of each that this node makes once its link stands."""
+        self._pings = iter(ping_batches())
         self._is_done = False
         self._commits = self._batches = 0
         self._cpu_before = 0.0
@@ -58,6 +69,8 @@ class Node:
 
         def on_event(event: Event) -> None:
             pass_on(event)
+            if isinstance(event, Arrived) and self._live == PINGED:
+                say({"arrived": time.monotonic()})
             self._look()
 
         def counted(writes: Sequence[Write]) -> None:
@@ -73,18 +86,50 @@ class Node:
         parts = self._parts
         server = LinkServer(parts.authorise_child, on_refused=lambda why: print(why, file=sys.stderr))
         tasks = [asyncio.create_task(parts.runtime.run())]
-        await server.start("127.0.0.1:0", parts.tls(), self._accept)
+        tasks[0].add_done_callback(self._runtime_ended)
+        await server.start("127.0.0.1:0", parts.tls, self._accept)
         say({"port": server.port})
         while line := await asyncio.to_thread(sys.stdin.readline):
+            if line.strip() == PING:
+                await self._ping()
+                continue
             self._cpu_before = cpu_s()
             if line.strip():
                 tasks.append(asyncio.create_task(self._keep_parent(line.strip())))
+                tasks.append(asyncio.create_task(self._make_batches()))
         await server.stop()
         parts.runtime.stop()
         for task in tasks[1:]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         parts.close()
+
+    async def _make_batches(self) -> None:
+        """Seal and offer the live batches as fast as they are stored, a few at a time."""
+        batches, rows = self._live
+        if not batches:
+            return
+        models, runtime = await asyncio.to_thread(rows_of, rows), self._parts.runtime
+        waiting: set[asyncio.Task[None]] = set()
+        for index in range(batches):
+            local = await asyncio.to_thread(sealed, models[index % len(models)])
+            waiting.add(asyncio.create_task(runtime.ask(lambda engine, now, local=local: engine.offer(local, now))))  # type: ignore[misc]
+            if len(waiting) >= LIVE_WAITING_MAX:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        if waiting:
+            await asyncio.wait(waiting)
+
+    async def _ping(self) -> None:
+        """Store one small batch in a lane that does not wait, and say when it was durable here."""
+        local = next(self._pings)
+        await self._parts.runtime.ask(lambda engine, now: engine.offer(local, now))
+        say({"stored": time.monotonic()})
+
+    def _runtime_ended(self, runtime: asyncio.Task[None]) -> None:
+        """A node whose runtime failed will never be done: end it, so that the driver sees it."""
+        if not runtime.cancelled() and (failure := runtime.exception()) is not None:
+            print(f"{self._parts.me.node}: the runtime ended: {failure!r}", file=sys.stderr, flush=True)
+            os._exit(1)
 
     async def _accept(self, session: Session) -> None:
         await self._parts.links.accept(session)
@@ -141,12 +186,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("records", type=int)
+    parser.add_argument("--live", type=int, default=0, metavar="BATCHES")
+    parser.add_argument("--rows", type=int, default=PING_ROWS)
     parser.add_argument("--profile", type=Path)
     options = parser.parse_args()
     profile = cProfile.Profile()
     if options.profile:
         profile.enable()
-    asyncio.run(Node(options.folder, options.records).run())
+    asyncio.run(Node(options.folder, options.records, (options.live, options.rows)).run())
     if options.profile:
         profile.disable()
         profile.dump_stats(options.profile)

@@ -21,8 +21,8 @@ from statistics import median
 
 from node.store.journal import open_journal
 from node.store.schema import DEFAULT_TUNING, Tuning
-from sync.model import Batch, BatchHeader, Direction, Lane, Run, RunMap, State, StoredBatch, Stream
-from sync.model.writes import OutMark, SetOutMark, SetStream, StoreBatch, Write
+from sync.model import Batch, BatchHeader, Direction, Lane, Run, State, StateRange, StoredBatch, Stream
+from sync.model.writes import ChangeStream, OutMark, SetOutMark, StoreBatch, Write
 
 PAYLOAD_BYTES = 84_000
 RECORDS = 5_000
@@ -107,9 +107,8 @@ def append_journal(folder: Path, payloads: list[bytes], group: int, batches: int
 def commit_of(first: int, stop: int, payloads: list[bytes]) -> list[Write]:
     """What the engine asks for when batches `first`..`stop` are offered."""
     stored = [StoreBatch(batch_at(index + 1, payloads[index % len(payloads)])) for index in range(first, stop)]
-    run_map = RunMap()
-    run_map.set(1, stop * RECORDS, State.PRESENT)
-    stream = SetStream(Stream(NODE, 1, Lane.BULK, "air-quality"), run_map.encode())
+    run_map = StateRange(1, stop * RECORDS, State.PRESENT)
+    stream = ChangeStream(Stream(NODE, 1, Lane.BULK, "air-quality"), (), (run_map,))
     return [*stored, stream, SetOutMark("parent", Direction.UP, Lane.BULK, OutMark(first, first, first))]
 
 

@@ -20,15 +20,18 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import chain_bench, door_bench, journal_bench, life_bench, policy_bench
+from benchmarks import chain_bench, door_bench, journal_bench, life_bench, policy_bench, relay_bench
 from benchmarks.chain_bench import Case
 from benchmarks.chain_files import COMMIT_BATCHES
-from benchmarks.figures import Figure, lines_of
+from benchmarks.figures import Figure, Target, lines_of, target_lines
+from benchmarks.gates import GATES
 from benchmarks.journal_bench import Cost
 from benchmarks.workload import Rules, Spread
 from node.store.schema import DEFAULT_TUNING, Tuning
 
 ROUNDS = 3
+ALL_GATES = "gates"
+"""Name that stands for every gate of gates.py."""
 DOOR_MESSAGES = 60_000
 JOURNAL_BATCHES = 256
 PACKAGES = ("pyarrow", "grpcio", "cryptography", "numpy", "duckdb", "aiomqtt")
@@ -109,6 +112,7 @@ BENCHES: dict[str, Callable[[int], list[Figure]]] = {
     "policy": policy,
     "journal": journal,
     "life": life_bench.figures,
+    "relay": relay_bench.figures,
 }
 """All of them, by name, in the order they run."""
 
@@ -126,6 +130,15 @@ def machine() -> dict[str, object]:
     }
 
 
+def _chosen(names: Sequence[str]) -> list[str]:
+    """The names to run: all without any, and every gate for ALL_GATES."""
+    return [each for name in names or (*BENCHES, ALL_GATES) for each in (GATES if name == ALL_GATES else (name,))]
+
+
+def _judged(targets: Sequence[Target]) -> dict[str, object]:
+    return {"targets": [target.encoded() for target in targets]} if targets else {}
+
+
 def main() -> None:
     """Run what was asked for, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -133,13 +146,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    unknown = sorted(set(options.names) - set(BENCHES))
+    unknown = sorted(set(options.names) - set(BENCHES) - set(GATES) - {ALL_GATES})
     if unknown:
-        parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join(BENCHES)}")
+        parser.error(f"unknown benchmark {unknown[0]!r}: choose from {', '.join([*BENCHES, ALL_GATES, *GATES])}")
     found: list[Figure] = []
+    targets: list[Target] = []
     if not options.json:
         print(", ".join(f"{key} {value}" for key, value in machine().items()))
-    for name in options.names or BENCHES:
+    for name in _chosen(options.names):
+        if name in GATES:
+            judged = GATES[name](options.rounds)
+            targets += judged
+            if not options.json:
+                print("\n".join(line for target in judged for line in target_lines(target)), flush=True)
+            continue
         measured = BENCHES[name](options.rounds)
         found += measured
         if not options.json:
@@ -147,7 +167,7 @@ def main() -> None:
                 "\n".join(line for figure in measured for line in lines_of(figure)), f"   (load {psutil.getloadavg()[0]:.1f})", flush=True
             )
     if options.json:
-        print(json.dumps({"machine": machine(), "figures": [figure.encoded() for figure in found]}, indent=2))
+        print(json.dumps({"machine": machine(), "figures": [figure.encoded() for figure in found], **_judged(targets)}, indent=2))
 
 
 if __name__ == "__main__":

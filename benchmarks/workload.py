@@ -7,8 +7,10 @@ negative list; `Spread` says whether such rows lie together or everywhere. Calle
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import replace
 from enum import Enum
+from functools import cache
 from random import Random
 
 import pyarrow as pa
@@ -22,7 +24,7 @@ from policies.masks import Mask, Method
 from policies.presets import city_bundle_contents
 from policies.words import Verdict, Way
 from sync.core.ready import LocalBatch
-from sync.model import HybridTime, Level
+from sync.model import HybridTime, Lane, Level
 from sync.wire.payload import decoded_size, encode_payload
 
 RESOURCE = "air-quality"
@@ -36,6 +38,8 @@ END_US = 4_000_000_000_000_000
 DIFFERENT = 8
 """Different payloads; batches beyond them repeat."""
 TERRITORY = "370202006001001"
+PING_ROWS = 10
+"""Readings of one small batch whose way is timed."""
 
 
 class Spread(Enum):
@@ -90,10 +94,32 @@ def _entry(name: str, effect: Verdict, *, predicate: str = "", fields: tuple[str
 
 def batches(count: int, *, rows: int, spread: Spread) -> list[LocalBatch]:
     """`count` batches of `rows` rows, encoded as a node seals them."""
-    resource = next(entry for entry in city_bundle_contents(Level.PROVINCIAL).catalogue if entry.code == RESOURCE)
-    rng = Random(7)
+    resource, rng = _resource(), Random(7)
     models = [_sealed(_rows(resource, rows, spread, rng), resource) for _ in range(min(count, DIFFERENT))]
     return [replace(models[index % len(models)], at=HybridTime(START_US + index), ticket=index + 1) for index in range(count)]
+
+
+def rows_of(count: int) -> list[pa.RecordBatch]:
+    """A few different batches of `count` rows, not sealed yet."""
+    rng = Random(7)
+    return [_rows(_resource(), count, Spread.TOGETHER, rng) for _ in range(DIFFERENT)]
+
+
+def sealed(rows: pa.RecordBatch) -> LocalBatch:
+    """`rows` encoded as a node seals them."""
+    return _sealed(rows, _resource())
+
+
+def ping_batches() -> Iterator[LocalBatch]:
+    """Batches of PING_ROWS readings in a lane that does not wait for more, without end."""
+    batch = replace(_sealed(_rows(_resource(), PING_ROWS, Spread.TOGETHER, Random(7)), _resource()), lane=Lane.ALARM)
+    while True:
+        yield batch
+
+
+@cache
+def _resource() -> Resource:
+    return next(entry for entry in city_bundle_contents(Level.PROVINCIAL).catalogue if entry.code == RESOURCE)
 
 
 def _rows(resource: Resource, count: int, spread: Spread, rng: Random) -> pa.RecordBatch:

@@ -14,9 +14,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from node.attach_api import AttachVerbs
+from node.carriage.api_verbs import BundleVerbs
+from node.equality.audit import Asked
 from node.errors import NodeError
 from node.ingest.errors import IngestError
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
+from node.quarantine import QuarantineVerbs
 from node.records import ROWS_MAX, find_row, newest_rows
 from node.services import Services
 from node.summaries.spec import SummarySpec
@@ -85,6 +89,18 @@ class AuditFlow(msgspec.Struct, forbid_unknown_fields=True):
 
     resource: str | None = None
     origin: str | None = None
+    first: Annotated[int, Meta(ge=1)] | None = None
+    last: Annotated[int, Meta(ge=1)] | None = None
+    since_us: Annotated[int, Meta(ge=0)] | None = None
+    until_us: Annotated[int, Meta(ge=0)] | None = None
+    ask_peers: bool = False
+
+
+class AuditEqual(msgspec.Struct, forbid_unknown_fields=True):
+    """The proof of equality: run one now, toward all peers or one, or tell of the newest."""
+
+    peer: str | None = None
+    now: bool = False
 
 
 class TokenCreate(msgspec.Struct, forbid_unknown_fields=True):
@@ -128,6 +144,9 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         self.verbs: Mapping[str, Entry] = {
+            **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
+            **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
+            **{name: Entry(*entry) for name, entry in QuarantineVerbs(lambda: self._services.care.quarantine).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Page, self._events),
@@ -142,6 +161,7 @@ class Api:
             "specimen": Entry(Specimen, self._specimen),
             "summary": Entry(SummarySpec, self._summary),
             "audit_flow": Entry(AuditFlow, self._audit_flow),
+            "audit_equal": Entry(AuditEqual, self._audit_equal),
             "token_create": Entry(TokenCreate, self._token_create),
             "admissions": Entry(NoArguments, self._admissions),
             "admit": Entry(Admit, self._admit),
@@ -169,13 +189,21 @@ class Api:
         services = self._services
         own = services.board.status()
         children = services.links.children()
+        backlog_bytes = sum(queue.bytes for queue in own.queues.values())
+        up = {"peer": own.parent, "role": "parent", "state": own.link.state, "trouble": services.links.trouble}
+        down = {"role": "child", "state": "up", "trouble": ""}
         return {
             "node": own,
-            "links": [{"peer": own.parent, "role": "parent", "state": own.link.state, "trouble": services.links.trouble}] * bool(own.parent)
-            + [{"peer": child, "role": "child", "state": "up", "trouble": ""} for child in children],
+            "links": [up | services.links.pace_of(own.parent, backlog_bytes=backlog_bytes)] * bool(own.parent)
+            + [{"peer": child} | down | services.links.pace_of(child, backlog_bytes=None) for child in children],
             "resources": [{"resource": code, "records": count} for code, count in sorted(own.records.items())],
+            "clones": services.links.clones(),
+            "storage": services.storage.report(),
             "door": services.door_facts(),
             "cameras": services.cameras(),
+            "carriages": services.carrier.status(),
+            "proofs": services.care.proofs(),
+            "damage": services.care.damage(),
             "software": own.software,
         }
 
@@ -234,6 +262,10 @@ class Api:
             known = ", ".join(sorted(services.policy.ruleset.resources)) or "none until the policy arrives"
             why = f"resource {asked.resource!r} is not in the catalogue in force here: known are {known}"
             raise LocalApiError(LocalApiCode.NOT_FOUND, why)
+        if resource.lane in services.storage.closed or services.storage.troubles():
+            services.storage.ask(resource.lane)
+            why = f"no room in the journal for lane {resource.lane.word}: nothing of {resource.code} is taken until some is freed"
+            raise LocalApiError(LocalApiCode.NOT_READY, why)
         if not services.inbox.has_room:
             raise LocalApiError(LocalApiCode.NOT_READY, "no room for rows at the moment: try again when the journal has caught up")
         here = PutPlace(own.level, own.territory.code, services.clock.wall_us())
@@ -267,21 +299,29 @@ class Api:
         return answer | {"took_ms": round(self._services.clock.now().seconds_since(started) * 1_000, 1)}
 
     async def _audit_flow(self, asked: AuditFlow) -> Plain:
-        return await asyncio.get_running_loop().run_in_executor(None, self._services.audit_flow, asked.resource, asked.origin)
+        wanted = Asked(asked.resource, asked.origin, asked.first, asked.last, asked.since_us, asked.until_us)
+        return await self._services.care.audit_flow(wanted, ask_peers=asked.ask_peers)
+
+    async def _audit_equal(self, asked: AuditEqual) -> Plain:
+        care = self._services.care
+        if not asked.now:
+            return {"hops": [proof for proof in care.proofs() if asked.peer in (None, proof["peer"])]}
+        return await care.auditor.equal(asked.peer)
 
     # ---- joining
 
     async def _token_create(self, asked: TokenCreate) -> Plain:
         own = self._services.identity
+        ca_sha256 = own.ca_sha256()
         token, expires_us = own.admissions.create_token(
-            ca_sha256=own.ca_sha256,
+            ca_sha256=ca_sha256,
             level=Level.from_word(asked.level),
             territory=Territory(asked.territory, own.territory.system, own.territory.edition),
             ttl_s=asked.ttl_s,
             auto_accept=asked.auto_accept,
             now_us=self._services.clock.wall_us(),
         )
-        return {"token": str(token), "expires_us": expires_us, "ca_sha256": own.ca_sha256}
+        return {"token": str(token), "expires_us": expires_us, "ca_sha256": ca_sha256}
 
     async def _admissions(self, _: NoArguments) -> Plain:
         pending = self._services.identity.admissions.pending()

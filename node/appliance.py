@@ -11,24 +11,35 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from node.admission import LinkDoor
 from node.api import Api
 from node.assembly import Parts, assemble
+from node.attachment import Reattached
 from node.camera_rows import EVENTS, CameraRows
 from node.cameras import CameraSupervisor, camera_spec
+from node.care import Care
+from node.carriage.carrier import Carrier
+from node.carriage.watching import watches
 from node.config import NodeConfig, split_address
 from node.devices_plane import DevicePlane
+from node.engine_room import journal_path
 from node.errors import NodeError
+from node.fork.change import go_on_after
+from node.fork.clones import ForkMemory
+from node.fork.errors import ForkFound
 from node.identity.chance import new_id, new_rng
-from node.identity.join_client import renew
 from node.identity.join_server import JoinServer
+from node.link_caps import keep_day
 from node.records import ROWS_MAX, newest_rows
 from node.run_lock import run_lock
 from node.services import OwnIdentity, Services
 from node.status import Sources, StatusBoard
+from node.storage import Storage, storage_of
+from node.store.failures import ForeignJournal
 from node.summaries.pull import SummaryDesk
 from node.totals import Totals
 from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
@@ -41,9 +52,6 @@ log = logging.getLogger("yunnao")
 
 RESTART_WAIT_S = 5.0
 """Wait before a node that could not commit tries again."""
-
-RENEW_CHECK_S = 60.0
-"""How often certificates are compared with half of their life."""
 
 
 def run_node(config: NodeConfig) -> int:
@@ -59,11 +67,26 @@ async def _run_until_stopped(config: NodeConfig) -> int:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stopping.set)
     has_failed = False
+    memory = ForkMemory()
+    fork: ForkFound | None = None
+    damaged: list[int] = []
     while not stopping.is_set():
         try:
-            await Appliance(config).run(stopping)
-        except JournalCorrupt:
+            if fork is not None:
+                go_on_after(fork, config.folder, journal_path(config), node=config.node.id)
+                fork = None
+            await Appliance(config, memory, damaged).run(stopping)
+        except ForeignJournal:
             raise
+        except JournalCorrupt as error:
+            # One damaged batch ends a life of the process at most once: it is set aside before the next one reads anything.
+            if error.lsn is None or error.lsn in damaged:
+                raise
+            damaged.append(error.lsn)
+        except ForkFound as found:
+            fork = found
+        except Reattached as order:
+            log.info("starting again below the new parent: %s", order)
         except (NodeError, SyncError, OSError) as error:
             # What keeps the journal from being written, such as a full disk, may next keep another file from being opened.
             if not (has_failed or isinstance(error, JournalError)):
@@ -85,8 +108,10 @@ async def _wait(stopping: asyncio.Event, seconds: float) -> None:
 class Appliance:
     """One life of a node's process."""
 
-    def __init__(self, config: NodeConfig) -> None:
+    def __init__(self, config: NodeConfig, memory: ForkMemory | None = None, damaged: Sequence[int] = ()) -> None:
         self._config = config
+        self._memory = memory
+        self._damaged = damaged
         self._closers: list[Callable[[], Coroutine[Any, Any, object]]] = []
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -94,7 +119,7 @@ class Appliance:
 
         Raises JournalError when the journal cannot be written, NodeError or SyncError when the node cannot start.
         """
-        parts = assemble(self._config, software=version("yunnao"))
+        parts = assemble(self._config, software=version("yunnao"), memory=self._memory)
         tasks: list[asyncio.Task[object]] = []
         try:
             tasks.append(asyncio.create_task(parts.runtime.run(), name="runtime"))
@@ -125,16 +150,26 @@ class Appliance:
 
     async def _start(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
         config = self._config
+        care = Care.of(parts)
+        await care.start(self._damaged)
         plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
+        parts.on_policy(plane.learn)
         rows = CameraRows(parts.inbox, _rule_kinds(config), territory=config.territory.code)
         rows.recall(reversed(newest_rows(parts.journal, EVENTS, limit=ROWS_MAX)))
         cameras = self._cameras(parts, rows)
-        services = self._services(parts, plane, cameras)
+        parts.keeper.renew_leaf()
+        storage = storage_of(parts)
+        services = self._services(parts, plane, cameras, care, storage)
         await self._start_api(parts, services)
         await self._start_links(parts, tasks)
         self._closers.append(plane.stop)
         await plane.start(parts.journal)
-        background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), self._keep_certificates(parts)]
+        background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), parts.keeper.run()]
+        background.append(parts.attendance.run(parts.detach_silent))
+        background.append(storage.run())
+        background.append(keep_day(parts.runtime.engine.caps, config.links, parts.clock))
+        background += [watch.run() for watch in watches(config, parts, services.carrier)]
+        background += care.background()
         if config.cameras:
             background.append(cameras.run())
         if parts.parent is not None:
@@ -148,7 +183,7 @@ class Appliance:
             specs, config.folder / "ai.sock", rows.take, clock=parts.clock, rng=new_rng(), work_dir=config.data_dir / "cameras"
         )
 
-    def _services(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor) -> Services:
+    def _services(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor, care: Care, storage: Storage) -> Services:
         config = self._config
 
         def camera_counts() -> dict[str, int]:
@@ -161,10 +196,18 @@ class Appliance:
             devices=lambda: len(plane.registry),
             door=plane.status,
             policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
-            troubles=lambda: [] if plane.intake.has_room else ["door_refusing"],
+            troubles=lambda: (
+                care.repairs.troubles()
+                + care.quarantine.troubles()
+                + storage.troubles()
+                + parts.keeper.troubles
+                + parts.forks.troubles()
+                + ([] if plane.intake.has_room else ["door_refusing"])
+            ),
         )
         parent = parts.parent.node if parts.parent else ""
         board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
+        board.link_address = parts.directory.own_address = config.links.announce or config.links.listen
         parts.bind_status(board.status)
         return Services(
             journal=parts.journal,
@@ -174,12 +217,16 @@ class Appliance:
             policy=parts.policy,
             summaries=self._summaries(parts),
             inbox=parts.inbox,
-            identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256(), parts.admissions),
+            identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256, parts.admissions),
             clock=parts.clock,
             devices=lambda limit: plane.registry.newest(limit, now_us=parts.clock.wall_us()),
             decide_device=plane.decide,
             cameras=lambda: cameras.cameras() if config.cameras else [],
             door_facts=plane.facts,
+            carrier=Carrier(parts),
+            storage=storage,
+            attachments=parts.attachments,
+            care=care,
         )
 
     def _summaries(self, parts: Parts) -> SummaryDesk:
@@ -214,7 +261,7 @@ class Appliance:
         config = self._config
         if config.links.listen:
             await self._listen(parts)
-        if parts.parent is not None and config.parent.address:
+        if parts.parent is not None and parts.uplink_address:
             tasks.append(asyncio.create_task(parts.links.keep_parent(lambda: self._dial(parts), new_rng()), name="uplink"))
 
     async def _listen(self, parts: Parts) -> None:
@@ -227,8 +274,9 @@ class Appliance:
                 log.warning("link from a child ended: %s", error)
                 raise
 
-        server = LinkServer(parts.authorise_child, on_refused=lambda why: log.warning("%s", why))
-        await server.start(config.links.listen, parts.tls(), accept)
+        door = LinkDoor(config.links, parts.clock)
+        server = LinkServer(parts.authorise_child, on_refused=lambda why: log.warning("%s", why), ask=door.ask)
+        await server.start(config.links.listen, parts.tls, accept)
         self._closers.append(server.stop)
         host, _ = split_address(config.links.listen)
         announce = config.links.announce or f"{host}:{server.port}"
@@ -237,7 +285,7 @@ class Appliance:
             await self._listen_for_joins(parts, announce)
 
     async def _listen_for_joins(self, parts: Parts, announce: str) -> None:
-        own = parts.files.own(now_us=parts.clock.wall_us())
+        own = parts.files.own(now_us=None)
         joins = JoinServer(parts.files, parts.admissions, own_path=own.path, link_address=announce, clock=parts.clock)
         port = await joins.start(*split_address(self._config.links.join_listen))
         self._closers.append(joins.stop)
@@ -247,25 +295,13 @@ class Appliance:
         parent = parts.parent
         assert parent is not None, "only a node with a parent dials"
         return await dial(
-            self._config.parent.address,
+            parts.uplink_address,
             parts.tls(),
             server_name=parent.tls_name,
             session_id=new_id(),
             node=parts.me.node,
             authorise=parts.authorise_parent,
         )
-
-    async def _keep_certificates(self, parts: Parts) -> None:
-        """Renew this node's certificates at half of their life."""
-        while True:
-            # The first look waits too: after a power cut a whole tree starts at once, parents later than their children.
-            await asyncio.sleep(RENEW_CHECK_S)
-            try:
-                parts.files.renew_leaf(parts.facts, now_us=parts.clock.wall_us())
-                if parts.parent is not None and self._config.parent.join_address:
-                    await renew(self._config.parent.join_address, files=parts.files, facts=parts.facts, clock=parts.clock)
-            except (NodeError, SyncError, OSError) as error:
-                log.warning("certificates not renewed: %s", error)
 
 
 def _rule_kinds(config: NodeConfig) -> dict[tuple[str, str], str]:

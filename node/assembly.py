@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from node.clock import Clock, HybridClock, SystemClock
+from node.attaching import AttachmentDesk
+from node.attachment import Signer
+from node.attendance import Attendance
+from node.certificate_keeper import CertificateKeeper, Terms
+from node.clock import FlooredClock, HybridClock
 from node.config import NodeConfig
 from node.directory import Directory, NodeStatus
+from node.engine_room import EngineRoom, journal_path, open_engine_room, record_layouts
+from node.fork.change import finish_change
+from node.fork.clones import ForkMemory
+from node.fork.desk import ForkDesk
 from node.handshake import Me
-from node.identity.admissions import Admissions
-from node.identity.bundle_seal import BundleSeal
+from node.identity.admissions import Admissions, Stage
 from node.identity.errors import IdentityError
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
@@ -23,30 +28,16 @@ from node.identity.vouch import KeyDirectory
 from node.ingest.inbox import Inbox
 from node.links import Context, Links
 from node.marts import Marts
-from node.pipeline import Pipeline, Self
+from node.passport import Passport, open_passport
 from node.policy_store import PolicyStore
 from node.queries import QueryDesk
 from node.runtime import Runtime
-from node.store.journal import SqliteJournal, open_journal
-from policies.bundle import schemas_of
-from policies.gate import CompiledGate, Station
-from policies.masks import KeyRing
-from policies.presets import PRESET_LEVELS, city_bundle_contents, preset_bundle
-from policies.ruleset import Ruleset
+from node.store.journal import SqliteJournal
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
-from sync.model import MICROSECONDS, ClockQuality, Lane, Level, LinkError
+from sync.model import ClockQuality, Level, LinkError
 from sync.transport.credentials import TlsCredentials
 from sync.transport.session import PeerIdentity as SessionPeer
-
-POLICY_LIFE_US = 400 * 86_400 * MICROSECONDS
-"""How long the bundle that a node issues at its first start is in force."""
-
-BACKDATED_US = 3_600 * MICROSECONDS
-"""A bundle begins this long before it is made, so that peers whose clocks are behind take it."""
-
-SCHEMA_VERSION = 1
-"""Version of the catalogue's record layouts that this program writes."""
 
 
 @dataclass(slots=True)
@@ -54,7 +45,7 @@ class Parts:
     """A node without its listeners."""
 
     config: NodeConfig
-    clock: Clock
+    clock: FlooredClock
     me: Me
     facts: NodeFacts
     files: IdentityFiles
@@ -66,10 +57,17 @@ class Parts:
     journal: SqliteJournal
     inbox: Inbox
     runtime: Runtime
+    hybrid: HybridClock
     directory: Directory
     queries: QueryDesk
     links: Links
     marts: Marts
+    keeper: CertificateKeeper
+    forks: ForkDesk
+    attachments: AttachmentDesk
+    attendance: Attendance
+    uplink_address: str
+    """HOST:PORT of the parent's links: of the order that moved this node, else of its configuration."""
     _status: list[Callable[[], NodeStatus]] = field(default_factory=list)
 
     def bind_status(self, status: Callable[[], NodeStatus]) -> None:
@@ -90,8 +88,10 @@ class Parts:
         peer = self._verified(pem)
         if peer.node != declared:
             raise LinkError(f"{declared} shows the certificate of {peer.node}")
+        if self.attachments.admits(peer):
+            return self._learned(peer)
         try:
-            check_child(peer, own=self.files.own(now_us=self.clock.wall_us()))
+            check_child(peer, own=self.files.own(now_us=None))
         except IdentityError as error:
             raise LinkError(str(error)) from None
         if not self.admissions.is_admitted(peer.node):
@@ -106,6 +106,19 @@ class Parts:
             raise LinkError(f"{declared} is answered by {' > '.join(peer.path)}, this node joined {' > '.join(self.parent.path)}")
         return self._learned(peer)
 
+    def children(self) -> list[str]:
+        """Nodes that are attached here, linked or not."""
+        admitted = {entry.node for entry in self.admissions.all() if entry.stage is Stage.ACCEPTED}
+        moved = {order.node: order.new.path == self.attachments.own.path for order in self.attachments.book}
+        return sorted({node for node in admitted if moved.get(node, True)} | {node for node, is_here in moved.items() if is_here})
+
+    def detach_silent(self) -> list[str]:
+        """Close the queues of children that are silent for too long; who they are. On the event loop."""
+        silent = self.attendance.look(self.children(), self.links.children(), self.clock.now())
+        for child in silent:
+            self.runtime.post(lambda engine, now, child=child: None if child in engine.link_peers() else engine.detach(child, now))  # type: ignore[misc]
+        return silent
+
     def summary_refusal(self, resource: str) -> str:
         """Why a summary of `resource` may not go to the parent; empty when its cells may."""
         known = self.policy.ruleset.resources.get(resource)
@@ -115,6 +128,18 @@ class Parts:
         if plan.base.verdict is Verdict.ALLOW:
             return ""
         return f"its outcome toward the parent is {plan.base.verdict.word}; ask for the derived resource of totals"
+
+    def on_policy(self, learn: Callable[[dict[str, pa.Schema]], None]) -> None:
+        """Have `learn` called with the record layouts of every policy that comes into force, before peers hear of it."""
+        spread = self.policy.on_new
+
+        def learned() -> None:
+            self.schemas = record_layouts(self.policy)
+            self.inbox.learn(self.schemas)
+            learn(self.schemas)
+            spread()
+
+        self.policy.on_new = learned
 
     def close(self) -> None:
         """Release files; call when the runtime has ended."""
@@ -131,106 +156,90 @@ class Parts:
     def _learned(self, peer: PeerIdentity) -> SessionPeer:
         if self.keys.learn(peer):
             self.admissions.keep_key(peer.node, peer.manifest_key, now_us=self.clock.wall_us())
-        return SessionPeer(peer.node, peer.level, peer.territory.code)
+        return SessionPeer(peer.node, peer.level, peer.territory.code, peer.not_after_us)
 
 
-def assemble(config: NodeConfig, *, software: str) -> Parts:
+def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = None) -> Parts:
     """Open the files and wire the parts of the node in `config`. Raises NodeError, PolicyError or JournalError with the way out."""
-    clock = SystemClock()
-    files = IdentityFiles(config.folder)
-    own = files.own(now_us=clock.wall_us())
-    me = Me(config.node.id, files.incarnation(), config.level, config.territory.code, software)
-    admissions = Admissions(files.database, files.authority())
-    keys = KeyDirectory(admissions.learned_keys())
-    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    policy = _policy(config, files, clock)
-    journal = open_journal(config.data_dir / "journal.db", node=me.node, incarnation=me.incarnation)
-    hybrid = HybridClock(clock)
-    parent = files.parent(now_us=None) if config.level is not Level.PROVINCIAL else None
-    pipeline = Pipeline(
-        me=Self(me.node, me.level, me.territory),
-        journal=journal,
-        gate_of=lambda: policy.gate,
-        vouch=files.vouch(me.node, keys),
-        limits=config.limits,
-    )
-    engine = Engine(
-        node=me.node,
-        incarnation=me.incarnation,
-        has_parent=parent is not None,
-        version=policy.version,
-        recovered=journal.recover(),
-        limits=config.limits,
-        clock=ClockQuality(),
-    )
-    schemas = _schemas(policy)
-    wake: list[Callable[[], None]] = []
-    inbox = Inbox(schemas, on_data=lambda: wake[0](), limits=config.limits)
-    runtime = Runtime(engine=engine, journal=journal, pipeline=pipeline, records=inbox, lane_of=_lanes(policy), clock=clock, hybrid=hybrid)
-    wake.append(runtime.wake)
-    directory, queries = Directory(me.node), QueryDesk()
+    finish_change(config.folder, journal_path(config), node=config.node.id)
+    passport = open_passport(config, software=software)
+    room = open_engine_room(config, passport)
+    directory, queries = Directory(passport.me.node), QueryDesk()
     status: list[Callable[[], NodeStatus]] = []
-    context = Context(me, runtime, journal, policy, directory, queries, clock, hybrid, config.limits, lambda: status[-1]())
+    forks = _forks(config, passport, room, memory or ForkMemory())
+    attachments = _attachments(passport, directory, room.runtime)
+    attendance = Attendance(config.data_dir / "silent.json", detach_after_days=config.limits.detach_after_days)
+    context = Context(
+        passport.me, room.runtime, room.journal, room.policy, directory, queries, passport.clock, room.hybrid, config.limits,
+        lambda: status[-1](), forks, attachments, attendance,
+    )  # fmt: skip
     links = Links(context)
     queries.tell = links.tell
     return Parts(
         config=config,
-        clock=clock,
-        me=me,
-        facts=NodeFacts(me.node, own.level, own.territory),
-        files=files,
-        admissions=admissions,
-        keys=keys,
-        parent=parent,
-        policy=policy,
-        schemas=schemas,
-        journal=journal,
-        inbox=inbox,
-        runtime=runtime,
+        clock=passport.clock,
+        me=passport.me,
+        facts=passport.facts,
+        files=passport.files,
+        admissions=passport.admissions,
+        keys=passport.keys,
+        parent=passport.parent,
+        policy=room.policy,
+        schemas=room.schemas,
+        journal=room.journal,
+        inbox=room.inbox,
+        runtime=room.runtime,
+        hybrid=room.hybrid,
         directory=directory,
         queries=queries,
         links=links,
-        marts=Marts(config.data_dir / "marts", journal),
+        marts=Marts(config.data_dir / "marts", room.journal),
+        keeper=_keeper(config, passport, room.runtime, links),
+        forks=forks,
+        attachments=attachments,
+        attendance=attendance,
+        uplink_address=passport.uplink_address,
         _status=status,
     )
 
 
-def _policy(config: NodeConfig, files: IdentityFiles, clock: Clock) -> PolicyStore:
-    seal, secret = BundleSeal(files), files.pseudonym_secret()
-
-    def compile_gate(ruleset: Ruleset) -> CompiledGate:
-        station = Station(config.node.id, config.level, pseudonym_keys(secret, ruleset))
-        return CompiledGate(ruleset, station, now_us=clock.wall_us())
-
-    policy = PolicyStore(config.folder / "policy", seal=seal, compile_gate=compile_gate, clock=clock)
-    if config.level in PRESET_LEVELS and policy.held(config.node.id) is None:
-        now_us = clock.wall_us()
-        bundle = preset_bundle(
-            config.level, issuer=config.node.id, not_before_us=now_us - BACKDATED_US, not_after_us=now_us + POLICY_LIFE_US
-        )
-        policy.install(seal.sign(bundle))
-    return policy
-
-
-def pseudonym_keys(secret: bytes, ruleset: Ruleset) -> KeyRing:
-    """This node's pseudonym keys, one per key id that a mask in force names, all derived from one secret (HKDF, RFC 5869)."""
-    names = {mask.key for mask in ruleset.masks.values() if mask.key}
-    return KeyRing(
-        {name: HKDF(SHA256(), 32, salt=None, info=b"yunnao-pseudonym-1 " + name.encode()).derive(secret) for name in sorted(names)}
+def _forks(config: NodeConfig, passport: Passport, room: EngineRoom, memory: ForkMemory) -> ForkDesk:
+    return ForkDesk(
+        node=passport.me.node,
+        incarnation=passport.me.incarnation,
+        journal=room.journal,
+        vouch=passport.vouch,
+        clock=passport.clock,
+        memory=memory,
+        on_found=room.runtime.fail,
+        folder=config.folder,
     )
 
 
-def _schemas(policy: PolicyStore) -> dict[str, pa.Schema]:
-    """The record layouts of the catalogue; those that ship serve a node that has met no parent yet, whose records are held until it has."""
-    shipped = schemas_of(city_bundle_contents(Level.PROVINCIAL).catalogue)
-    return shipped | schemas_of(tuple(policy.ruleset.resources.values()))
+def _attachments(passport: Passport, directory: Directory, runtime: Runtime) -> AttachmentDesk:
+    files = passport.files
+    return AttachmentDesk(
+        own=passport.own,
+        parent=passport.parent.node if passport.parent else "",
+        book=passport.orders,
+        directory=directory,
+        clock=passport.clock,
+        signer=lambda: Signer(files.own(now_us=None), files.tls().chain_pem, files.manifest_key()),
+        on_moved=runtime.fail,
+    )
 
 
-def _lanes(policy: PolicyStore) -> Callable[[str], tuple[Lane, int]]:
-    shipped = {resource.code: resource.lane for resource in city_bundle_contents(Level.PROVINCIAL).catalogue}
+def _keeper(config: NodeConfig, passport: Passport, runtime: Runtime, links: Links) -> CertificateKeeper:
+    address = config.parent.join_address if passport.parent is not None else ""
+    return CertificateKeeper(
+        passport.files,
+        Terms(passport.facts, config.identity.leaf_life_s, config.identity.ca_life_s, address),
+        admissions=passport.admissions,
+        clock=passport.clock,
+        on_renewed=links.renew_uplink,
+        on_clock=lambda quality: runtime.post(lambda engine, now: _stamp(engine, quality)),
+    )
 
-    def lane_of(code: str) -> tuple[Lane, int]:
-        known = policy.ruleset.resources.get(code)
-        return (known.lane if known else shipped[code]), SCHEMA_VERSION
 
-    return lane_of
+def _stamp(engine: Engine, quality: ClockQuality) -> None:
+    engine.clock = quality

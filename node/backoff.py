@@ -27,6 +27,10 @@ class Backoff:
         self._bound_s = min(self._bound_s * GROWTH, self._cap_s)
         return wait_s
 
+    def next_wait_after_s(self, asked_s: float) -> float:
+        """Seconds to wait when the peer has named a time: that long, and a random time below the bound more; nothing doubles."""
+        return asked_s + self._rng.uniform(0.0, self._bound_s)
+
     def lived(self, seconds: float) -> None:
         """The last session lived this long; long enough, and the bound is small again."""
         if seconds >= RESET_AFTER_S:

@@ -14,7 +14,18 @@ import msgspec
 
 from node.config_check import shape_problems, split_address, value_problems
 from node.config_errors import ConfigError, KeyPath, Problem, find_lines
-from node.config_model import CameraEntry, ConsoleSection, DevicesSection, File, LinksSection, NodeSection, ParentSection, SummariesSection
+from node.config_model import (
+    CameraEntry,
+    ConsoleSection,
+    DevicesSection,
+    File,
+    IdentitySection,
+    LinksSection,
+    NodeSection,
+    ParentSection,
+    ProofSection,
+    SummariesSection,
+)
 from sync.model import Level, Limits, Territory
 
 CONFIG_NAME = "node.toml"
@@ -59,6 +70,16 @@ class NodeConfig:
     def summaries(self) -> SummariesSection:
         """Summary pulls."""
         return self.file.summaries
+
+    @property
+    def identity(self) -> IdentitySection:
+        """How long certificates live."""
+        return self.file.identity
+
+    @property
+    def proof(self) -> ProofSection:
+        """How often the node proves its copies and looks at its stored bytes."""
+        return self.file.proof
 
     @property
     def console(self) -> ConsoleSection:

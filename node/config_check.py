@@ -10,7 +10,7 @@ from typing import Annotated, cast, get_args, get_origin, get_type_hints
 import msgspec
 
 from node.config_errors import KeyPath, Problem
-from node.config_model import CameraEntry, File
+from node.config_model import CameraEntry, CapEntry, File
 from sync.model import Level, Limits, ModelError, Territory, check_node_id, check_resource
 
 PORT_MAX = 65_535
@@ -50,6 +50,7 @@ def value_problems(file: File) -> Iterator[Problem]:
     yield from _node_problems(file)
     yield from _address_problems(file)
     yield from _device_problems(file)
+    yield from _carriage_problems(file)
     for index, camera in enumerate(file.camera):
         yield from _camera_problems(camera, ("camera", index))
     ids = [camera.id for camera in file.camera]
@@ -125,6 +126,7 @@ def _address_problems(file: File) -> Iterator[Problem]:
     ]
     for at, address in given:
         yield from _bad_address(at, address)
+    yield from _cap_problems(links.cap)
     if file.node.level == Level.GRID.word:
         for key, address in (("listen", links.listen), ("join_listen", links.join_listen)):
             if address:
@@ -133,6 +135,15 @@ def _address_problems(file: File) -> Iterator[Problem]:
                 )
     if file.node.level == Level.PROVINCIAL.word and (parent.address or parent.join_address):
         yield Problem(("parent",), "a provincial node is the top of the tree and has no parent: remove [parent]")
+
+
+def _cap_problems(caps: list[CapEntry]) -> Iterator[Problem]:
+    for index, cap in enumerate(caps):
+        if cap.peer not in ("*", "parent"):
+            try:
+                check_node_id(cap.peer)
+            except ModelError as error:
+                yield Problem(("links", "cap", index, "peer"), f"{error}; or write 'parent', or '*' for every link")
 
 
 def _bad_address(at: KeyPath, address: str) -> Iterator[Problem]:
@@ -154,6 +165,16 @@ def _device_problems(file: File) -> Iterator[Problem]:
             yield Problem(at, f"mosquitto url {broker.url!r} refused: write mqtt://host:port or mqtts://host:port")
     for index, profile in enumerate(devices.profiles):
         yield from _profile_problems(profile.resource, profile.territory, file, ("devices", "profiles", index))
+
+
+def _carriage_problems(file: File) -> Iterator[Problem]:
+    peers = [entry.peer for entry in file.carriage]
+    folders = [folder for entry in file.carriage for folder in (entry.out, entry.back)]
+    for index, entry in enumerate(file.carriage):
+        if entry.peer in peers[:index]:
+            yield Problem(("carriage", index, "peer"), f"peer {entry.peer!r} has two folder pairs: keep one")
+    for folder in sorted({folder for folder in folders if folders.count(folder) > 1}):
+        yield Problem(("carriage",), f"folder {folder!r} is used twice: every direction of every [[carriage]] needs its own")
 
 
 def _profile_problems(resource: str, territory: str, file: File, at: KeyPath) -> Iterator[Problem]:

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from node.identity.certificates import CA_LIFE_S, LEAF_LIFE_S
+from sync.core.admission import BURST, PER_S, SHAKING_MAX
+
 Fraction = Annotated[float, Meta(ge=0, le=1)]
 """A coordinate as a share of the picture's width or height."""
 
@@ -23,12 +26,27 @@ class NodeSection(msgspec.Struct, frozen=True, kw_only=True):
     language: Literal["zh", "en"] = "zh"
 
 
+class CapEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """At most so much over a link, in some lanes, at some time of the day."""
+
+    peer: str = "parent"
+    lanes: Annotated[list[Literal["control", "alarm", "event", "state", "bulk", "blob"]], Meta(max_length=6)] = []
+    window: Annotated[str, Meta(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$")] = "00:00-00:00"
+    kbit_s: Annotated[float, Meta(ge=1, le=10_000_000)]
+
+
 class LinksSection(msgspec.Struct, frozen=True, kw_only=True):
     """Where children reach this node."""
 
     listen: str = ""
     announce: str = ""
     join_listen: str = ""
+    admit_per_s: Annotated[float, Meta(gt=0, le=1_000)] = PER_S
+    admit_burst: Annotated[int, Meta(ge=1, le=1_000)] = BURST
+    handshakes_max: Annotated[int, Meta(ge=1, le=4_096)] = SHAKING_MAX
+    utc_offset_minutes: Annotated[int, Meta(ge=-840, le=840)] = 480
+    cap: Annotated[list[CapEntry], Meta(max_length=64)] = []
+    fresh_first: Annotated[list[Literal["event", "bulk", "blob"]], Meta(max_length=3)] = []
 
 
 class ParentSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,10 +120,43 @@ class StoreSection(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: Annotated[int, Meta(ge=64, le=1_048_576)] = 256
 
 
+class StorageSection(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the disk the journal may take, and how long it keeps what is delivered."""
+
+    quota_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 0
+    disk_reserve_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 64
+    retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
+    top_frees_by_age: bool = False
+
+
 class SummariesSection(msgspec.Struct, frozen=True, kw_only=True):
     """Summary pulls."""
 
     timeout_s: Annotated[float, Meta(gt=0, le=600)] = 10.0
+
+
+class IdentitySection(msgspec.Struct, frozen=True, kw_only=True):
+    """How long certificates live."""
+
+    leaf_life_s: Annotated[int, Meta(ge=10, le=LEAF_LIFE_S)] = LEAF_LIFE_S
+    ca_life_s: Annotated[int, Meta(ge=10, le=CA_LIFE_S)] = CA_LIFE_S
+
+
+class CarriageEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair of watched folders to one peer."""
+
+    peer: str
+    out: str
+    back: str
+    interval_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    part_mb: Annotated[int, Meta(ge=1, le=4_095)] = 64
+
+
+class ProofSection(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the node proves its copies and looks at its stored bytes."""
+
+    every_h: Annotated[float, Meta(gt=0, le=8_760)] = 24.0
+    scrub_h: Annotated[float, Meta(gt=0, le=8_760)] = 168.0
 
 
 class ConsoleSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,7 +173,11 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     parent: ParentSection = ParentSection()
     devices: DevicesSection = msgspec.field(default_factory=DevicesSection)
     camera: Annotated[list[CameraEntry], Meta(max_length=256)] = []
+    carriage: Annotated[list[CarriageEntry], Meta(max_length=64)] = []
     store: StoreSection = StoreSection()
+    storage: StorageSection = StorageSection()
     limits: dict[str, int | float] = {}
     summaries: SummariesSection = SummariesSection()
+    identity: IdentitySection = IdentitySection()
+    proof: ProofSection = ProofSection()
     console: ConsoleSection = ConsoleSection()

@@ -51,14 +51,14 @@ class DevicePlane:
         self._clock = clock
         self._rng = rng
         loop = asyncio.get_running_loop()
-        sensors = [code for code, schema in sorted(schemas.items()) if tuple(schema.names[3:]) == SENSOR_COLUMNS]
-        self._sensors = sensors
+        sensors = self._sensors = _sensors(schemas)
         known, refused = config.data_dir / "devices.db", config.data_dir / "rejects.db"
         with guarded(known, "opening of the device registry"):
             self.registry = DeviceRegistry(known, admit_unknown=config.devices.admit_unknown)
         with guarded(refused, "opening of the store of rejects"):
             self.rejects = RejectStore(refused)
-        self.intake = Intake(ProfileTable(self._profiles(sensors)), inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
+        self._profile_table = ProfileTable(self._profiles(sensors))
+        self.intake = Intake(self._profile_table, inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
         self.door = Door(self._listens(), self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
         self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
         self.addresses: list[tuple[str, int]] = []
@@ -91,6 +91,12 @@ class DevicePlane:
         """An operator's decision on a device; False when no device of that name was met."""
         return self.registry.decide(name, admit=admit, now_us=self._clock.wall_us(), owner=owner) is not None
 
+    def learn(self, schemas: Mapping[str, pa.Schema]) -> None:
+        """Sensor resources that a later bundle brought get their topics."""
+        new = [code for code in _sensors(schemas) if code not in self._sensors]
+        self._sensors = [*self._sensors, *new]
+        self._profile_table.add(self._default_profiles(new))
+
     def status(self) -> DoorStatus:
         """Messages taken and refused since the start."""
         facts = self.door.facts()
@@ -115,7 +121,11 @@ class DevicePlane:
     def _profiles(self, sensors: list[str]) -> list[Profile]:
         territory = self._config.node.territory
         own = [_profile(index, entry, territory) for index, entry in enumerate(self._config.devices.profiles)]
-        return own + [profile for code in sensors for profile in default_profiles(code, territory=territory, grade=1)]
+        return own + self._default_profiles(sensors)
+
+    def _default_profiles(self, sensors: list[str]) -> list[Profile]:
+        territory = self._config.node.territory
+        return [profile for code in sensors for profile in default_profiles(code, territory=territory, grade=1)]
 
     def _listens(self) -> list[Listen]:
         tls = self._tls()
@@ -150,6 +160,10 @@ class DevicePlane:
         return MosquittoBridge(
             settings, self.intake, Backoff(self._rng, floor_s=limits.reconnect_floor_s, cap_s=limits.reconnect_cap_s), self._clock
         )
+
+
+def _sensors(schemas: Mapping[str, pa.Schema]) -> list[str]:
+    return [code for code, schema in sorted(schemas.items()) if tuple(schema.names[3:]) == SENSOR_COLUMNS]
 
 
 def _profile(index: int, entry: ProfileEntry, territory: str) -> Profile:

@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from node.untrusted import UNREADABLE
-from sync.model import MICROSECONDS, ModelError, WireError, check_node_id
+from sync.core.bearers import Standing
+from sync.model import MICROSECONDS, Level, ModelError, WireError, check_node_id
 
 STALE_AFTER_S = 10.0
 """Age at which a status no longer counts as the truth."""
@@ -82,6 +83,8 @@ class NodeStatus(msgspec.Struct, frozen=True):
     devices: Count = 0
     door: DoorStatus = DoorStatus()
     rss_mb: Count = 0
+    link_address: Word = ""
+    """HOST:PORT at which children link to it; empty when it takes none."""
     age_s: Seconds = 0.0
 
 
@@ -100,6 +103,12 @@ class Directory:
     _above: dict[str, _Heard] = field(default_factory=dict)
     _below: dict[str, dict[str, _Heard]] = field(default_factory=dict)
     """By the child that reported them."""
+    own_address: str = ""
+    """HOST:PORT at which children link to this node."""
+    _left: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Parents that a node had before orders moved it."""
+    _moved: dict[str, str] = field(default_factory=dict)
+    """The parent that an attachment order gave a node: reports that still say another are old."""
 
     def heard_from_parent(self, body: bytes, now_us: int) -> None:
         """Take the ancestors' statuses; raises WireError when `body` is not a list of statuses or names a node below."""
@@ -110,7 +119,7 @@ class Directory:
 
     def heard_from_child(self, child: str, body: bytes, now_us: int) -> None:
         """Take a child's subtree; raises WireError when it names this node or another child's nodes."""
-        statuses = decode_statuses(body)
+        statuses = self._without_moved(child, decode_statuses(body))
         for status in statuses:
             self._refuse_foreign(child, status.id)
         self._disprove_claims_on(child)
@@ -119,6 +128,41 @@ class Directory:
     def subtree(self, child: str) -> frozenset[str]:
         """Node ids at or below `child` as far as known."""
         return frozenset(self._below.get(child, ())) | {child}
+
+    def below(self, node: str) -> NodeStatus | None:
+        """The newest status of a node at or below a child; None when it was never heard of."""
+        return next((nodes[node].status for nodes in self._below.values() if node in nodes), None)
+
+    def standing(self) -> Standing:
+        """Where nodes are known to stand, and where those stood that an order moved."""
+        subtrees = {child: self.subtree(child) for child in self._below}
+        formerly = {child: frozenset().union(*self._gone_from(nodes)) for child, nodes in subtrees.items()} if self._left else {}
+        return Standing(subtrees, self.ancestors(), formerly)
+
+    def _gone_from(self, nodes: frozenset[str]) -> list[frozenset[str]]:
+        """Each node that was moved away from one of `nodes`, with what is below it."""
+        return [self._with_below(node) for node, parents in self._left.items() if parents & nodes]
+
+    def _with_below(self, node: str) -> frozenset[str]:
+        known = [heard.status for nodes in self._below.values() for heard in nodes.values()]
+        found = {node}
+        for _ in range(len(Level)):
+            found |= {status.id for status in known if status.parent in found}
+        return frozenset(found)
+
+    def ancestors(self) -> frozenset[str]:
+        """Node ids above this node as far as known."""
+        return frozenset(self._above)
+
+    def reattach(self, node: str, parent: str, *, old: str) -> None:
+        """An order moved `node` from `old` to `parent`: where it stood before it counts no longer, nor do those below it."""
+        self._moved[node] = parent
+        self._left[node] = self._left.get(node, frozenset()) | {old}
+        for child, nodes in list(self._below.items()):
+            kept = {status.id for status in self._without_moved(child, [heard.status for heard in nodes.values()])}
+            self._below[child] = {name: heard for name, heard in nodes.items() if name in kept}
+            if not self._below[child]:
+                del self._below[child]
 
     def children(self) -> list[str]:
         """Children heard of, sorted."""
@@ -145,6 +189,19 @@ class Directory:
 
     def _ids_below(self) -> set[str]:
         return {node for nodes in self._below.values() for node in nodes}
+
+    def _without_moved(self, child: str, statuses: list[NodeStatus]) -> list[NodeStatus]:
+        """`statuses` without nodes that report a parent they were moved away from, and without those below them."""
+        gone = {status.id for status in statuses if self._moved.get(status.id, status.parent) != status.parent}
+        by_parent: dict[str, list[str]] = {}
+        for status in statuses:
+            by_parent.setdefault(status.parent, []).append(status.id)
+        waiting = list(gone)
+        while waiting:
+            below = [node for node in by_parent.get(waiting.pop(), ()) if node not in gone]
+            gone.update(below)
+            waiting.extend(below)
+        return [status for status in statuses if status.id not in gone]
 
     def _disprove_claims_on(self, child: str) -> None:
         """Whoever reported `child` as below itself spoke for a neighbour: the child's own certificate opened this link."""

@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Protocol
 
 from sync.core.messages import PROTOCOL_NEWEST, PROTOCOL_OLDEST, Bundles, Hello, Message, Position, Stop
-from sync.model import HybridTime, Level, LinkError, PolicyVersion
+from sync.model import HybridTime, Level, Life, LinkError, Manifest, PolicyVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,19 @@ class BundleShelf(Protocol):
 
     def take(self, bundles: Iterable[bytes]) -> None:
         """Bring newer bundles of a peer into force; raises PolicyError."""
+
+
+class LifeShelf(Protocol):
+    """The lives of this node's journal and of its peers': node/fork/desk.py."""
+
+    def told(self) -> tuple[Life, ...]:
+        """The newest lives of the own journal."""
+
+    def known(self, peer: str, incarnation: int) -> tuple[Life, ...]:
+        """The lives of the peer's journal that wrote what is held of it here."""
+
+    def proof(self, peer: str, incarnation: int) -> Manifest | None:
+        """The parent's own manifest on the newest frame held of it; None for a child."""
 
 
 class Step(Enum):
@@ -68,8 +81,14 @@ class Handshake:
         shelf: BundleShelf,
         tick: Callable[[], HybridTime],
         certified: tuple[Level, str] | None = None,
+        lives: LifeShelf | None = None,
+        reseed: bool = False,
     ) -> None:
-        """`certified` is the level and territory code in the peer's certificate; None where links have none (simulator)."""
+        """`certified` is the level and territory code in the peer's certificate; None where links have none (simulator).
+
+        Without `lives` nothing is told of them: a fork is then divided by the share ledger alone. `reseed` asks the parent for what this
+        node had brought there and lost.
+        """
         self.hello: Hello | None = None
         self._offered = PolicyVersion()
         self.step = Step.REPLY if is_parent else Step.INTRO
@@ -79,6 +98,8 @@ class Handshake:
         self._shelf = shelf
         self._tick = tick
         self._certified = certified
+        self._lives = lives
+        self._reseed = reseed
 
     def begin(self) -> list[Message]:
         """What to send first: the child's intro; the parent waits."""
@@ -133,7 +154,7 @@ class Handshake:
         return message
 
     def _own_hello(self, for_incarnation: int) -> Hello:
-        me = self._me
+        me, lives = self._me, self._lives
         return Hello(
             node=me.node,
             incarnation=me.incarnation,
@@ -144,4 +165,8 @@ class Handshake:
             for_incarnation=for_incarnation,
             software=me.software,
             sent_at=self._tick(),
+            lives=lives.told() if lives else (),
+            known_lives=lives.known(self._peer, for_incarnation) if lives else (),
+            fork_proof=lives.proof(self._peer, for_incarnation) if lives and for_incarnation else None,
+            reseed=self._reseed,
         )

@@ -12,26 +12,45 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from random import Random
 
+from node.attaching import AttachmentDesk
+from node.attendance import Attendance
 from node.backoff import Backoff
 from node.clock import Clock, HybridClock
 from node.directory import Directory, LinkStatus, NodeStatus
+from node.fork.desk import ForkDesk
+from node.fork.giveback import ReseedProgress
 from node.handshake import Handshake, Me, Step
+from node.outgoing import Outgoing
+from node.pace import pace_facts
 from node.policy_store import PolicyStore
+from node.pulse import Pulse
 from node.queries import QueryDesk
 from node.runtime import Runtime
 from policies.errors import PolicyError
 from sync.core.engine import ChainAt
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Query, Refused, Stop
-from sync.core.ready import Event, LinkBroken, PeerFacts, Send
-from sync.model import Limits, LinkError, PolicyVersion, SyncError
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Query, Refused, Stop
+from sync.core.ready import Event, FrameRefused, LinkBroken, Moved, PeerFacts, Send
+from sync.model import MICROSECONDS, Limits, LinkError, PolicyVersion, SyncError
 from sync.ports import Journal
+from sync.transport.link_wire import TryLaterError
+from sync.transport.mailbox import Group
 from sync.transport.session import PeerIdentity, Session
 from sync.wire.codec import decode, encode
 
 log = logging.getLogger("yunnao.links")
 
-HANDSHAKE_TIMEOUT_S = 15.0
+HANDSHAKE_TIMEOUT_S = 60.0
 """How long a session may take from its opening to its last Hello."""
+
+
+CERTIFICATE_LOOK_S = 60.0
+"""Longest wait between two looks at the end of a peer's certificate: wall clocks jump."""
+
+FENCE_GRACE_S = 5.0
+"""How long a child that was moved away has to end its link itself."""
+
+URGENT_BODY_BYTES_MAX = 65_536
+"""A question or answer with a longer body goes with the bulk: no alarm waits behind it."""
 
 
 @dataclass(slots=True)
@@ -41,9 +60,13 @@ class Peer:
     facts: PeerFacts
     session: Session
     since_us: int
-    urgent: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
-    bulk: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
+    urgent: Outgoing = field(default_factory=Outgoing)
+    bulk: Outgoing = field(default_factory=Outgoing)
     is_closing: bool = False
+    hello: Hello | None = None
+    """What it said last in the handshake."""
+    reseed: ReseedProgress | None = None
+    """For a child that lost its journal: how far it has got back what it had brought."""
 
 
 @dataclass(slots=True)
@@ -60,6 +83,9 @@ class Context:
     hybrid: HybridClock
     limits: Limits
     own_status: Callable[[], NodeStatus]
+    forks: ForkDesk
+    attachments: AttachmentDesk
+    attendance: Attendance
 
 
 class Links:
@@ -73,6 +99,10 @@ class Links:
         context.runtime.on_send = self._send
         context.runtime.on_event = self._event
         context.policy.on_new = self._spread_bundles
+        context.attachments.on_spread = self._spread_orders
+        context.attachments.on_fenced = self._fence
+        self._stood: dict[str, frozenset[str]] = {}
+        """By peer: the nodes that stood on its side when the engine was told last."""
 
     # ---- what others may ask
 
@@ -85,12 +115,37 @@ class Links:
         """Children with an open link, sorted."""
         return sorted(peer.facts.node for peer in self._peers.values() if not peer.facts.is_parent)
 
+    def clones(self) -> list[dict[str, object]]:
+        """Nodes of which two lives take turns on links here."""
+        return self._context.forks.clones()
+
+    def is_linked(self, peer: str) -> bool:
+        """True while a session with the peer is open."""
+        return peer in self._peers
+
+    def pace_of(self, peer: str, *, backlog_bytes: int | None) -> dict[str, object]:
+        """How fast the link to a peer is, for status (node/pace.py)."""
+        pace = self._context.runtime.engine.pace(peer, self._context.clock.now())
+        return pace_facts(pace, backlog_bytes=backlog_bytes)
+
+    def facts_of(self, peer: str) -> PeerFacts | None:
+        """Who is at the other end of the link with `peer`; None without one."""
+        entry = self._peers.get(peer)
+        return None if entry is None else entry.facts
+
     def tell(self, peer: str, message: Message) -> bool:
         """Queue a message of the shell's (Query, Answer, Bundles); False when there is no link."""
         if (entry := self._peers.get(peer)) is None:
             return False
-        entry.urgent.put_nowait(message)
+        is_long = isinstance(message, Query | Answer) and len(message.body) > URGENT_BODY_BYTES_MAX
+        (entry.bulk if is_long else entry.urgent).put_nowait(message)
         return True
+
+    def renew_uplink(self) -> None:
+        """The certificates were renewed: open the link to the parent again, so that it shows the new one (a channel keeps what it began with)."""
+        for peer in self._peers.values():
+            if peer.facts.is_parent:
+                peer.session.end("this node's certificate was renewed")
 
     # ---- sessions
 
@@ -107,6 +162,10 @@ class Links:
             try:
                 await self._converse(await dial(), is_parent=True)
                 self._note_trouble("the link was closed")
+            except TryLaterError as error:
+                self._note_trouble(str(error))
+                await asyncio.sleep(backoff.next_wait_after_s(error.retry_after_s))
+                continue
             except (SyncError, PolicyError) as error:
                 self._note_trouble(str(error))
             backoff.lived(self._context.clock.now().seconds_since(started))
@@ -120,7 +179,7 @@ class Links:
     async def _converse(self, session: Session, *, is_parent: bool) -> None:
         identity = session.peer
         assert identity is not None, "a session without an authorised peer"
-        messages = session.incoming()
+        messages = session.incoming(Group.URGENT)  # a frame on the other connection may be here before the last word of the handshake
         reason = "the session ended"
         try:
             peer, shaking = await self._shake_hands(session, messages, identity, is_parent=is_parent)
@@ -149,6 +208,8 @@ class Links:
             shelf=context.policy,
             tick=context.hybrid.tick,
             certified=(identity.level, identity.territory),
+            lives=context.forks,
+            reseed=is_parent and context.forks.is_reseed_wanted,
         )
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
             await self._say(session, shaking.begin())
@@ -157,8 +218,13 @@ class Links:
         assert shaking.hello is not None, "a handshake that ended without a Hello"
         context.hybrid.observe(shaking.hello.sent_at)
         subtree: frozenset[str] = frozenset() if is_parent else context.directory.subtree(name)
-        facts = PeerFacts(name, shaking.hello.incarnation, identity.level, identity.territory, is_parent, subtree)
-        return Peer(facts, session, context.clock.wall_us()), shaking
+        former = context.attachments.former if is_parent else ""
+        reseeds = context.forks.is_reseed_wanted if is_parent else shaking.hello.reseed
+        facts = PeerFacts(
+            name, shaking.hello.incarnation, identity.level, identity.territory, is_parent, subtree, former,
+            reseed=not is_parent and (reseeds or context.attendance.is_detached(name)), reseeds=reseeds,
+        )  # fmt: skip
+        return Peer(facts, session, context.clock.wall_us(), hello=shaking.hello), shaking
 
     async def _hear(self, session: Session, messages: AsyncIterator[bytes]) -> object:
         try:
@@ -179,20 +245,30 @@ class Links:
             former.is_closing = True
             await former.session.close(f"{name} opened a newer session")
         self._peers[name] = peer
+        peer.session.on_open()
         for message in shaking.late_bundles():
             peer.urgent.put_nowait(message)
         if peer.facts.is_parent:
             self.trouble = ""
+        else:
+            for orders in self._context.attachments.messages():
+                peer.urgent.put_nowait(orders)
+        if peer.facts.reseeds and not peer.facts.is_parent:
+            peer.reseed = self._context.forks.giving_back(hello)
+            log.info("%s lost its journal and gets back what it had brought", name)
         chains = self._chains(hello)
         self._context.runtime.post(lambda engine, now: engine.link_up(peer.facts, hello, chains, now))
         log.info("link up with %s (%s)", name, "parent" if peer.facts.is_parent else "child")
+        self._context.forks.met(peer.facts)
 
     def _chains(self, hello: Hello) -> ChainAt:
         if hello.for_incarnation != self._context.me.incarnation:
             return {}
         journal = self._context.journal
         return {
-            (position.direction, position.lane): journal.ledger_chain(hello.node, position.direction, position.lane, position.upto)
+            (position.direction, position.lane): journal.ledger_chain(
+                hello.node, position.direction, position.lane, position.upto, claimed=position.chain
+            )
             for position in hello.positions
         }
 
@@ -201,6 +277,7 @@ class Links:
             asyncio.create_task(self._drain(peer, peer.urgent, urgent=True)),
             asyncio.create_task(self._drain(peer, peer.bulk, urgent=False)),
             asyncio.create_task(self._beat(peer)),
+            asyncio.create_task(self._end_with_certificate(peer)),
         ]
         for worker in workers:
             worker.add_done_callback(lambda done: self._worker_ended(peer, done))
@@ -216,25 +293,53 @@ class Links:
         if not worker.cancelled() and (failure := worker.exception()) is not None:
             peer.session.end(f"nothing more can be sent: {failure}")
 
-    async def _drain(self, peer: Peer, queue: asyncio.Queue[Message], *, urgent: bool) -> None:
+    async def _drain(self, peer: Peer, queue: Outgoing, *, urgent: bool) -> None:
         while True:
             await peer.session.send(encode(await queue.get()), urgent=urgent)
 
     async def _beat(self, peer: Peer) -> None:
         context = self._context
+        pulse = Pulse(context.limits, context.clock.now())
         while True:
             own, now_us = context.own_status(), context.clock.wall_us()
             body = context.directory.upward(own, now_us) if peer.facts.is_parent else context.directory.downward(own, now_us)
-            peer.urgent.put_nowait(Heartbeat(body, context.hybrid.tick()))
-            await asyncio.sleep(context.limits.heartbeat_s)
+            peer.urgent.put_nowait(Heartbeat(body, context.hybrid.tick(), reseeded=peer.reseed is not None and peer.reseed.is_done))
+            if pulse.is_silent(peer.session.heard, context.clock.now()):
+                raise LinkError(f"{peer.facts.node} has been silent for {pulse.silence_s:g} s")
+            pace = context.runtime.engine.pace(peer.facts.node, context.clock.now())
+            await asyncio.sleep(pulse.pause_s(beat_bytes=len(body), rate_bytes_s=pace.rate_bytes_s if pace else 0.0))
+
+    async def _end_with_certificate(self, peer: Peer) -> None:
+        """A session outlives no certificate: TLS looks at dates only when a connection begins."""
+        identity = peer.session.peer
+        assert identity is not None, "a session without an authorised peer"
+        if not identity.not_after_us:
+            return
+        while identity.not_after_us > (now_us := self._context.clock.wall_us()):
+            await asyncio.sleep(min((identity.not_after_us - now_us) / MICROSECONDS, CERTIFICATE_LOOK_S))
+        peer.session.end(f"the certificate that {identity.node} showed has ended: it opens the link again with a new one")
 
     async def _read(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
+        """Both connections at once: while frames wait for room, alarms and heartbeats are heard."""
+        readers = [asyncio.create_task(self._read_one(peer, source)) for source in (messages, peer.session.incoming(Group.BULK))]
+        try:
+            done, _ = await asyncio.wait(readers, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+        for reader in done:
+            reader.result()
+
+    async def _read_one(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
         async for data in messages:
             if peer.is_closing:
                 return
             message = decode(data, self._context.limits)
             if isinstance(message, Data):
-                await self._context.runtime.wait_for_room(peer.facts.node, self._context.limits.inbound_jobs_max)
+                assert peer.hello is not None, "data before the handshake"
+                self._context.forks.data_from(peer.facts, peer.hello)
+                await self._context.runtime.wait_for_room(peer.facts.node, self._context.limits.inbound_jobs_max, message.frame.lane)
             if isinstance(message, Data | Ack | Refused | Stop):
                 self._to_engine(peer.facts.node, message)
             else:
@@ -249,14 +354,31 @@ class Links:
             context.hybrid.observe(message.sent_at)
             if peer.facts.is_parent:
                 context.directory.heard_from_parent(message.statuses, context.clock.wall_us())
+                if message.reseeded and context.forks.reseeded():
+                    peer.session.end("the reseed is done: the link goes on without it")
             else:
                 context.directory.heard_from_child(name, message.statuses, context.clock.wall_us())
+            self._note_standing(peer)
         elif isinstance(message, Bundles):
             context.policy.take(message.bundles)
-        elif isinstance(message, Query) and peer.facts.is_parent:
+        elif isinstance(message, Orders) and peer.facts.is_parent:
+            context.attachments.take_all(message)
+        elif isinstance(message, Query) and peer.facts.is_parent and message.verb in context.queries.handlers:
             context.queries.asked(message, lambda answer: self.tell(name, answer))
+        elif isinstance(message, Query):
+            context.queries.asked_by(name, message, lambda answer: self.tell(name, answer))
         elif isinstance(message, Answer):
             context.queries.answered(name, message)
+
+    def _note_standing(self, peer: Peer) -> None:
+        """Tell the engine when it changed who stands where: a child speaks for its subtree alone."""
+        directory, name = self._context.directory, peer.facts.node
+        stands = directory.ancestors() if peer.facts.is_parent else directory.subtree(name)
+        if self._stood.get(name) == stands:
+            return
+        self._stood[name] = stands
+        standing = directory.standing()
+        self._context.runtime.post(lambda engine, now: engine.stands(standing))
 
     def _closed(self, name: str, session: Session) -> None:
         if (peer := self._peers.get(name)) is None or peer.session is not session:
@@ -273,12 +395,29 @@ class Links:
             (peer.urgent if send.urgent else peer.bulk).put_nowait(send.message)
 
     def _event(self, event: Event) -> None:
+        if isinstance(event, FrameRefused):
+            log.warning("a frame of lane %s from %s was refused: %s", event.lane.word, event.peer, event.reason)
+        if isinstance(event, Moved) and (peer := self._peers.get(event.peer)) is not None and peer.reseed is not None:
+            peer.reseed.moved(event.lane, event.stored)
         if isinstance(event, LinkBroken) and (peer := self._peers.get(event.peer)) is not None:
             log.warning("link to %s broken: %s", event.peer, event.reason)
             if peer.facts.is_parent:
                 self.trouble = event.reason
             peer.is_closing = True
             peer.session.end(event.reason)
+            if event.is_fork and peer.hello is not None:
+                self._context.forks.found(peer.facts, peer.hello)
+
+    def _spread_orders(self, orders: Orders) -> None:
+        for peer in self._peers.values():
+            if not peer.facts.is_parent:
+                peer.urgent.put_nowait(orders)
+
+    def _fence(self, node: str, reason: str) -> None:
+        """A child was moved away: it hears the order before this, and the reason; a child that stays all the same is cut off."""
+        if (peer := self._peers.get(node)) is not None and not peer.facts.is_parent:
+            peer.urgent.put_nowait(Stop(reason))
+            asyncio.get_running_loop().call_later(FENCE_GRACE_S, peer.session.end, reason)
 
     def _spread_bundles(self) -> None:
         version = self._context.policy.version

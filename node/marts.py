@@ -28,6 +28,17 @@ class Marts:
         """Answer `question` from a mart of `resource` that holds everything committed before the call."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, resource, question)
 
+    def forget(self, resource: str) -> None:
+        """Build the mart of `resource` anew at the next question: rows behind its position have gone or come back."""
+        self._thread.submit(self._forget, resource)
+
+    def _forget(self, resource: str) -> None:
+        mart = self._open.pop(resource, None)
+        if mart is not None:
+            mart.close()
+        for suffix in ("", ".wal"):
+            (self._folder / f"{resource}.duckdb{suffix}").unlink(missing_ok=True)
+
     def close(self) -> None:
         """Close every mart and end the thread."""
         for mart in self._open.values():

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
 from node.rowfacts import merged_territories
+from policies.columns import highest_grade
 from sync.model import Batch, BatchHeader, Direction, Limits, PolicyVersion, Run, StoredBatch
 from sync.ports import Flow, Outcome, Released
-from sync.wire.payload import concat_rows
+from sync.wire.payload import layout_of, unfold_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,14 @@ class Piece:
         return (header.resource, header.schema_version, header.origin_distance, header.backfill, self.released.plan_hash)
 
     @property
+    def members(self) -> tuple[StoredBatch, ...]:
+        """The batches of the journal that it was made from."""
+        return self.joined or (self.stored,)
+
+    @property
     def inputs(self) -> tuple[bytes, ...]:
         """Digests of the manifests of the batches it was made from."""
-        return tuple(stored.batch.manifest.digest for stored in self.joined or (self.stored,) if stored.batch.manifest)
+        return tuple(stored.batch.manifest.digest for stored in self.members if stored.batch.manifest)
 
     @property
     def may_forward(self) -> bool:
@@ -58,43 +64,77 @@ class Piece:
 
 
 class Lot:
-    """Small batches of one resource in a row, joined so that the gate decides over all their rows at once: kernels cost more than rows."""
+    """Batches of one resource in a row, joined so that the gate decides over all their rows at once: kernels cost more than rows."""
 
-    def __init__(self, stored: StoredBatch, rows: pa.RecordBatch) -> None:
+    def __init__(self, stored: StoredBatch) -> None:
         self._members = [stored]
-        self._rows = [rows]
-        self._row_count = rows.num_rows
+        self._row_count = stored.batch.header.row_count
         self._run_count = len(stored.batch.header.runs)
+        self._kind = _kind(stored.batch)
 
-    def takes(self, stored: StoredBatch, rows: pa.RecordBatch, limits: Limits) -> bool:
+    def takes(self, stored: StoredBatch, limits: Limits) -> bool:
         """True when the batch may be decided together: same kind, masked alike, and however they are cut into runs, one frame holds."""
-        first, header = self._members[0].batch.header, stored.batch.header
-        row_count, run_count = self._row_count + rows.num_rows, self._run_count + len(header.runs)
+        header = stored.batch.header
+        row_count, run_count = self._row_count + header.row_count, self._run_count + len(header.runs)
         return (
-            _kind(first) == _kind(header)
-            and row_count <= limits.batch_rows_target
+            row_count <= limits.batch_rows_target
             and row_count + run_count <= limits.runs_per_frame_max
-            and rows.schema.equals(self._rows[0].schema, check_metadata=True)
+            and self._kind == _kind(stored.batch)
+            and not repeats(self._members, stored)
         )
 
-    def add(self, stored: StoredBatch, rows: pa.RecordBatch) -> None:
+    def add(self, stored: StoredBatch) -> None:
         """Add a batch that `takes` lets in."""
         self._members.append(stored)
-        self._rows.append(rows)
-        self._row_count += rows.num_rows
+        self._row_count += stored.batch.header.row_count
         self._run_count += len(stored.batch.header.runs)
 
-    def piece(self, decide: Callable[[StoredBatch, pa.RecordBatch], Released]) -> Piece:
-        """What the gate makes of all of them."""
-        if len(self._members) == 1:
-            return Piece(self._members[0], decide(self._members[0], self._rows[0]), self._rows[0])
-        stored, rows = _joined(self._members), concat_rows(self._rows)
-        return Piece(stored, decide(stored, rows), rows, tuple(self._members))
+    def pieces(self, decide: Callable[[StoredBatch, pa.RecordBatch], Released], *, rows_large: int) -> Sequence[Piece]:
+        """What the gate makes of all of them: one piece, or one for each where batches of `rows_large` rows may go as they are."""
+        members = self._members
+        rows = unfold_together([member.batch.payload for member in members])
+        if len(members) == 1:
+            return [Piece(members[0], decide(members[0], rows), rows)]
+        stored = _joined(members)
+        released = decide(stored, rows)
+        if released.outcome is Outcome.WHOLE and any(member.batch.header.row_count >= rows_large for member in members):
+            return list(_apart(members, released, rows))
+        return [Piece(stored, released, rows, tuple(members))]
 
 
-def _kind(header: BatchHeader) -> tuple[object, ...]:
-    """What a plan is chosen by, and what a frame has one of."""
-    return header.schema_version, header.origin_distance, header.backfill, header.direction, header.policy_version
+def repeats(members: Sequence[StoredBatch], newcomer: StoredBatch) -> bool:
+    """True when a record stands both in `members` and in `newcomer`: a frame names each once.
+
+    Only a backfill, or a batch with duplicates, can hold what another batch of the journal holds.
+    """
+    if not (newcomer.duplicates or newcomer.batch.header.backfill):
+        return False
+    known: dict[tuple[str, int], list[Run]] = {}
+    for run in (run for member in members for run in member.batch.header.runs):
+        known.setdefault((run.origin, run.incarnation), []).append(run)
+    return any(
+        run.first <= other.last and other.first <= run.last
+        for run in newcomer.batch.header.runs
+        for other in known.get((run.origin, run.incarnation), ())
+    )
+
+
+def _apart(members: Sequence[StoredBatch], released: Released, rows: pa.RecordBatch) -> Iterator[Piece]:
+    """The members of a lot that was left whole, each by itself."""
+    start = 0
+    for member in members:
+        header = member.batch.header
+        own = rows.slice(start, header.row_count)
+        yield Piece(member, replace(released, runs=header.runs, grade_max=highest_grade(own)), own)
+        start += header.row_count
+
+
+def _kind(batch: Batch) -> tuple[object, ...]:
+    """What a plan is chosen by, what a frame has one of, and how the rows are laid out and masked."""
+    header = batch.header
+    return (
+        header.schema_version, header.origin_distance, header.backfill, header.direction, header.policy_version, layout_of(batch.payload)
+    )  # fmt: skip
 
 
 def _joined(members: Sequence[StoredBatch]) -> StoredBatch:

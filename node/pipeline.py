@@ -13,7 +13,12 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from node.pieces import Lot, Piece, header_of, shifted_runs
+from node.deferral import deferred
+from node.equality.sums import part_sums
+from node.fork.giveback import ways_of
+from node.freed import account_of_freed
+from node.handover import Handover
+from node.pieces import Lot, Piece, header_of, repeats, shifted_runs
 from node.rowfacts import facts_of
 from sync.core.inbox import empty_header
 from sync.core.ready import (
@@ -30,12 +35,15 @@ from sync.core.ready import (
 )
 from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, Span, StoredBatch, WireError
 from sync.model.names import Direction
-from sync.ports import Flow, Gate, Journal, Outcome, Released, Selection, Vouch
+from sync.ports import RESEED_PURPOSE, Flow, Gate, Journal, Outcome, Released, Selection, Vouch
 from sync.wire.codec_batch import header_digest
 from sync.wire.payload import Compression, concat_rows, decode_payload, decoded_size, encode_payload, unfold_payload
 
 REQUEUE_BATCHES_MAX = 64
 """Held batches that one RequeueJob puts back."""
+
+THIN_FRAME_BYTES = 2 << 20
+"""A link whose frames should be smaller (half a second of its measured rate) is thin: below 4 MB/s zstd pays."""
 
 LARGE_PART = 4
 """A batch of this part of the rows that a frame aims at is large enough to go alone."""
@@ -58,11 +66,16 @@ class _Group:
     rows: int = 0
     size: int = 0
     runs: int = 0
+    is_thin: bool = False
+    """True where bytes are dearer than work: the frame is compressed harder, even if its bytes could go as they are."""
 
     def has_room(self, piece: Piece, limits: Limits) -> bool:
         rows, runs = self.rows + piece.row_count, self.runs + len(piece.released.runs)
         # The next hop may withhold any row, which cuts a run: a frame must stay sendable even if every row becomes a run.
-        return self.size < limits.batch_bytes_target and rows <= limits.batch_rows_target and rows + runs <= limits.runs_per_frame_max
+        if self.size >= limits.batch_bytes_target or rows > limits.batch_rows_target or rows + runs > limits.runs_per_frame_max:
+            return False
+        members = [member for other in self.pieces for member in other.members]
+        return not any(repeats(members, newcomer) for newcomer in piece.members)
 
     def add(self, piece: Piece) -> None:
         self.pieces.append(piece)
@@ -90,8 +103,9 @@ class Pipeline:
         self._vouch = vouch
         self._limits = limits
         self._compression = compression
+        self._handover = Handover(journal, me.node)
         self._rows_large = limits.batch_rows_target // LARGE_PART
-        """Rows from which a batch is decided by itself, and forwarded by itself when the plan leaves it whole."""
+        """Rows from which a batch is forwarded by itself when the plan leaves it whole."""
 
     def run(self, job: Job) -> JobResult:
         """Do one job. Raises JournalError when the journal cannot be read; a peer's bad data is an answer, never an error."""
@@ -111,61 +125,68 @@ class Pipeline:
             job.lane,
             Span(job.after, job.upto),
             batches_max=self._limits.job_batches_max,
-            bytes_max=self._limits.batch_bytes_target,
+            bytes_max=job.bytes_target or self._limits.batch_bytes_target,
             # What the peer itself brought is not returned to it, and what no plan addresses to it is not even read.
-            only=None if addressed is None else Selection(addressed, not_from=job.peer.node),
+            only=None if addressed is None or job.peer.reseeds else Selection(addressed, not_from=job.peer.node),
         )
         parts: list[OutboundPart] = []
         groups: dict[tuple[object, ...], _Group] = {}
-        for piece in self._pieces(found, flow, gate):
-            parts.extend(self._place(piece, groups, flow, gate.version))
+        is_thin = 0 < job.bytes_target < THIN_FRAME_BYTES
+        for way, batches in ways_of(found, job.peer, flow) if job.peer.reseeds else [(flow, found)]:
+            for piece in self._pieces(self._sparing(job, batches), way, gate):
+                parts.extend(self._place(piece, groups, way, gate.version, is_thin=is_thin))
         parts.extend(self._seal(group, flow, gate.version) for group in groups.values())
         upto = found[-1].lsn if found else job.upto
         return OutboundResult(job.id, gate.version, Span(job.after, upto), tuple(parts))
 
+    def _sparing(self, job: OutboundJob, found: Sequence[StoredBatch]) -> Sequence[StoredBatch]:
+        return deferred(job, self._handover.spare(job, found), node=self._me.node)
+
     def _pieces(self, found: Sequence[StoredBatch], flow: Flow, gate: Gate) -> Iterator[Piece]:
-        """What the gate makes of the batches, in order within each resource; small ones are decided in lots."""
+        """What the gate makes of the batches, in order within each resource; those whose rows are read are decided in lots."""
         lots: dict[str, Lot] = {}
         for stored in found:
             header = stored.batch.header
             outcome = gate.glance(flow, header)
-            rows = unfold_payload(stored.batch.payload) if outcome is None else None
             lot = lots.get(header.resource)
-            if lot is not None and rows is not None and lot.takes(stored, rows, self._limits):
-                lot.add(stored, rows)
+            if lot is not None and outcome is None and not stored.freed and lot.takes(stored, self._limits):
+                lot.add(stored)
                 continue
             if lot is not None:
-                yield from _kept(self._decide(lots.pop(header.resource), flow, gate))
-            if rows is None:
-                assert outcome is not None, "rows are read where a glance does not decide"
-                yield from _kept(Piece(stored, _at_a_glance(outcome, gate, flow, header)))
-            elif rows.num_rows >= self._rows_large:
-                yield from _kept(self._decide(Lot(stored, rows), flow, gate))
+                yield from self._decide(lots.pop(header.resource), flow, gate)
+            if stored.freed and outcome in (None, Outcome.WHOLE):
+                account = account_of_freed(stored, gate.plan_hash(flow, header), decider=self._me.node)
+                yield from _kept(Piece(stored, account))
+            elif outcome is None:
+                lots[header.resource] = Lot(stored)
             else:
-                lots[header.resource] = Lot(stored, rows)
+                yield from _kept(Piece(stored, _at_a_glance(outcome, gate, flow, header)))
         for lot in lots.values():
-            yield from _kept(self._decide(lot, flow, gate))
+            yield from self._decide(lot, flow, gate)
 
-    def _decide(self, lot: Lot, flow: Flow, gate: Gate) -> Piece:
-        return lot.piece(lambda stored, rows: gate.release(flow, stored, rows))
+    def _decide(self, lot: Lot, flow: Flow, gate: Gate) -> Iterator[Piece]:
+        for piece in lot.pieces(lambda stored, rows: gate.release(flow, stored, rows), rows_large=self._rows_large):
+            yield from _kept(piece)
 
-    def _place(self, piece: Piece, groups: dict[tuple[object, ...], _Group], flow: Flow, version: PolicyVersion) -> list[OutboundPart]:
+    def _place(
+        self, piece: Piece, groups: dict[tuple[object, ...], _Group], flow: Flow, version: PolicyVersion, *, is_thin: bool
+    ) -> list[OutboundPart]:
         """Put a piece into its group; the parts that are complete because of it."""
         if piece.released.outcome is Outcome.CLOSED:
             return [OutboundPart(Batch(header_of(piece, flow, version), b""), closed=True)]
-        if piece.is_large_whole(self._rows_large):
+        if piece.is_large_whole(self._rows_large) and not is_thin:
             return [self._seal(_Group([piece], piece.row_count, piece.payload_bytes), flow, version)]
-        group = groups.setdefault(piece.key, _Group())
+        group = groups.setdefault(piece.key, _Group(is_thin=is_thin))
         done = []
         if group.pieces and not group.has_room(piece, self._limits):
             done.append(self._seal(group, flow, version))
-            group = groups[piece.key] = _Group()
+            group = groups[piece.key] = _Group(is_thin=is_thin)
         group.add(piece)
         return done
 
     def _seal(self, group: _Group, flow: Flow, version: PolicyVersion) -> OutboundPart:
         first = group.pieces[0]
-        if len(group.pieces) == 1 and first.may_forward:
+        if len(group.pieces) == 1 and first.may_forward and not group.is_thin:
             return self._vouched(header_of(first, flow, version), first.stored.batch.payload, group, keeps_origin=True)
         tables = [rows for piece in group.pieces if (rows := _rows_of(piece)) is not None and rows.num_rows]
         runs = shifted_runs(group.pieces)
@@ -173,8 +194,11 @@ class Pipeline:
         if not tables:
             return self._vouched(empty_header(header, runs), b"", group, keeps_origin=False)
         rows = concat_rows(tables)
-        payload = encode_payload(rows, compression=self._compression)
-        return self._vouched(_sealed(header, rows, payload), payload, group, keeps_origin=False)
+        payload = encode_payload(rows, compression="zstd" if group.is_thin else self._compression)
+        part = self._vouched(_sealed(header, rows, payload), payload, group, keeps_origin=False)
+        if all(piece.released.outcome is Outcome.WHOLE for piece in group.pieces):
+            return part
+        return replace(part, row_sums=part_sums(rows, runs, header.lane, header.resource))
 
     def _vouched(self, header: BatchHeader, payload: bytes, group: _Group, *, keeps_origin: bool) -> OutboundPart:
         inputs = tuple(digest for piece in group.pieces for digest in piece.inputs)
@@ -183,7 +207,7 @@ class Pipeline:
         return OutboundPart(Batch(header, payload, manifest, origin), closed=False)
 
     def _requeue(self, job: RequeueJob, gate: Gate) -> RequeueResult:
-        held = self._journal.held(job.peer.node, job.direction, not_version=gate.version.digest, batches_max=REQUEUE_BATCHES_MAX)
+        held = self._journal.held(job.peer.node, job.direction, not_version=gate.version.digest, batches_max=min(job.batches_max, REQUEUE_BATCHES_MAX))
         return RequeueResult(job.id, gate.version, tuple(held))
 
     # ---- on the way in
@@ -197,7 +221,8 @@ class Pipeline:
             rows = self._checked_rows(batch)
         except WireError as error:
             return InboundResult(job.id, gate.version, str(error), quarantine=True)
-        flow = Flow(self._me.node, self._me.level, self._me.territory, job.frame.direction)
+        purpose = RESEED_PURPOSE if job.peer.reseeds and job.frame.direction is Direction.RETURN else ""
+        flow = Flow(self._me.node, self._me.level, self._me.territory, job.frame.direction, purpose=purpose)
         return InboundResult(job.id, gate.version, gate.inspect(flow, batch.header, rows))
 
     def _damage(self, peer: str, batch: Batch) -> str:

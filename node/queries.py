@@ -20,6 +20,8 @@ ANSWER_BYTES_MAX = 15 << 20
 """Bytes of one answer; what carries it on the link stays below the frame limit."""
 
 Handler = Callable[[bytes], Awaitable[bytes]]
+NeighbourHandler = Callable[[str, bytes], Awaitable[bytes]]
+"""(peer that asks, its question) -> answer."""
 
 
 class QueryError(LinkError):
@@ -31,6 +33,8 @@ class QueryDesk:
     """Open questions in both directions. `tell` queues a message for a peer and is set by the node once links exist."""
 
     handlers: dict[str, Handler] = field(default_factory=dict)
+    neighbours: dict[str, NeighbourHandler] = field(default_factory=dict)
+    """Questions that a child may put to this node as well as the parent."""
     tell: Callable[[str, Query], bool] = lambda peer, message: False
     _waiting: dict[tuple[str, int], asyncio.Future[bytes]] = field(default_factory=dict)
     _answering: set[asyncio.Task[None]] = field(default_factory=set)
@@ -52,17 +56,29 @@ class QueryDesk:
         finally:
             del self._waiting[(child, query.id)]
 
+    def asked_by(self, peer: str, query: Query, reply: Callable[[Answer], object]) -> None:
+        """A question that either neighbour may ask; one that only the parent may is not answered to a child."""
+        handler = self.neighbours.get(query.verb)
+        if handler is None:
+            reply(Answer(query.id, b"", f"question {query.verb!r} is not for a child to ask, or not known to this version"))
+        else:
+            self._begin(lambda body: handler(peer, body), query, reply)
+
     def asked(self, query: Query, reply: Callable[[Answer], object]) -> None:
         """A question of the parent: answer it in a task of its own."""
         handler = self.handlers.get(query.verb)
         if handler is None:
             reply(Answer(query.id, b"", f"question {query.verb!r} is not known to this version"))
-        elif len(self._answering) >= ANSWERS_AT_ONCE_MAX:
-            reply(Answer(query.id, b"", f"busy with {ANSWERS_AT_ONCE_MAX} questions, ask again"))
         else:
-            task = asyncio.get_running_loop().create_task(self._answer(handler, query, reply))
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
+            self._begin(handler, query, reply)
+
+    def _begin(self, handler: Handler, query: Query, reply: Callable[[Answer], object]) -> None:
+        if len(self._answering) >= ANSWERS_AT_ONCE_MAX:
+            reply(Answer(query.id, b"", f"busy with {ANSWERS_AT_ONCE_MAX} questions, ask again"))
+            return
+        task = asyncio.get_running_loop().create_task(self._answer(handler, query, reply))
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     def answered(self, child: str, answer: Answer) -> None:
         """A child's answer; one that nobody waits for any more is dropped."""

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from policies.columns import highest_grade
 from sync.model import DEFAULT_LIMITS, TERRITORY_DIGITS
+from sync.wire.scrub import words_in_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,19 +29,24 @@ def facts_of(rows: pa.RecordBatch) -> RowFacts:
     """The facts of `rows`, which carry the three common columns event_time, territory and grade."""
     if not rows.num_rows:
         return RowFacts()
-    span = pc.min_max(rows.column("event_time").cast(pa.int64()))
+    earliest, latest = _span_of(rows.column("event_time").cast(pa.int64()))
     return RowFacts(
-        event_time_min_us=span["min"].as_py() or 0,
-        event_time_max_us=span["max"].as_py() or 0,
+        event_time_min_us=earliest,
+        event_time_max_us=latest,
         grade_max=highest_grade(rows),  # as the gate judges it: a row without a grade counts as the highest
         territories=merged_territories([tuple(_distinct(rows.column("territory")))]),
     )
 
 
+def _span_of(times: pa.Array[Any]) -> tuple[int, int]:
+    present = (times.drop_null() if times.null_count else times).to_numpy(zero_copy_only=False)
+    return (int(present.min()), int(present.max())) if len(present) else (0, 0)
+
+
 def _distinct(column: pa.Array[Any]) -> list[str]:
     if isinstance(column, pa.DictionaryArray):
-        used = pc.unique(column.indices).drop_null()
-        return [code for code in column.dictionary.take(used).to_pylist() if code is not None]
+        used = column.dictionary.filter(pa.array(words_in_use(column.indices, len(column.dictionary))))
+        return [code for code in used.to_pylist() if code is not None]
     return [code for code in pc.unique(column).to_pylist() if code is not None]
 
 

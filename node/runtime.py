@@ -9,9 +9,11 @@ one pipeline thread.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 from node.clock import Clock, HybridClock
@@ -19,8 +21,10 @@ from node.ingest.inbox import Inbox, PendingBatch
 from node.pipeline import Pipeline
 from node.sealing import seal
 from sync.core.engine import Engine
+from sync.core.lanes import URGENT_LANES
 from sync.core.ready import Event, Job, JobResult, Ready, Send, Stored
-from sync.model import Instant, Lane
+from sync.model import Instant, JournalCorrupt, JournalFull, Lane
+from sync.model.writes import AppendRefusal, Write
 from sync.ports import Journal
 
 INPUTS_PER_TURN_MAX = 1_024
@@ -28,6 +32,11 @@ INPUTS_PER_TURN_MAX = 1_024
 
 RECORDS_PER_TURN_MAX = 20_000
 """Local records one turn seals."""
+
+FULL_RETRY_S = 1.0
+"""Wait before a turn that the disk had no room for is tried again."""
+
+log = logging.getLogger("yunnao.runtime")
 
 Answer = TypeVar("Answer")
 
@@ -51,6 +60,8 @@ class Runtime:
         self.engine = engine
         self.on_send: Callable[[Send], None] = lambda send: None
         self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_damage: Callable[[int, Callable[[], None]], None] | None = None
+        """Called with the lsn of a batch that a job could not read, and with what starts the job again once that is settled."""
         self._journal = journal
         self._pipeline = pipeline
         self._records = records
@@ -68,6 +79,15 @@ class Runtime:
         self._after_commit: list[Callable[[], None]] = []
         self._jobs_out: Counter[str] = Counter()
         self._job_done = asyncio.Event()
+        self._closed_lanes: frozenset[Lane] = frozenset()
+        self._waiting_lanes: set[Lane] = set()
+        self.is_full = False
+        """True while a turn waits for space to be committed in."""
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What runs the links' jobs; it only reads."""
+        return self._pipeline
 
     def post(self, apply: Input) -> None:
         """Queue an input for the next turn; call on the event loop."""
@@ -88,11 +108,27 @@ class Runtime:
         self.post(answer)
         return await waiting
 
-    async def wait_for_room(self, peer: str, jobs_max: int) -> None:
-        """Wait until fewer than `jobs_max` jobs of `peer` are out: the back-pressure of a link."""
-        while self._jobs_out[peer] >= jobs_max:
+    async def wait_for_room(self, peer: str, jobs_max: int, lane: Lane | None = None) -> None:
+        """Wait until fewer than `jobs_max` jobs of `peer` are out and `lane` takes data: the back-pressure of a link."""
+        while self._jobs_out[peer] >= jobs_max or self.is_full or lane in self._closed_lanes:
+            if lane is not None and lane in self._closed_lanes:
+                self._waiting_lanes.add(lane)
             self._job_done.clear()
             await self._job_done.wait()
+
+    def close_lanes(self, lanes: frozenset[Lane]) -> None:
+        """`lanes` take nothing until the next call: their frames wait on their links, and the door shuts with the first common lane."""
+        self._closed_lanes = lanes
+        self._turn_door()
+
+    def take_waiting_lanes(self) -> set[Lane]:
+        """Closed lanes of which a frame waits on its link, since the last call."""
+        waiting, self._waiting_lanes = self._waiting_lanes, set()
+        return waiting
+
+    async def beside_commits(self, work: Callable[[], Answer]) -> Answer:
+        """Run `work` on the commit thread, between two turns' transactions."""
+        return await asyncio.get_running_loop().run_in_executor(self._commit_thread, work)
 
     def wake(self) -> None:
         """Local records are waiting; call on the event loop."""
@@ -101,6 +137,11 @@ class Runtime:
     def stop(self) -> None:
         """End `run` after the turn in progress."""
         self._stopping = True
+        self._wake.set()
+
+    def fail(self, failure: BaseException) -> None:
+        """End `run` with `failure` at the next turn; call on the event loop."""
+        self._failure = failure
         self._wake.set()
 
     async def run(self) -> None:
@@ -143,7 +184,7 @@ class Runtime:
 
     async def _hand_out(self, ready: Ready) -> None:
         if ready.writes:
-            await asyncio.get_running_loop().run_in_executor(self._commit_thread, self._journal.commit, ready.writes)
+            await self._commit(ready.writes)
         answers, self._after_commit = self._after_commit, []
         for tell in answers:
             tell()
@@ -154,6 +195,33 @@ class Runtime:
         for event in ready.events:
             self._report(event)
         self.engine.advance()
+
+    async def _commit(self, writes: Sequence[Write]) -> None:
+        """Make a turn durable; while the disk takes nothing, nothing is acknowledged and the same turn is tried again."""
+        writes = [replace(write, at_us=self._clock.wall_us()) if isinstance(write, AppendRefusal) else write for write in writes]
+        while True:
+            try:
+                await self.beside_commits(lambda: self._journal.commit(writes))
+                break
+            except JournalFull as error:
+                if self._stopping:
+                    raise
+                if not self.is_full:
+                    log.error("nothing can be stored: %s; the door is closed, trying again every %g s", error, FULL_RETRY_S)
+                self.is_full = True
+                self._turn_door()
+                await asyncio.sleep(FULL_RETRY_S)
+        if self.is_full:
+            self.is_full = False
+            log.warning("the journal takes data again")
+            self._turn_door()
+
+    def _turn_door(self) -> None:
+        self._job_done.set()
+        if self.is_full or self._closed_lanes - URGENT_LANES:
+            self._records.shut()
+        else:
+            self._records.open()
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Stored):
@@ -181,20 +249,28 @@ class Runtime:
             thread = self._link_threads[peer] = ThreadPoolExecutor(1, thread_name_prefix=f"link-{peer}")
         loop = asyncio.get_running_loop()
         self._jobs_out[peer] += 1
-        thread.submit(self._pipeline.run, job).add_done_callback(lambda done: loop.call_soon_threadsafe(self._finished, peer, done))
+        thread.submit(self._pipeline.run, job).add_done_callback(lambda done: loop.call_soon_threadsafe(self._finished, job, done))
 
-    def _finished(self, peer: str, done: Future[JobResult]) -> None:
-        self._jobs_out[peer] -= 1
+    def _finished(self, job: Job, done: Future[JobResult]) -> None:
+        self._jobs_out[job.peer.node] -= 1
         self._job_done.set()
         if done.cancelled():
             return
         failure = done.exception()
+        if isinstance(failure, JournalCorrupt) and failure.lsn is not None and self.on_damage is not None:
+            self.on_damage(failure.lsn, lambda: self._start_again(job))
+            return
         if failure is not None:
             self._failure = failure  # raised by the next turn: a job never fails on a peer's data, only on our own journal
             self._wake.set()
             return
         outcome = done.result()
         self.post(lambda engine, now: engine.gated(outcome, now))
+
+    def _start_again(self, job: Job) -> None:
+        """The batch that the job could not read is set aside; by now the runtime may have stopped."""
+        if not self._stopping:
+            self._start(job)
 
     def _close_threads(self) -> None:
         for thread in (self._commit_thread, *self._link_threads.values()):

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from node.attaching import AttachmentDesk
+from node.care import Care
+from node.carriage.carrier import Carrier
 from node.clock import Clock
 from node.directory import Directory
 from node.identity.admissions import Admissions
@@ -13,13 +16,13 @@ from node.ingest.inbox import Inbox
 from node.links import Links
 from node.policy_store import PolicyStore
 from node.status import StatusBoard
-from node.store.flows import StreamFlow
+from node.storage import Storage
 from node.store.journal import SqliteJournal
 from node.summaries.pull import SummaryDesk
 from policies.catalogue import Resource
 from policies.explain import target_level
 from policies.words import Way
-from sync.model import Direction, Level, Territory
+from sync.model import Level, Territory
 
 Plain = dict[str, Any]
 
@@ -30,7 +33,8 @@ class OwnIdentity:
 
     level: Level
     territory: Territory
-    ca_sha256: str
+    ca_sha256: Callable[[], str]
+    """SHA-256 of this node's CA certificate as it is now: what a new token pins."""
     admissions: Admissions
 
 
@@ -58,24 +62,14 @@ class Services:
     decide_device: DecideDevice
     cameras: Callable[[], list[Plain]]
     door_facts: Callable[[], Plain]
+    carrier: Carrier
+    storage: Storage
+    attachments: AttachmentDesk
+    care: Care
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""
         return [self._resource(resource) for _, resource in sorted(self.policy.ruleset.resources.items())]
-
-    def audit_flow(self, resource: str | None, origin: str | None) -> Plain:
-        """The accounting equation of every stream on every hop of this node, and the first difference; blocking."""
-        hops = [self._hop(peer, direction, resource, origin) for peer, direction in self._hops()]
-        broken = next(((hop, stream) for hop in hops for stream in hop["streams"] if not stream["holds"]), None)
-        return {"hops": hops, "first_difference": None if broken is None else _difference(*broken)}
-
-    def _hops(self) -> list[tuple[str, Direction]]:
-        parent = [(self.board.parent, Direction.UP)] if self.board.parent else []
-        return parent + [(child, Direction.RETURN) for child in self.directory.children()]
-
-    def _hop(self, peer: str, direction: Direction, resource: str | None, origin: str | None) -> Plain:
-        flows = self.journal.flow(peer, direction, resource=resource, origin=origin)
-        return {"peer": peer, "direction": direction.word, "streams": [_stream(flow) for flow in flows]}
 
     def _resource(self, resource: Resource) -> Plain:
         book = self.policy.gate.book
@@ -97,25 +91,3 @@ class Services:
             "fields": [{"name": item.name, "type": item.type} for item in resource.fields],
             "outcomes": outcomes,
         }
-
-
-def _stream(flow: StreamFlow) -> Plain:
-    return {
-        "origin": flow.stream.origin,
-        "incarnation": f"{flow.stream.incarnation:016x}",
-        "lane": flow.stream.lane.word,
-        "resource": flow.stream.resource,
-        "produced": flow.produced,
-        "delivered": flow.delivered,
-        "withheld": flow.withheld,
-        "expired": flow.expired,
-        "lost": flow.lost,
-        "pending": flow.pending,
-        "holds": flow.holds,
-        "reasons": dict(flow.reasons),
-    }
-
-
-def _difference(hop: Plain, stream: Plain) -> str:
-    parts = " + ".join(f"{name} {stream[name]}" for name in ("delivered", "withheld", "expired", "lost", "pending"))
-    return f"{stream['resource']} of {stream['origin']} toward {hop['peer']}: produced {stream['produced']}, but {parts}"

@@ -46,6 +46,8 @@ class StatusBoard:
     journal: SqliteJournal
     sources: Sources
     clock: Clock
+    link_address: str = ""
+    """Where children link to this node, for orders that move a node here."""
     _backlogs: dict[Lane, Backlog] = field(default_factory=dict)
 
     async def keep_fresh(self) -> None:
@@ -79,6 +81,7 @@ class StatusBoard:
             devices=self.sources.devices(),
             door=self.sources.door(),
             rss_mb=psutil.Process().memory_info().rss >> 20,
+            link_address=self.link_address,
         )
 
     def _read_backlogs(self) -> dict[Lane, Backlog]:

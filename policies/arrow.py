@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sync.wire.scrub import words_in_use
+
 Column: TypeAlias = "pa.Array[Any]"
 """Any Arrow column."""
 ArrowField: TypeAlias = "pa.Field[Any]"
@@ -51,9 +53,7 @@ def with_words(column: Column, words: Column) -> Column:
 def only_used(column: Column) -> Column:
     """A dictionary column whose dictionary holds only values that a row has."""
     indices, words = indices_of(column), words_of(column)
-    is_used = np.zeros(len(words), np.bool_)
-    # Flags by position: finding the distinct indices by hashing them costs ten times as much.
-    is_used[to_numpy(call("drop_null", indices) if indices.null_count else indices)] = True
+    is_used = words_in_use(indices, len(words))
     if is_used.all():
         return column
     places = pa.array(np.maximum(np.cumsum(is_used, dtype=np.int32) - 1, 0), pa.int32())

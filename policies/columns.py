@@ -138,6 +138,8 @@ def _layers(plan: Plan, rows: pa.RecordBatch, name: str, settled: frozenset[str]
     if name not in plan.known:
         yield ColumnRule(name, WITHHOLD, Reason.UNCLASSIFIED), None
         return
+    if name not in plan.ruled:
+        return
     base = _rule_of(plan.base.columns, name)
     if base:
         yield base, None

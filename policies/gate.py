@@ -35,7 +35,7 @@ from policies.plan import Plan
 from policies.ruleset import Ruleset
 from policies.words import Way
 from sync.model import BatchHeader, ClockQuality, Direction, Level, PolicyVersion, Run, State, StoredBatch, code_contains, split_runs
-from sync.ports import Flow, Outcome, Released
+from sync.ports import RESEED_PURPOSE, Flow, Outcome, Released
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,8 @@ class CompiledGate:
 
     def addressed(self, flow: Flow) -> frozenset[str] | None:
         """Resources of which anything can be for this flow; None for all."""
-        if flow.direction is Direction.UP:
-            return None
+        if flow.direction is Direction.UP or flow.purpose == RESEED_PURPOSE or not self.book.ruleset.resources:
+            return None  # without a catalogue nobody knows what returns: it is held, and decided when one is here
         return frozenset(code for code, resource in self.book.ruleset.resources.items() if resource.returns)
 
     def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
@@ -112,7 +112,7 @@ class CompiledGate:
             return f"{header.resource} refused: a returned batch is never offered upward"
         if header.row_count and plan.base.verdict.closes:
             return f"{header.resource} refused: {plan.base.verdict.word} here ({plan.base.reason.word}); no stream opens"
-        if flow.direction is Direction.RETURN and not plan.resource_returns:
+        if flow.direction is Direction.RETURN and not plan.resource_returns and flow.purpose != RESEED_PURPOSE:
             return f"{header.resource} refused: the catalogue does not return it"
         if rows is not None and (misfit := _misfit(plan, header, rows)):
             return f"{header.resource} refused: {misfit}"
@@ -136,7 +136,8 @@ class CompiledGate:
     def _is_elsewhere(self, flow: Flow, header: BatchHeader, plan: Plan) -> bool:
         if flow.direction is Direction.UP:
             return header.direction is Direction.RETURN
-        if not plan.resource_returns or not any(_touch(flow.peer_territory, code) for code in header.territories):
+        is_foreign = plan.resource is not None and not plan.resource_returns and flow.purpose != RESEED_PURPOSE
+        if is_foreign or not any(_touch(flow.peer_territory, code) for code in header.territories):
             return True
         return all(run.origin in flow.subtree for run in header.runs)
 

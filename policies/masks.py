@@ -25,6 +25,8 @@ MASK_KEY = b"yunnao.mask"
 """Arrow field metadata: `method:key:reason` of the strongest mask the column went through."""
 REDACTED = "***"
 """What a redacted text reads."""
+PSEUDONYM_MARK = "~"
+"""First character of every pseudonym: where no word has it, none is compared with the pattern."""
 PSEUDONYM_PATTERN = "^~[0-9a-f]{24}$"
 """A pseudonym: 96 bits of HMAC-SHA256."""
 TOKEN_MEMO_MAX = 262_144
@@ -164,10 +166,20 @@ def _mask_texts(words: Column, mask: Mask, tokens: TokenTable) -> Column:
     effective = mask
     if mask.method is Method.PSEUDONYM and not tokens.has(mask.key):
         effective = REDACT
+    masked = _TEXT_MASKS[effective.method](words, effective, tokens)
     spared = call("equal", words, REDACTED)
-    if mask.method <= Method.PSEUDONYM:
+    if mask.method <= Method.PSEUDONYM and _any(call("starts_with", words, PSEUDONYM_MARK)):
         spared = call("or_", spared, call("match_substring_regex", words, PSEUDONYM_PATTERN))
-    return call("if_else", spared, words, _TEXT_MASKS[effective.method](words, effective, tokens))
+    return call("if_else", spared, words, masked) if _any(spared) else _null_where(words, masked)
+
+
+def _any(flags: Column) -> bool:
+    return bool(to_numpy(call("fill_null", flags, False) if flags.null_count else flags).any())
+
+
+def _null_where(words: Column, masked: Column) -> Column:
+    """`masked` with a null for each null of `words`, as `if_else` gives it."""
+    return call("if_else", call("is_null", words), words, masked) if words.null_count else masked
 
 
 def _partial(words: Column, mask: Mask, _: TokenTable) -> Column:

@@ -114,6 +114,13 @@ class Plan:
     """Columns the catalogue knows; any other is withheld."""
     hash: bytes = field(default=b"")
     """SHA-256 of what the plan does; the same in every process."""
+    ruled: frozenset[str] = field(init=False, repr=False, compare=False)
+    """Columns that some rule masks or withholds, for some rows at least: any other is not asked about rule by rule."""
+
+    def __post_init__(self) -> None:
+        by_grade = {rule.name for entry in self.grades for rule in entry.columns}
+        by_row = {rule.name for entry in self.rows for rule in entry.columns}
+        object.__setattr__(self, "ruled", frozenset(by_grade | by_row))
 
     @property
     def base(self) -> GradeRule:

@@ -21,6 +21,11 @@ class WorldClock:
         """The moment as an Instant."""
         return Instant(self.us)
 
+    @property
+    def seconds(self) -> float:
+        """The moment in seconds."""
+        return self.us / MICROSECONDS
+
 
 @dataclass(slots=True)
 class NodeClock:

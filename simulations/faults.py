@@ -2,7 +2,7 @@
 
 Swarm style: every seed switches some kinds of faults off, so that no kind hides another. Nothing is done here; simulations/inject.py
 applies the table to a world. Ranges follow TigerBeetle's VOPR (loss and replay in percent, clogs of seconds, one-way partitions). Called
-by simulations/run.py.
+by simulations/trial.py.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from sync.model import MICROSECONDS, Level, ModelError
 SHARE_MAX = 0.10
 """Highest chance that a message is lost, or arrives twice."""
 CLOG_US_MAX = 5 * MICROSECONDS
-CLOCK_OFF_US_MAX = 86_400 * MICROSECONDS
-"""A node's wall clock may be wrong by up to a day, either way."""
+DAY_US = 86_400 * MICROSECONDS
+CLOCK_DAYS_MAX = 60
+"""A node's wall clock may be wrong by this many days, either way."""
 DOWN_US_MIN = MICROSECONDS // 2
 DOWN_US_MAX = 15 * MICROSECONDS
 FAULTS_PER_KIND_MAX = 4
@@ -27,6 +28,8 @@ KIND_CHANCE = 0.6
 """Share of kinds that a seed leaves on."""
 LOOP_CRASHES = 4
 """Crashes of one crash loop."""
+RATE_MIN, RATE_MAX = 30_000, 500_000
+"""Bytes a second of a thin link."""
 
 
 class FaultKind(Enum):
@@ -35,15 +38,32 @@ class FaultKind(Enum):
     LOSS = "loss"
     REPEAT = "repeat"
     CLOG = "clog"
+    THIN = "thin"
     PARTITION = "partition"
     ONE_WAY = "one-way"
+    AWAY = "away"
     CUT = "cut"
+    VERSION = "version"
     CRASH = "crash"
     CRASH_LOOP = "crash-loop"
+    PAUSE = "pause"
+    FULL = "full"
+    WIPE = "wipe"
+    EXCHANGE = "exchange"
     CLOCK = "clock"
     POLICY = "policy"
     OUTAGE = "outage"
     BURST = "burst"
+
+
+ONCE = frozenset({FaultKind.LOSS, FaultKind.REPEAT, FaultKind.OUTAGE, FaultKind.CRASH_LOOP, FaultKind.WIPE, FaultKind.AWAY})
+"""Kinds of which a seed draws one at most. One disk is lost: what the promise P1 speaks of."""
+FEW = {FaultKind.POLICY: 3, FaultKind.EXCHANGE: 2, FaultKind.BURST: 4}
+"""Kinds of which a seed draws no more than this."""
+LINK_KINDS = frozenset(
+    {FaultKind.THIN, FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.AWAY, FaultKind.CUT, FaultKind.VERSION, FaultKind.EXCHANGE}
+)
+"""Kinds that name two nodes."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,13 +77,13 @@ class Fault:
     node: str = "-"
     """The node, or the sending end of a link; `-` for the whole network."""
     peer: str = "-"
-    """The other end of a link."""
+    """The other end of a link, or the node whose disk is taken."""
     for_us: int = 0
     """How long it lasts; 0 for what happens once."""
     amount: int = 0
-    """Loss and repeat: per mille. Clog and clock: microseconds. Burst: records. Outage: level. Crash and crash loop: crashes."""
+    """Loss and repeat: per mille. Clog and clock: microseconds. Thin: bytes a second. Burst: records. Outage: level. Crashes: how many."""
     word: str = "-"
-    """Crash: value of a CrashPoint."""
+    """Crash: value of a CrashPoint. Version: value of a Version."""
 
     @property
     def line(self) -> str:
@@ -91,17 +111,17 @@ def read_schedule(text: str) -> tuple[Fault, ...]:
     return tuple(read_fault(line) for line in text.splitlines() if line.strip())
 
 
-def draw_schedule(rng: Random, plans: Sequence[NodePlan], *, until_us: int) -> tuple[Fault, ...]:
-    """A table for a world whose faults end at `until_us`, sorted by time."""
+def draw_schedule(rng: Random, plans: Sequence[NodePlan], *, until_us: int, least: int = 0) -> tuple[Fault, ...]:
+    """A table of at least `least` faults for a world whose faults end at `until_us`, sorted by time."""
     kinds = [kind for kind in FaultKind if rng.random() < KIND_CHANCE]
     faults: list[Fault] = []
     for kind in kinds:
-        count = 1 if kind in _ONCE else rng.randint(1, FAULTS_PER_KIND_MAX)
+        count = 1 if kind in ONCE else rng.randint(1, FEW.get(kind, FAULTS_PER_KIND_MAX))
         faults += [_draw(kind, rng, plans, until_us) for _ in range(count)]
+    many = [kind for kind in kinds if kind not in ONCE and kind not in FEW] or [FaultKind.CRASH]
+    while len(faults) < least:
+        faults.append(_draw(rng.choice(many), rng, plans, until_us))
     return tuple(sorted(faults))
-
-
-_ONCE = frozenset({FaultKind.LOSS, FaultKind.REPEAT, FaultKind.POLICY, FaultKind.OUTAGE, FaultKind.CRASH_LOOP})
 
 
 def _draw(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], until_us: int) -> Fault:
@@ -111,8 +131,8 @@ def _draw(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], until_us: int
         return Fault(at_us, kind.value, for_us=rng.randint(DOWN_US_MAX, 2 * DOWN_US_MAX), amount=rng.randint(1, round(SHARE_MAX * 1_000)))
     if kind is FaultKind.CLOG:
         return Fault(at_us, kind.value, for_us=lasts, amount=rng.randint(10_000, CLOG_US_MAX))
-    if kind in (FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.CUT):
-        return _link_fault(kind, rng, plans, at_us, 0 if kind is FaultKind.CUT else lasts)
+    if kind in LINK_KINDS:
+        return _link_fault(kind, rng, plans, at_us, lasts, until_us)
     if kind is FaultKind.POLICY:
         return Fault(at_us, kind.value, node=_ruler(plans))
     if kind is FaultKind.OUTAGE:
@@ -120,17 +140,23 @@ def _draw(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], until_us: int
     return _node_fault(kind, rng, rng.choice(plans).id, at_us, lasts)
 
 
-def _link_fault(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], at_us: int, lasts: int) -> Fault:
+def _link_fault(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], at_us: int, lasts: int, until_us: int) -> Fault:
     child = rng.choice([plan for plan in plans if plan.parent])
-    ends = (child.id, child.parent) if rng.random() < 0.5 else (child.parent, child.id)
-    return Fault(at_us, kind.value, *ends, for_us=lasts)
+    node, peer = (child.id, child.parent) if rng.random() < 0.5 else (child.parent, child.id)
+    if kind is FaultKind.AWAY:
+        return Fault(0, kind.value, node, peer, for_us=until_us)
+    amount = rng.randint(RATE_MIN, RATE_MAX) if kind is FaultKind.THIN else 0
+    word = rng.choice(("older", "newer")) if kind is FaultKind.VERSION else "-"
+    return Fault(at_us, kind.value, node, peer, 0 if kind is FaultKind.CUT else lasts, amount, word)
 
 
 def _node_fault(kind: FaultKind, rng: Random, node: str, at_us: int, lasts: int) -> Fault:
     if kind is FaultKind.CLOCK:
-        return Fault(at_us, kind.value, node, for_us=lasts, amount=rng.randint(-CLOCK_OFF_US_MAX, CLOCK_OFF_US_MAX))
+        return Fault(at_us, kind.value, node, for_us=lasts, amount=rng.randint(-CLOCK_DAYS_MAX * DAY_US, CLOCK_DAYS_MAX * DAY_US))
     if kind is FaultKind.BURST:
-        return Fault(at_us, kind.value, node, amount=rng.randint(50, 400))
+        return Fault(at_us, kind.value, node, amount=rng.randint(500, 4_000))
+    if kind in (FaultKind.PAUSE, FaultKind.FULL, FaultKind.WIPE):
+        return Fault(at_us, kind.value, node, for_us=lasts)
     crashes = LOOP_CRASHES if kind is FaultKind.CRASH_LOOP else 1
     point = rng.choice(("before-commit", "in-commit", "before-sends"))
     return Fault(at_us, kind.value, node, for_us=lasts // crashes, amount=crashes, word=point)

@@ -1,6 +1,7 @@
 """Applies a fault plan to a world, and ends it: after `heal` everything is up and the network loses nothing.
 
-Called by simulations/run.py. Where two faults of one kind overlap, the later one sets and the first to end lifts.
+Called by simulations/trial.py. Where two faults of one kind overlap, the later one sets and the first to end lifts. What happens to
+disks is simulations/inject_disks.py.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from policies.bundle import SignedBundle
+from simulations.checkers import Violation
 from simulations.faults import Fault, FaultKind
 from simulations.host import CrashPoint
+from simulations.inject_disks import DiskFaults
 from simulations.network import NetworkFaults
-from simulations.rules import Change, provincial_bundle
+from simulations.rules import EPOCHS_MAX, Change, provincial_bundle
+from simulations.versions import Version
 from simulations.world import World
 from sync.model import MICROSECONDS
 
 REBOOT_US = 2 * MICROSECONDS
 """Down time of a node whose crash named none."""
+RETRY_US = 5 * MICROSECONDS
+"""As node/appliance.py: how long a node that could not commit waits before it tries again."""
 
 
 @dataclass(slots=True)
@@ -29,10 +35,17 @@ class Injector:
     change: Change
     applied: Counter[str] = field(default_factory=Counter)
     crashes: int = 0
+    violations: list[Violation] = field(default_factory=list)
+    disks: DiskFaults = field(init=False)
     _down_us: dict[str, list[int]] = field(default_factory=dict)
     """Down times of the crashes that a node still has to go through."""
     _points: dict[str, CrashPoint] = field(default_factory=dict)
+    epoch: int = 1
+    """What the province issued last."""
     _is_over: bool = False
+
+    def __post_init__(self) -> None:
+        self.disks = DiskFaults(self.world, self.violations)
 
     def arm(self, faults: Sequence[Fault]) -> None:
         """Put every fault on the world's schedule."""
@@ -41,37 +54,24 @@ class Injector:
             self.world.at(fault.at_us, lambda fault=fault: self._apply(fault))  # type: ignore[misc]
 
     def heal(self) -> None:
-        """No more faults: clocks right, network whole, every node up."""
+        """No more faults: clocks right, network whole, every disk with room, every node up."""
         self._is_over = True
         self.world.network.faults = NetworkFaults()
         for node, host in self.world.hosts.items():
             host.crash_at = None
             host.clock.offset_us = 0
+            host.go_on()
+            host.set_disk_full(is_full=False)
             if not host.is_up:
                 self._boot(node)
 
     def _apply(self, fault: Fault) -> None:
         if self._is_over:
             return
-        self.applied[fault.kind] += 1
-        self.world.trace.note(fault.node, "fault", fault.line)
-        kind = FaultKind(fault.kind)
-        if kind in (FaultKind.LOSS, FaultKind.REPEAT, FaultKind.CLOG):
-            self._disturb(kind, fault)
-        elif kind in (FaultKind.PARTITION, FaultKind.ONE_WAY):
-            self._cut_off(kind, fault)
-        elif kind is FaultKind.CUT:
-            self.world.cut_session(fault.node, fault.peer)
-        elif kind in (FaultKind.CRASH, FaultKind.CRASH_LOOP):
-            self._arm_crash(fault.node, CrashPoint(fault.word), [fault.for_us] * fault.amount)
-        elif kind is FaultKind.CLOCK:
-            self._set_clock(fault)
-        elif kind is FaultKind.POLICY:
-            self._issue(fault.node)
-        elif kind is FaultKind.OUTAGE:
-            self._outage(fault)
-        else:
-            self._burst(fault)
+        apply = _APPLY[FaultKind(fault.kind)]
+        if apply(self, fault) is not False:
+            self.applied[fault.kind] += 1
+            self.world.trace.note(fault.node, "fault", fault.line)
 
     def _later(self, us: int, action: Callable[[], object]) -> None:
         def run() -> None:
@@ -82,40 +82,140 @@ class Injector:
 
     # ---- the network
 
-    def _disturb(self, kind: FaultKind, fault: Fault) -> None:
+    def loss(self, fault: Fault) -> None:
+        """Messages vanish."""
         faults = self.world.network.faults
-        if kind is FaultKind.LOSS:
-            faults.loss = fault.amount / 1_000
-            self._later(fault.for_us, lambda: setattr(faults, "loss", 0.0))
-        elif kind is FaultKind.REPEAT:
-            faults.repeat = fault.amount / 1_000
-            self._later(fault.for_us, lambda: setattr(faults, "repeat", 0.0))
-        else:
-            calm = NetworkFaults().delay_us_max
-            faults.delay_us_max = fault.amount
-            self._later(fault.for_us, lambda: setattr(faults, "delay_us_max", calm))
+        faults.loss = fault.amount / 1_000
+        self._later(fault.for_us, lambda: setattr(faults, "loss", 0.0))
 
-    def _cut_off(self, kind: FaultKind, fault: Fault) -> None:
+    def repeat(self, fault: Fault) -> None:
+        """Messages arrive twice."""
+        faults = self.world.network.faults
+        faults.repeat = fault.amount / 1_000
+        self._later(fault.for_us, lambda: setattr(faults, "repeat", 0.0))
+
+    def clog(self, fault: Fault) -> None:
+        """Messages are late."""
+        faults, calm = self.world.network.faults, NetworkFaults().delay_us_max
+        faults.delay_us_max = fault.amount
+        self._later(fault.for_us, lambda: setattr(faults, "delay_us_max", calm))
+
+    def thin(self, fault: Fault) -> None:
+        """A link passes few bytes, both ways."""
+        rates = self.world.network.faults.rates
+        for pair in ((fault.node, fault.peer), (fault.peer, fault.node)):
+            rates[pair] = fault.amount
+            self._later(fault.for_us, lambda pair=pair: rates.pop(pair, None))  # type: ignore[misc]
+
+    def cut_off(self, fault: Fault) -> None:
+        """Nothing passes between two nodes, or only one way."""
         pairs = {(fault.node, fault.peer)}
-        if kind is FaultKind.PARTITION:
+        if fault.kind != FaultKind.ONE_WAY.value:
             pairs.add((fault.peer, fault.node))
         cut = self.world.network.faults.cut
         cut |= pairs
         self._later(fault.for_us, lambda: cut.difference_update(pairs))
 
+    def cut(self, fault: Fault) -> None:
+        """A session ends."""
+        self.world.cut_session(fault.node, fault.peer)
+
+    def version(self, fault: Fault) -> None:
+        """One end of a link is of another version for a while; it was exchanged, so the session begins anew."""
+        pair, versions = (fault.node, fault.peer), self.world.network.faults.versions
+        versions[pair] = Version(fault.word)
+        self.world.cut_session(*pair)
+        self._later(fault.for_us, lambda: versions.pop(pair, None))
+
     # ---- nodes
 
-    def _arm_crash(self, node: str, point: CrashPoint, down_us: list[int]) -> None:
-        if not self.world.hosts[node].is_up:
+    def crash(self, fault: Fault) -> bool:
+        """The power goes in the next turn that writes, and as often after that as the fault says."""
+        host = self.world.hosts[fault.node]
+        if not host.is_up:
+            return False
+        self._down_us[fault.node] = [fault.for_us] * fault.amount
+        self._points[fault.node] = host.crash_at = CrashPoint(fault.word)
+        return True
+
+    def pause(self, fault: Fault) -> bool:
+        """A node stands still and goes on where it was."""
+        host = self.world.hosts[fault.node]
+        if host.is_up:
+            host.pause(fault.for_us)
+        return host.is_up
+
+    def full(self, fault: Fault) -> bool:
+        """A disk has no room for a while."""
+        host = self.world.hosts[fault.node]
+        if not host.is_up:
+            return False
+        host.set_disk_full(is_full=True)
+        self._later(fault.for_us, lambda: host.set_disk_full(is_full=False))
+        return True
+
+    def wipe(self, fault: Fault) -> bool:
+        """A disk is lost; its node is set up again under a new incarnation."""
+        if not self.disks.wipe(fault.node):
+            return False
+        self._down(fault.node, fault.for_us)
+        return True
+
+    def exchange(self, fault: Fault) -> bool:
+        """Two nodes find each other's disk, refuse it, and get their own back."""
+        if not self.disks.exchange(fault.node, fault.peer):
+            return False
+        for node in (fault.node, fault.peer):
+            self._down(node, fault.for_us)
+        return True
+
+    def outage(self, fault: Fault) -> None:
+        """A whole level goes down."""
+        for node, host in self.world.hosts.items():
+            if int(host.plan.level) == fault.amount and host.is_up:
+                host.crash()
+                self._down(node, fault.for_us)
+
+    def set_clock(self, fault: Fault) -> None:
+        """A wall clock is wrong for a while."""
+        clock = self.world.hosts[fault.node].clock
+        before = clock.offset_us
+        clock.offset_us = fault.amount
+        self._later(fault.for_us, lambda: setattr(clock, "offset_us", before))
+
+    def burst(self, fault: Fault) -> bool:
+        """One node makes many records at once."""
+        host = self.world.hosts[fault.node]
+        resources = self.world.workload.resources_of(host.plan)
+        for resource in resources:
+            self.world.produce(host.id, resource, fault.amount)
+        return host.is_up and bool(resources)
+
+    def issue(self, fault: Fault) -> bool:
+        """The province issues its next epoch."""
+        if self.epoch == EPOCHS_MAX:
+            return False
+        self.epoch += 1
+        self._install(fault.node, self.epoch)
+        return True
+
+    def _install(self, node: str, epoch: int) -> None:
+        host = self.world.hosts[node]
+        if not host.is_up:
+            self._later(REBOOT_US, lambda: self._install(node, epoch))
             return
-        self._down_us[node] = down_us
-        self._points[node] = point
-        self.world.hosts[node].crash_at = point
+        host.policy.install(SignedBundle(provincial_bundle(host.plan, self.change, epoch=epoch), b"", ""))
+
+    # ---- down and up
+
+    def _down(self, node: str, for_us: int) -> None:
+        self._down_us[node] = [for_us]
+        self.world.down(node)
 
     def _went_down(self, node: str) -> None:
         self.crashes += 1
         waits = self._down_us.get(node, [])
-        wait = waits.pop(0) if waits else REBOOT_US
+        wait = waits.pop(0) if waits else (RETRY_US if self.world.hosts[node].is_disk_full else REBOOT_US)
         self.world.at(self.world.clock.us + wait, lambda: self._boot(node))
 
     def _boot(self, node: str) -> None:
@@ -125,29 +225,27 @@ class Injector:
         self.world.trace.note(node, "boot")
         host.boot()
         if self._down_us.get(node) and not self._is_over:
-            host.crash_at = self._points[node]
+            host.crash_at = self._points.get(node)
 
-    def _outage(self, fault: Fault) -> None:
-        for node, host in self.world.hosts.items():
-            if int(host.plan.level) == fault.amount and host.is_up:
-                self._down_us[node] = [fault.for_us]
-                host.crash()
-                self.world.down(node)
 
-    def _set_clock(self, fault: Fault) -> None:
-        clock = self.world.hosts[fault.node].clock
-        before = clock.offset_us
-        clock.offset_us = fault.amount
-        self._later(fault.for_us, lambda: setattr(clock, "offset_us", before))
-
-    def _burst(self, fault: Fault) -> None:
-        plan = self.world.hosts[fault.node].plan
-        for resource in self.world.workload.resources_of(plan):
-            self.world.produce(plan.id, resource, fault.amount)
-
-    def _issue(self, node: str) -> None:
-        host = self.world.hosts[node]
-        if not host.is_up:
-            self._later(REBOOT_US, lambda: self._issue(node))
-            return
-        host.policy.install(SignedBundle(provincial_bundle(host.plan, self.change, epoch=2), b"", ""))
+_APPLY: dict[FaultKind, Callable[[Injector, Fault], bool | None]] = {
+    FaultKind.LOSS: Injector.loss,
+    FaultKind.REPEAT: Injector.repeat,
+    FaultKind.CLOG: Injector.clog,
+    FaultKind.THIN: Injector.thin,
+    FaultKind.PARTITION: Injector.cut_off,
+    FaultKind.ONE_WAY: Injector.cut_off,
+    FaultKind.AWAY: Injector.cut_off,
+    FaultKind.CUT: Injector.cut,
+    FaultKind.VERSION: Injector.version,
+    FaultKind.CRASH: Injector.crash,
+    FaultKind.CRASH_LOOP: Injector.crash,
+    FaultKind.PAUSE: Injector.pause,
+    FaultKind.FULL: Injector.full,
+    FaultKind.WIPE: Injector.wipe,
+    FaultKind.EXCHANGE: Injector.exchange,
+    FaultKind.CLOCK: Injector.set_clock,
+    FaultKind.POLICY: Injector.issue,
+    FaultKind.OUTAGE: Injector.outage,
+    FaultKind.BURST: Injector.burst,
+}

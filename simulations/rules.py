@@ -1,4 +1,4 @@
-"""The policies of a world: what the province issues at epoch 1 and, in some seeds, at epoch 2.
+"""The policies of a world: what the province issues at epoch 1 and, in some seeds, at later epochs.
 
 Bundles are made from the shipped ones. What a change must lead to is written down a second time, by hand,
 in simulations/checkers/oracle.py.
@@ -20,12 +20,14 @@ from simulations.topology import NodePlan
 from simulations.world import POLICY_LIFE_US, preset_of
 from sync.model import Level
 
+EPOCHS_MAX = 4
+"""Epochs that a province issues in one world."""
 LIMIT_VALUE = 120.0
 """Air readings above this are what the row-wise changes are about."""
 
 
 class Change(Enum):
-    """How the province's epoch 2 differs from its epoch 1."""
+    """How the province's later epochs differ from its epoch 1."""
 
     NONE = "none"
     """Epoch 2 says the same again."""
@@ -44,8 +46,13 @@ def draw_change(rng: Random) -> Change:
     return rng.choice(list(Change))
 
 
+def is_changed(change: Change, epoch: int) -> bool:
+    """True when `epoch` is of the second kind. Odd epochs hold back again what even ones release; what is forbidden stays so."""
+    return epoch % 2 == 0 if change in (Change.RELEASE_ALL, Change.RELEASE_ROWS) else epoch > 1
+
+
 def provincial_bundle(plan: NodePlan, change: Change, *, epoch: int) -> Bundle:
-    """What the province issues at epoch 1 or 2."""
+    """What the province issues at an epoch."""
     shipped = preset_of(plan)
     return replace(shipped, epoch=epoch, contents=_contents(shipped.contents, change, epoch))
 
@@ -56,7 +63,7 @@ def first_bundle(plan: NodePlan, change: Change) -> Bundle:
 
 
 def _contents(shipped: Contents, change: Change, epoch: int) -> Contents:
-    is_second = epoch > 1
+    is_second = is_changed(change, epoch)
     if change is Change.TIGHTEN and is_second:
         assert shipped.ceiling is not None, "the shipped bundle of a province has a ceiling"
         return replace(shipped, ceiling=_closed_to_parent(shipped.ceiling))

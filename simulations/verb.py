@@ -16,6 +16,7 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb, VerbParser
 from simulations.faults import read_schedule, write_schedule
+from simulations.planning import city_verb
 from simulations.run import NODES, SeedReport, Settings, run_seed, run_seeds
 from simulations.shrink import shrink_seed
 from sync.model import ModelError
@@ -36,10 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help=text("simulate.option_processes", language))
     parser.add_argument("--keep", type=Path, help=text("simulate.option_keep", language))
     parser.add_argument("--json", action="store_true", help=text("simulate.option_json", language))
+    city_verb.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the seeds, print each report; 1 when one of them broke a promise."""
+    """Run the seeds, print each report; 1 when one of them broke a promise. A city of one's own is run instead when one is named."""
+    if city_verb.is_asked(args):
+        return city_verb.run(args)
     settings = _settings(args)
     if not 1 <= args.seeds <= SEEDS_MAX or (args.seeds > 1 and (args.keep or args.schedule)):
         raise UsageError(f"--seeds {args.seeds} refused: 1 to {SEEDS_MAX}, and 1 with --keep or --schedule")
@@ -72,6 +76,9 @@ def as_json(report: SeedReport) -> dict[str, object]:
         "crashes",
         "world_s",
         "cpu_s",
+        "commits",
+        "floor_s",
+        "times_floor",
     )
     return {name: getattr(report, name) for name in names} | {
         "schedule": [fault.line for fault in report.schedule],
@@ -92,6 +99,7 @@ def _settings(args: argparse.Namespace) -> Settings:
 def _show(report: SeedReport, args: argparse.Namespace, settings: Settings) -> None:
     language = args.language
     values = as_json(report) | {"cpu_s": f"{report.cpu_s:.1f}", "world_s": f"{report.world_s:g}"}
+    values |= {"floor_s": f"{report.floor_s:.2f}", "times_floor": f"{report.times_floor:.1f}"}
     values["faults"] = " ".join(f"{kind}={count}" for kind, count in report.faults.items()) or "-"
     _say(text("simulate.good" if report.is_good else "simulate.bad", language, **values))
     if report.is_good:

@@ -1,20 +1,25 @@
 """What the nodes of a world produce: sensors and cameras at the grids, residents at the streets, enterprises at the city.
 
 Every record carries its own name in a text column, so that the checkers can tell records apart without trusting the product's numbering.
+Records are made as columns: a world makes tens of thousands of them. Called by simulations/world.py; the checkers read `made`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
-from node.ingest.sink import Row
+import numpy as np
+import pyarrow as pa
+
 from simulations.topology import NodePlan
 from sync.model import Level
 
 NAME_COLUMN = {
     "air-quality": "text",
+    "traffic-flow": "text",
     "camera-events": "event_id",
     "incidents": "incident_id",
     "residents": "resident_id",
@@ -27,76 +32,107 @@ PROTECTED = "protected"
 
 PROTECTED_SHARE = 0.1
 
+SHARE: Mapping[str, int] = {"air-quality": 1, "traffic-flow": 4, "camera-events": 2, "incidents": 8, "residents": 2, "enterprises": 8}
+"""Of every so many records asked for, one is made: alarms are rarer than readings."""
+
+Values = list[Any]
+Column = Values | str | int | float | bool
+"""Values of a column, or the one value that all rows have."""
+
+
+@dataclass(slots=True)
+class Made:
+    """All records of one resource that the world ever made; the place of a record in it is its id."""
+
+    parts: list[pa.RecordBatch] = field(default_factory=list)
+    origins: list[str] = field(default_factory=list)
+    """Node of each part."""
+    count: int = 0
+
 
 @dataclass(slots=True)
 class Workload:
-    """Makes rows; counts what it made."""
+    """Makes records and remembers them."""
 
     rng: Random
     wall_us: Callable[[str], int]
     """A node's wall clock."""
-    made: dict[str, int] = field(default_factory=dict)
-    contents: dict[str, Row] = field(default_factory=dict)
-    """Every record ever made, by its own name."""
+    schemas: Mapping[str, pa.Schema]
+    made: dict[str, Made] = field(default_factory=dict)
+    """By resource."""
+    _named: dict[str, int] = field(default_factory=dict)
 
     def resources_of(self, plan: NodePlan) -> tuple[str, ...]:
         """What a node of this level produces."""
         by_level = {
-            Level.GRID: ("air-quality", "camera-events", "incidents"),
+            Level.GRID: ("air-quality", "traffic-flow", "camera-events", "incidents"),
             Level.STREET: ("residents",),
             Level.MUNICIPAL: ("enterprises",),
         }
         return by_level.get(plan.level, ())
 
-    def rows(self, plan: NodePlan, resource: str, count: int) -> list[Row]:
-        """`count` fresh records of a resource at a node."""
+    def records(self, plan: NodePlan, resource: str, count: int) -> tuple[pa.RecordBatch, int]:
+        """`count` fresh records of a resource at a node, and the id of the first."""
         make = {
-            "air-quality": self._reading,
-            "camera-events": self._event,
-            "incidents": self._incident,
-            "residents": self._resident,
-            "enterprises": self._enterprise,
+            "air-quality": self._readings,
+            "traffic-flow": self._counts,
+            "camera-events": self._events,
+            "incidents": self._incidents,
+            "residents": self._residents,
+            "enterprises": self._enterprises,
         }[resource]
-        rows = []
-        for _ in range(count):
-            name = self._name(plan, resource)
-            row = self.contents[name] = make(plan, name)
-            rows.append(row)
-        return rows
+        schema = self.schemas[resource]
+        columns = make(plan, self._names(plan, resource, count), self.wall_us(plan.id))
+        arrays = [_array(values, count, kind.type) for values, kind in zip(columns, schema, strict=True)]
+        rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
+        made = self.made.setdefault(resource, Made())
+        first = made.count
+        made.parts.append(rows)
+        made.origins.append(plan.id)
+        made.count += count
+        return rows, first
 
-    def _name(self, plan: NodePlan, resource: str) -> str:
+    def _names(self, plan: NodePlan, resource: str, count: int) -> list[str]:
         key = f"{plan.id}/{resource}"
-        self.made[key] = self.made.get(key, 0) + 1
-        return f"{key}/{self.made[key]}"
+        known = self._named.get(key, 0)
+        self._named[key] = known + count
+        return [f"{key}/{number}" for number in range(known + 1, known + count + 1)]
 
-    def _reading(self, plan: NodePlan, name: str) -> Row:
-        return (self.wall_us(plan.id), plan.territory, 1, f"{plan.id}-air", "PM2.5", round(self.rng.uniform(5, 200), 1), name, "ug/m3")
+    def _readings(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
+        values = [round(5 + 195 * self.rng.random(), 1) for _ in names]
+        return [wall_us, plan.territory, 1, f"{plan.id}-air", "PM2.5", values, names, "ug/m3"]
 
-    def _event(self, plan: NodePlan, name: str) -> Row:
-        return (
-            self.wall_us(plan.id), plan.territory, 2, name, f"{plan.id}-cam", "line", "vehicle", 0.9, "demo-street", "", "",
+    def _counts(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
+        values = [float(self.rng.randrange(400)) for _ in names]
+        return [wall_us, plan.territory, 1, f"{plan.id}-road", "vehicles", values, names, "1/min"]
+
+    def _events(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
+        return [
+            wall_us, plan.territory, 2, names, f"{plan.id}-cam", "line", "vehicle", 0.9, "demo-street", "", "",
             "rendered-only", "rendered", "", False,
-        )  # fmt: skip
+        ]  # fmt: skip
 
-    def _incident(self, plan: NodePlan, name: str) -> Row:
-        return (self.wall_us(plan.id), plan.territory, 2, name, "", "crowding", 2, "grid", "open", "")
+    def _incidents(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
+        return [wall_us, plan.territory, 2, names, "", "crowding", 2, "grid", "open", ""]
 
-    def _resident(self, plan: NodePlan, name: str) -> Row:
-        category = PROTECTED if self.rng.random() < PROTECTED_SHARE else "ordinary"
-        secret = f"secret {name}"
-        return (
-            self.wall_us(plan.id),
-            plan.territory,
-            3,
-            name,
-            secret,
-            f"id {secret}",
-            f"phone {secret}",
-            1800 + self.rng.randrange(50),
-            category,
-        )
+    def _residents(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
+        secrets = [f"secret {name}" for name in names]
+        born = [1800 + self.rng.randrange(50) for _ in names]
+        category = [PROTECTED if self.rng.random() < PROTECTED_SHARE else "ordinary" for _ in names]
+        marked = [[f"{word} {secret}" for secret in secrets] for word in ("id", "phone")]
+        return [wall_us, plan.territory, 3, names, secrets, *marked, born, category]
 
-    def _enterprise(self, plan: NodePlan, name: str) -> Row:
-        district = f"{plan.territory}{self.rng.randint(1, 2):02d}"
-        territory = f"{district}{self.rng.randint(1, 2):03d}"
-        return (self.wall_us(plan.id), territory, 1, name, f"Factory {name}", "trade", "open")
+    def _enterprises(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
+        places = [f"{plan.territory}{self.rng.randint(1, 2):02d}{self.rng.randint(1, 2):03d}" for _ in names]
+        return [wall_us, places, 1, names, [f"Factory {name}" for name in names], "trade", "open"]
+
+
+def _array(values: Column, count: int, kind: pa.DataType) -> pa.Array[Any]:
+    flat = kind.value_type if isinstance(kind, pa.DictionaryType) else kind
+    if isinstance(values, list):
+        plain: pa.Array[Any] = pa.array(values, type=flat)
+        return plain.dictionary_encode() if isinstance(kind, pa.DictionaryType) else plain
+    if isinstance(kind, pa.DictionaryType):
+        return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), pa.array([values], type=flat))
+    repeated: pa.Array[Any] = pa.array([values], type=flat).take(np.zeros(count, np.int64))
+    return repeated

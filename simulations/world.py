@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -17,14 +17,16 @@ from node.identity.vouch import KeyDirectory, ManifestVouch
 from node.store.schema import Tuning
 from policies.bundle import Bundle, SignedBundle, schemas_of
 from policies.presets import PRESET_LEVELS, city_bundle_contents, preset_bundle
+from simulations.checkers.truth import Numbered
 from simulations.clock import EPOCH_US, NodeClock, WorldClock
+from simulations.floor import CommitLog
 from simulations.host import Host, Seal, Surroundings
 from simulations.network import Network, Session
 from simulations.topology import NodePlan
 from simulations.trace import Trace
-from simulations.workload import NAME_COLUMN, Workload
+from simulations.workload import Workload
 from sync.core.messages import Data
-from sync.model import DEFAULT_LIMITS, MICROSECONDS, Lane, Level, Limits
+from sync.model import DEFAULT_LIMITS, MICROSECONDS, Lane, Level, Limits, Stream
 
 RECONNECT_US_MAX = 3 * MICROSECONDS
 """A child tries its parent again within this time."""
@@ -41,13 +43,17 @@ TUNING = Tuning(is_synced=False)
 OnWire = Callable[[str, str, Data], None]
 
 
-@dataclass(slots=True)
-class Acknowledged:
-    """A local batch that was acknowledged to whoever made it."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """Records handed to a node as one batch."""
 
     node: str
     resource: str
-    names: tuple[str, ...]
+    id: int
+    """Of the first record; see Workload.made."""
+    count: int
+    at_us: int
+    """Time of the world."""
 
 
 @dataclass(slots=True)
@@ -62,9 +68,13 @@ class World:
     network: Network
     workload: Workload
     hosts: dict[str, Host] = field(default_factory=dict)
-    acknowledged: list[Acknowledged] = field(default_factory=list)
+    acknowledged: list[Offer] = field(default_factory=list)
     on_wire: OnWire = lambda source, target, data: None
-    offers: dict[int, Acknowledged] = field(default_factory=dict)
+    offers: dict[int, Offer] = field(default_factory=dict)
+    """Every offer by its ticket."""
+    numbered: dict[Stream, list[Numbered]] = field(default_factory=dict)
+    """Which numbers the origins gave to which records; what a power cut took back is taken out again."""
+    commits: CommitLog = field(default_factory=CommitLog)
     on_down: Callable[[str], None] = lambda node: None
     """(node): its power went; whoever plans the faults boots it again."""
     _queue: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
@@ -95,18 +105,31 @@ class World:
         host = self.hosts[node]
         if not host.is_up:
             return
-        rows = self.workload.rows(host.plan, resource, records)
+        rows, first = self.workload.records(host.plan, resource, records)
         ticket = next(self._ids)
-        lane, schema = _shapes()[resource]
-        names = tuple(str(row[schema.get_field_index(NAME_COLUMN[resource])]) for row in rows)
-        self.offers[ticket] = Acknowledged(node, resource, names)
-        host.offer(resource, lane, schema, rows, ticket)
+        self.offers[ticket] = Offer(node, resource, first, records, self.clock.us)
+        host.offer(resource, lanes()[resource], rows, ticket)
 
     def note_stored(self, node: str, ticket: int) -> None:
-        """A local batch is durable and was acknowledged."""
-        offer = self.offers.pop(ticket)
+        """A local batch is durable and was acknowledged; several in one turn may carry one ticket."""
+        offer = self.offers[ticket]
+        if self.acknowledged and self.acknowledged[-1] is offer:
+            return
         self.acknowledged.append(offer)
-        self.trace.note(node, "stored", f"{offer.resource} {len(offer.names)}")
+        self.trace.note(node, "stored", f"{offer.resource} {offer.count}")
+
+    def note_numbered(self, ticket: int, stream: Stream, first: int, last: int) -> None:
+        """The records of a ticket, or the next part of them, are being committed as these numbers."""
+        entries = self.numbered.setdefault(stream, [])
+        offer = self.offers[ticket]
+        before = sum(entry.last - entry.first + 1 for entry in entries if offer.id <= entry.id < offer.id + offer.count)
+        entries.append(Numbered(first, last, offer.id + before))
+
+    def note_booted(self, node: str, incarnation: int, tops: Mapping[Stream, int]) -> None:
+        """A node found its own streams up to `tops` on its disk: numbers above them are given out again."""
+        for stream, entries in self.numbered.items():
+            if (stream.origin, stream.incarnation) == (node, incarnation):
+                entries[:] = [entry for entry in entries if entry.last <= tops.get(stream, 0)]
 
     # ---- links
 
@@ -114,7 +137,8 @@ class World:
         """The child's reconnect loop: once now and then, open a session when there is none."""
         host = self.hosts[child]
         parent = self.hosts[host.plan.parent]
-        if host.is_up and parent.is_up and not host.has_link(parent.id) and self.network.can_reach(child, parent.id):
+        is_awake = host.is_up and parent.is_up and not (host.is_paused or parent.is_paused)
+        if is_awake and not host.has_link(parent.id) and self.network.can_reach(child, parent.id):
             session = Session(next(self._ids), child, parent.id)
             parent.open_link(session, is_parent=False)
             host.open_link(session, is_parent=True)
@@ -147,11 +171,14 @@ class World:
 
 
 @cache
-def _shapes() -> dict[str, tuple[Lane, pa.Schema]]:
-    """Lane and schema of every resource of the shipped catalogue."""
-    catalogue = city_bundle_contents(Level.PROVINCIAL).catalogue
-    schemas = schemas_of(catalogue)
-    return {entry.code: (entry.lane, schemas[entry.code]) for entry in catalogue}
+def lanes() -> dict[str, Lane]:
+    """Lane of every resource of the shipped catalogue."""
+    return {entry.code: entry.lane for entry in city_bundle_contents(Level.PROVINCIAL).catalogue}
+
+
+@cache
+def _schemas() -> dict[str, pa.Schema]:
+    return schemas_of(city_bundle_contents(Level.PROVINCIAL).catalogue)
 
 
 def preset_of(plan: NodePlan) -> Bundle:
@@ -174,21 +201,24 @@ def build_world(
         at=lambda us, action: world.at(us, action),
         give_up=lambda session: world.give_up(session),
     )
-    workload = Workload(Random(rng.getrandbits(64)), wall_us=lambda node: world.hosts[node].clock.wall_us())  # noqa: S311
+    made_by = Random(rng.getrandbits(64))  # noqa: S311
+    workload = Workload(made_by, wall_us=lambda node: world.hosts[node].clock.wall_us(), schemas=_schemas())
     world = World(seed, plans, clock, rng, trace, network, workload)
     seal = Seal({plan.id: plan.territory for plan in plans})
     directory = KeyDirectory()
     for plan in plans:
-        host = _host(world, plan, folder, seal, directory, limits)
+        host = _host(world, plan, folder, seal, directory, limits, _bundles(plan, first_bundle))
         world.hosts[plan.id] = host
-        host.boot(_bundles(plan, first_bundle))
+        host.boot()
     for plan in plans:
         if plan.parent:
             world.keep_linked(plan.id)
     return world
 
 
-def _host(world: World, plan: NodePlan, folder: Path, seal: Seal, directory: KeyDirectory, limits: Limits) -> Host:
+def _host(
+    world: World, plan: NodePlan, folder: Path, seal: Seal, directory: KeyDirectory, limits: Limits, bundles: Sequence[SignedBundle]
+) -> Host:
     key = Ed25519PrivateKey.from_private_bytes(world.rng.randbytes(32))
     vouch = ManifestVouch(plan.id, key, directory)
     directory.learn_key(plan.id, key.public_key().public_bytes_raw())
@@ -201,12 +231,15 @@ def _host(world: World, plan: NodePlan, folder: Path, seal: Seal, directory: Key
         send=lambda session, source, data, urgent: world.network.send(session, source, data, urgent=urgent),
         link_lost=world.cut_session,
         stored=world.note_stored,
+        numbered=world.note_numbered,
+        booted=world.note_booted,
+        committed=world.commits.add,
         wire=lambda source, target, data: world.on_wire(source, target, data),
         down=world.down,
     )
     incarnation = world.rng.getrandbits(62) | 1
     clock = NodeClock(world.clock, offset_us=world.rng.randint(-2 * MICROSECONDS, 2 * MICROSECONDS))
-    return Host(plan, folder / plan.id, incarnation=incarnation, clock=clock, vouch=vouch, seal=seal, around=around)
+    return Host(plan, folder / plan.id, incarnation=incarnation, clock=clock, vouch=vouch, seal=seal, around=around, first_bundles=bundles)
 
 
 def _bundles(plan: NodePlan, first_bundle: FirstBundle) -> list[SignedBundle]:

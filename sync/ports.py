@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
-from sync.model import Direction, Lane, Level, Manifest, PolicyVersion, Run, Span, StoredBatch
+from sync.model import Direction, Lane, Level, Manifest, PolicyVersion, Run, RunMap, Span, StoredBatch, Stream
 from sync.model.batch import BatchHeader
 from sync.model.writes import Recovered, Write
 
@@ -42,15 +42,26 @@ class Journal(Protocol):
     def batch(self, lsn: int) -> StoredBatch | None:
         """The batch at `lsn`, checksum verified; None when there is none."""
 
-    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
-        """The manifest chain the share ledger has for the span ending at `upto`; None when no span ends there."""
+    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int, *, claimed: bytes = b"") -> bytes | None:
+        """The manifest chain the share ledger has for the span ending at `upto`; None when no span ends there.
+
+        A stretch may have been made twice, into files under different plans: then `claimed` is the answer if it is one of them, else the
+        newest.
+        """
 
     def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
         """Batches with records that were held back from `peer`, or that `peer` refused, under another policy version than
-        `not_version`, not yet settled, ascending by lsn."""
+        `not_version`, or put off (reason `deferred`), not yet settled, ascending by lsn."""
+
+    def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
+        """What became of every record that `peer` above has acknowledged, by stream."""
 
     def close(self) -> None:
         """Release the file; everything committed stays."""
+
+
+RESEED_PURPOSE = "reseed"
+"""Purpose of a RETURN that gives a child back what it brought itself and has lost since."""
 
 
 @dataclass(frozen=True, slots=True)

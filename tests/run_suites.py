@@ -59,18 +59,19 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        100,
+        90,
         commands=(("ruff", "check", "."), ("mypy",), ("lint-imports",)),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 45, tests=("tests/sync", "tests/contracts"), workers=2),
-    Suite("node", 110, tests=("tests/node",), workers=2),
-    Suite("policies", 45, tests=("tests/policies",), workers=2),
-    Suite("edge_ai", 60, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 75, tests=("tests/tui",), workers=2),
-    Suite("simulations", 240, tests=("tests/simulations",), workers=2),
-    Suite("e2e", 225, tests=("tests/e2e",)),
+    Suite("sync", 100, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 120, tests=("tests/node",), workers=2),
+    Suite("policies", 30, tests=("tests/policies",), workers=2),
+    Suite("edge_ai", 40, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 60, tests=("tests/tui",), workers=2),
+    Suite("simulations", 200, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 190, tests=("tests/e2e",), workers=2),
+    Suite("network", 70, tests=("tests/network",), workers=2),
 )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import sqlite_utils
 from cryptography import x509
 
-from node.identity.authority import CertificateAuthority, check_request
+from node.identity.authority import CertificateAuthority, read_request
 from node.identity.certificates import to_pem
 from node.identity.errors import ChainError, Check, IdentityError, JoinRefused, Refusal
 from node.identity.facts import NodeFacts
@@ -80,6 +80,10 @@ class Admissions:
     def close(self) -> None:
         """Release the file."""
         self._db.close()
+
+    def issue_with(self, authority: CertificateAuthority) -> None:
+        """From now on issue with this authority: the node's CA certificate was renewed."""
+        self._authority = authority
 
     def create_token(
         self, *, ca_sha256: str, level: Level, territory: Territory, ttl_s: float, auto_accept: bool, now_us: int
@@ -270,9 +274,8 @@ class Admissions:
 
 def _request(csr_pem: str) -> tuple[x509.CertificateSigningRequest, NodeFacts]:
     try:
-        csr = x509.load_pem_x509_csr(csr_pem.encode())
-        return csr, check_request(csr)
-    except (ValueError, ChainError) as error:
+        return read_request(csr_pem.encode())
+    except (UnicodeEncodeError, ChainError) as error:
         raise JoinRefused(Refusal.BAD_REQUEST, f"the certificate request does not hold ({error})") from error
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from node.identity.certificates import dns_name, make_ca
+from node.identity.certificates import CA_LIFE_S, dns_name, make_ca
 from node.identity.errors import ChainError, Check
 from node.identity.facts import NodeFacts, facts_of
+from node.identity.verify import UNREADABLE_CERTIFICATE
 from sync.model import Level, Territory
 
 DNS_NAME_MAX = 253
@@ -22,6 +23,8 @@ class CertificateAuthority:
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
+    life_s: int = CA_LIFE_S
+    """How long the certificates it issues live; never longer than its own."""
 
     @property
     def facts(self) -> NodeFacts:
@@ -58,7 +61,16 @@ class CertificateAuthority:
             )
         public_key = csr.public_key()
         assert isinstance(public_key, ec.EllipticCurvePublicKey)
-        return make_ca(asked, public_key, issuer=self.certificate, issuer_key=self.key, now_us=now_us)
+        return make_ca(asked, public_key, issuer=self.certificate, issuer_key=self.key, now_us=now_us, life_s=self.life_s)
+
+
+def read_request(pem: bytes) -> tuple[x509.CertificateSigningRequest, NodeFacts]:
+    """A child's request and what it speaks of, from bytes of anybody; raises ChainError(STRUCTURE)."""
+    try:
+        csr = x509.load_pem_x509_csr(pem)
+        return csr, check_request(csr)
+    except UNREADABLE_CERTIFICATE as error:
+        raise ChainError(Check.STRUCTURE, f"the certificate request cannot be read ({error})") from error
 
 
 def check_request(csr: x509.CertificateSigningRequest) -> NodeFacts:

@@ -15,13 +15,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from node.identity.chance import new_serial
 from node.identity.facts import TREE_NAME, NodeFacts, encode_facts
-from sync.model import Level
+from sync.model import MICROSECONDS, Level
 
-ROOT_DAYS = 7_300
-CA_DAYS = 730
-LEAF_DAYS = 90
-BACKDATE_HOURS = 24
-"""A new certificate is valid from a day before, because site clocks run behind."""
+ROOT_LIFE_S = 7_300 * 86_400
+CA_LIFE_S = 730 * 86_400
+LEAF_LIFE_S = 90 * 86_400
+BACKDATE_US = 7 * 86_400 * MICROSECONDS
+"""A new certificate is valid from a week before, because site clocks run behind; its life counts from its issue."""
 
 
 def moment(now_us: int) -> datetime:
@@ -38,7 +38,7 @@ def make_request(facts: NodeFacts, key: ec.EllipticCurvePrivateKey) -> x509.Cert
 def make_root(facts: NodeFacts, key: ec.EllipticCurvePrivateKey, *, now_us: int) -> x509.Certificate:
     """The self-signed root of a province."""
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{facts.territory.code} root")])
-    builder = _dated(subject, subject, key.public_key(), moment(now_us), ROOT_DAYS)
+    builder = _dated(subject, subject, key.public_key(), moment(now_us), ROOT_LIFE_S)
     builder = _as_ca(builder, TREE_NAME, int(Level.PROVINCIAL))
     return _signed(builder, facts, TREE_NAME, key, key.public_key())
 
@@ -50,19 +50,26 @@ def make_ca(
     issuer: x509.Certificate,
     issuer_key: ec.EllipticCurvePrivateKey,
     now_us: int,
+    life_s: int = CA_LIFE_S,
 ) -> x509.Certificate:
     """A node's CA certificate; its path length leaves room for the levels below it and no more."""
     name = f"{facts.node}.{dns_name(issuer)}"
-    builder = _dated(_subject(facts.node), issuer.subject, public_key, moment(now_us), CA_DAYS, issuer.not_valid_after_utc)
+    builder = _dated(_subject(facts.node), issuer.subject, public_key, moment(now_us), life_s, issuer.not_valid_after_utc)
     builder = _as_ca(builder, name, int(facts.level) - 1)
     return _signed(builder, facts, name, issuer_key, issuer_key.public_key())
 
 
 def make_leaf(
-    facts: NodeFacts, public_key: ec.EllipticCurvePublicKey, *, ca: x509.Certificate, ca_key: ec.EllipticCurvePrivateKey, now_us: int
+    facts: NodeFacts,
+    public_key: ec.EllipticCurvePublicKey,
+    *,
+    ca: x509.Certificate,
+    ca_key: ec.EllipticCurvePrivateKey,
+    now_us: int,
+    life_s: int = LEAF_LIFE_S,
 ) -> x509.Certificate:
     """The node's TLS certificate for both ends of a link, issued by its own CA; carries the manifest key."""
-    builder = _dated(_subject(facts.node), ca.subject, public_key, moment(now_us), LEAF_DAYS, ca.not_valid_after_utc)
+    builder = _dated(_subject(facts.node), ca.subject, public_key, moment(now_us), life_s, ca.not_valid_after_utc)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_usage(is_ca=False), critical=True)
     both_ends = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
@@ -92,15 +99,15 @@ def _dated(
     issuer: x509.Name,
     public_key: ec.EllipticCurvePublicKey,
     now: datetime,
-    days: int,
+    life_s: int,
     no_later_than: datetime | None = None,
 ) -> x509.CertificateBuilder:
-    end = now + timedelta(days=days)
+    end = now + timedelta(seconds=life_s)
     if no_later_than is not None:
         end = min(end, no_later_than)
     builder = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(public_key).serial_number(new_serial())
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
-    return builder.not_valid_before(now - timedelta(hours=BACKDATE_HOURS)).not_valid_after(end)
+    return builder.not_valid_before(now - timedelta(microseconds=BACKDATE_US)).not_valid_after(end)
 
 
 def _as_ca(builder: x509.CertificateBuilder, name: str, path_length: int) -> x509.CertificateBuilder:

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from node.files import write_durably
 from node.identity.authority import CertificateAuthority
-from node.identity.certificates import make_leaf, make_request, make_root, to_pem
+from node.identity.certificates import CA_LIFE_S, LEAF_LIFE_S, make_leaf, make_request, make_root, to_pem
 from node.identity.chance import new_incarnation, new_secret
 from node.identity.errors import ChainError, Check, IdentityError, KeyFileError
 from node.identity.facts import NodeFacts
@@ -83,8 +84,12 @@ class IdentityFiles:
             return int(raw, 16)
         except ValueError:
             raise KeyFileError(
-                f"incarnation file holds {raw[:40]!r}, not a hex number: restore it, or run `yunnao init` in a new folder"
+                f"incarnation file holds {raw[:40]!r}, not a hex number: run `yunnao restore`, which draws a new one"
             ) from None
+
+    def replace_incarnation(self, incarnation: int) -> None:
+        """Go on as another life, durably; node/fork/change.py keeps it in step with the journal. Raises IdentityError."""
+        write_file(self.folder / "incarnation", f"{incarnation:016x}\n".encode())
 
     def pseudonym_secret(self) -> bytes:
         """What this node's pseudonym keys are derived from; raises KeyFileError."""
@@ -109,13 +114,18 @@ class IdentityFiles:
         write_file(self.certificate("tls"), full)
         return who
 
-    def renew_leaf(self, facts: NodeFacts, *, now_us: int) -> bool:
-        """Issue a new leaf when half of the old one's life is over; True when it did. The CA itself is renewed by join_client.renew."""
-        leaf = load_chain(self.read(self.certificate("tls")))[0]
-        if not past_half_life(leaf, now_us=now_us):
-            return False
+    def renew_leaf(self, facts: NodeFacts, *, now_us: int, life_s: int = LEAF_LIFE_S) -> None:
+        """Issue a new leaf of this node's own CA. When it is due says renewal.duties; the CA itself is renewed by join_client.renew."""
         chain = load_chain(self.read(self.certificate("ca")))
-        write_file(self.certificate("tls"), self._leaf_chain(facts, chain, read_tls_key(self.key("ca")), now_us=now_us))
+        write_file(self.certificate("tls"), self._leaf_chain(facts, chain, read_tls_key(self.key("ca")), now_us=now_us, life_s=life_s))
+
+    def renew_top(self, facts: NodeFacts, *, now_us: int) -> bool:
+        """Issue the provincial node's CA again; False when the root key is kept elsewhere, as it should be on a live site."""
+        if not self.key("root").exists():
+            return False
+        issuer = CertificateAuthority(load_chain(self.root_pem())[0], read_tls_key(self.key("root")))
+        certificate = issuer.issue(self.request(facts), level=facts.level, territory=facts.territory, now_us=now_us)
+        self.install(facts, ca_chain_pem=to_pem(certificate), root_pem=self.root_pem(), now_us=now_us)
         return True
 
     def tls(self) -> TlsMaterial:
@@ -127,21 +137,29 @@ class IdentityFiles:
         """The pinned root."""
         return self.read(self.certificate("root"))
 
-    def own(self, *, now_us: int) -> PeerIdentity:
-        """Who this node is by its own chain; raises ChainError when the chain no longer holds at `now_us`."""
+    def own_chain(self) -> list[x509.Certificate]:
+        """This node's chain, leaf first, without the root."""
+        return load_chain(self.read(self.certificate("tls")))
+
+    def own(self, *, now_us: int | None) -> PeerIdentity:
+        """Who this node is by its own chain; raises ChainError when it does not hold at `now_us`; None leaves dates unjudged."""
         return verify_chain(self.read(self.certificate("tls")), root_pem=self.root_pem(), now_us=now_us)
 
     def parent(self, *, now_us: int | None) -> PeerIdentity:
         """Who the parent is by the chain it showed last; None leaves dates unjudged. Raises KeyFileError before join, ChainError."""
         return verify_chain(self.read(self.certificate("parent")), root_pem=self.root_pem(), now_us=now_us)
 
-    def authority(self) -> CertificateAuthority:
-        """This node's own CA; raises KeyFileError before join."""
-        return CertificateAuthority(load_chain(self.read(self.certificate("ca")))[0], read_tls_key(self.key("ca")))
+    def authority(self, *, life_s: int = CA_LIFE_S) -> CertificateAuthority:
+        """This node's own CA, issuing for `life_s` seconds; raises KeyFileError before join."""
+        return CertificateAuthority(load_chain(self.read(self.certificate("ca")))[0], read_tls_key(self.key("ca")), life_s)
 
     def ca_sha256(self) -> str:
         """SHA-256 of this node's CA certificate: what its join tokens pin."""
         return sha256_hex(load_chain(self.read(self.certificate("ca")))[0])
+
+    def manifest_key(self) -> Ed25519PrivateKey:
+        """What this node signs manifests, bundles and attachment orders with; raises KeyFileError."""
+        return read_manifest_key(self.key("manifest"))
 
     def vouch(self, node: str, directory: KeyDirectory) -> ManifestVouch:
         """The signer of this node's manifests; `directory` says whose keys it can check."""
@@ -166,17 +184,13 @@ class IdentityFiles:
         certificate = issuer.issue(self.request(facts), level=facts.level, territory=facts.territory, now_us=now_us)
         self.install(facts, ca_chain_pem=to_pem(certificate), root_pem=to_pem(root), now_us=now_us)
 
-    def _leaf_chain(self, facts: NodeFacts, chain: list[x509.Certificate], key: ec.EllipticCurvePrivateKey, *, now_us: int) -> bytes:
+    def _leaf_chain(
+        self, facts: NodeFacts, chain: list[x509.Certificate], key: ec.EllipticCurvePrivateKey, *, now_us: int, life_s: int = LEAF_LIFE_S
+    ) -> bytes:
         manifest_key = public_bytes(read_manifest_key(self.key("manifest")).public_key())
         speaks = NodeFacts(facts.node, facts.level, facts.territory, manifest_key)
-        leaf = make_leaf(speaks, read_tls_key(self.key("tls")).public_key(), ca=chain[0], ca_key=key, now_us=now_us)
+        leaf = make_leaf(speaks, read_tls_key(self.key("tls")).public_key(), ca=chain[0], ca_key=key, now_us=now_us, life_s=life_s)
         return to_pem(leaf, *chain)
-
-
-def past_half_life(certificate: x509.Certificate, *, now_us: int) -> bool:
-    """True when less than half of the certificate's life is left at `now_us`."""
-    start, end = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
-    return now_us / 1_000_000 > (start + end) / 2
 
 
 def write_file(path: Path, data: bytes) -> None:

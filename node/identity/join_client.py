@@ -21,7 +21,7 @@ from node.identity.certificates import to_pem
 from node.identity.chance import new_nonce
 from node.identity.errors import ChainError, ForeignCa, JoinError, JoinRefused, JoinUnreachable, Refusal
 from node.identity.facts import NodeFacts
-from node.identity.files import IdentityFiles, past_half_life, write_file
+from node.identity.files import IdentityFiles, write_file
 from node.identity.fingerprint import fingerprint
 from node.identity.join_wire import (
     EXCHANGE_TIMEOUT_S,
@@ -104,19 +104,15 @@ async def join_parent(
     return JoinOutcome(facts.node, parent.who, issued.link_address, fingerprint(csr))
 
 
-async def renew(address: str, *, files: IdentityFiles, facts: NodeFacts, clock: Clock) -> bool:
-    """Renew this node's CA certificate when half of its life is over, or all of it; True when it was.
+async def renew(address: str, *, files: IdentityFiles, facts: NodeFacts, clock: Clock) -> None:
+    """Renew this node's CA certificate, however long the old one has been out; when it is due says renewal.duties.
 
     Also refreshes the parent's stored chain. Raises as join_parent. A provincial node has nobody to ask: its CA comes from the root key.
     """
     parent = await refresh_parent(address, files=files)
-    own_ca = load_chain(files.read(files.certificate("ca")))[0]
-    if not past_half_life(own_ca, now_us=clock.wall_us()):
-        return False
     csr_pem = files.request(facts).public_bytes(Encoding.PEM).decode()
     issued = _expect_issued(await _ask_verified(parent, AskRenew(csr_pem)))
     files.install(facts, ca_chain_pem=issued.chain.encode(), root_pem=parent.root_pem, now_us=clock.wall_us())
-    return True
 
 
 async def refresh_parent(address: str, *, files: IdentityFiles) -> _Parent:
@@ -133,11 +129,28 @@ async def refresh_parent(address: str, *, files: IdentityFiles) -> _Parent:
     return _Parent(address, who, files.root_pem(), chain_pem)
 
 
-async def signed_time(address: str, *, files: IdentityFiles) -> int:
-    """The parent's time (microseconds since 1970 UTC), signed over a fresh nonce. Raises as join_parent.
+@dataclass(frozen=True, slots=True)
+class SignedMoment:
+    """The parent's time as it was when the answer came."""
 
-    Keep it with Admissions.keep_signed_time.
+    time_us: int
+    """Microseconds since 1970 UTC by the parent's clock."""
+    uncertainty_us: int
+    """Half of the exchange: the answer was under way for that long, give or take as much."""
+
+
+async def ask_time(address: str, *, files: IdentityFiles, clock: Clock) -> SignedMoment:
+    """The parent's time, signed over a fresh nonce. Raises as join_parent.
+
+    It was read near the middle of the exchange and is known to half of its duration (Cristian, Probabilistic clock synchronization, 1989).
     """
+    began = clock.now()
+    time_us = await _signed_time(address, files=files)
+    half_us = (clock.now().us - began.us) // 2
+    return SignedMoment(time_us + half_us, max(half_us, 1))
+
+
+async def _signed_time(address: str, *, files: IdentityFiles) -> int:
     who = files.parent(now_us=None)
     parent = _Parent(address, who, files.root_pem(), b"")
     nonce = new_nonce()

@@ -18,6 +18,8 @@ from sync.model import Level, Territory
 CHAIN_BYTES_MAX = 64 << 10
 CHAIN_LENGTH_MAX = 7
 """Leaf, five levels of CA, and the root."""
+UNREADABLE_CERTIFICATE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension)
+"""What the library raises on certificates of others, some of it only when a field is first looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def load_chain(pem: bytes) -> list[x509.Certificate]:
         raise ChainError(Check.STRUCTURE, f"a certificate chain of {len(pem)} bytes refused: at most {CHAIN_BYTES_MAX}")
     try:
         certificates = x509.load_pem_x509_certificates(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE_CERTIFICATE as error:
         raise ChainError(Check.STRUCTURE, f"not a PEM certificate chain ({error})") from error
     if len(certificates) > CHAIN_LENGTH_MAX:
         raise ChainError(Check.STRUCTURE, f"a chain of {len(certificates)} certificates refused: at most {CHAIN_LENGTH_MAX}")
@@ -64,7 +66,13 @@ def verify_chain(pem: bytes, *, root_pem: bytes, now_us: int | None) -> PeerIden
     chain = [certificate for certificate in load_chain(pem) if certificate != root]
     if len(chain) < 2:
         raise ChainError(Check.STRUCTURE, f"a chain of {len(chain)} certificates refused: a node shows its leaf, its CA and those above")
-    full = [*chain, root]
+    try:
+        return _verified([*chain, root], now_us)
+    except UNREADABLE_CERTIFICATE as error:
+        raise ChainError(Check.STRUCTURE, f"a certificate of the chain cannot be read ({error}): it is damaged") from error
+
+
+def _verified(full: Sequence[x509.Certificate], now_us: int | None) -> PeerIdentity:
     _check_signatures(full)
     if now_us is not None:
         _check_dates(full, now_us)
@@ -79,7 +87,7 @@ def verify_chain(pem: bytes, *, root_pem: bytes, now_us: int | None) -> PeerIden
         territory=facts[0].territory,
         manifest_key=facts[0].manifest_key,
         path=tuple(fact.node for fact in reversed(facts[1:-1])),
-        tls_name=dns_name(chain[0]),
+        tls_name=dns_name(full[0]),
         not_after_us=min(int(certificate.not_valid_after_utc.timestamp()) for certificate in full) * 1_000_000,
     )
 

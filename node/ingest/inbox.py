@@ -62,6 +62,10 @@ class Inbox:
         self._room_callbacks: list[Callable[[], None]] = []
         self._is_shut = False
 
+    def learn(self, schemas: Mapping[str, pa.Schema]) -> None:
+        """Take rows of resources that a later bundle brought, too; a layout that is known stays as it is until the node starts again."""
+        self._schemas = {**schemas, **self._schemas}
+
     @property
     def waiting(self) -> int:
         """Records put and not drained."""

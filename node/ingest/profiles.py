@@ -95,6 +95,13 @@ class ProfileTable:
         """Every resource a profile names."""
         return frozenset(profile.resource for profile in self._profiles)
 
+    def add(self, profiles: Sequence[Profile]) -> None:
+        """Further profiles, behind those there are."""
+        for profile in profiles:
+            check_filter(profile.topic_filter)
+        self._profiles += tuple(profiles)
+        self._routes.clear()
+
     def route(self, topic: str) -> Profile | None:
         """The profile of `topic`; None when there is none."""
         try:

@@ -21,6 +21,10 @@ _PRIMARY_CODE = 0xFF
 _CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
+class ForeignJournal(JournalError):
+    """The file is of another node, another incarnation or a newer program: trying again changes nothing."""
+
+
 @contextmanager
 def guarded(path: Path, doing: str) -> Iterator[None]:
     """Run a block of SQLite work on `path`; `doing` names it in the error, as in "commit of 3 writes"."""

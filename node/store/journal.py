@@ -9,20 +9,26 @@ the tables.
 from __future__ import annotations
 
 import sqlite3
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
-from node.store import flows, queries
-from node.store.failures import guarded, primary_code
+from node.store import delivered, flows, keeping, queries
+from node.store.failures import ForeignJournal, guarded, primary_code
 from node.store.flows import Backlog, StreamFlow
+from node.store.keeping import KeptBatch, KeptTime
+from node.store.lives import LifeBook
 from node.store.readers import Readers
 from node.store.schema import DEFAULT_TUNING, Tuning, create_file, open_writer, read_meta
+from node.store.usage import Space, Usage, read_space, read_usage
 from node.store.verify import Finding, findings
 from node.store.write_set import WriteSet
-from sync.model import Direction, JournalError, Lane, Span, StoredBatch, Stream
+from sync.model import Direction, JournalError, Lane, Life, RunMap, Span, StoredBatch, Stream
 from sync.model.writes import Recovered, Write
 from sync.ports import Selection
+
+Answer = TypeVar("Answer")
 
 LSN_MAX = (1 << 63) - 1
 """The highest position a journal can hold: SQLite's integers have 63 bits and a sign."""
@@ -35,7 +41,7 @@ HELD_MAX = 512
 class SqliteJournal:
     """One open journal file; made by `open_journal`."""
 
-    def __init__(self, path: Path, writer: sqlite3.Connection, tuning: Tuning) -> None:
+    def __init__(self, path: Path, writer: sqlite3.Connection, tuning: Tuning, *, life: int = 0) -> None:
         self.path = path
         facts = read_meta(writer, path)
         self.node = facts["node"]
@@ -44,9 +50,8 @@ class SqliteJournal:
         self._readers = Readers(path, tuning)
         self._counters = queries.counters(writer)
         self._doubt = ""
-        self._present: dict[Stream, int] = {}
-        self._counts: Counter[str] = Counter()
-        self._count({stream: queries.present_records(run_map) for stream, run_map in self.recover().streams.items()})
+        self.lives = LifeBook(writer, beginning=Life(life, self._counters.lsn) if life else None)
+        self._usage = read_usage(writer, path)
 
     # ---- sync.ports.Journal
 
@@ -60,44 +65,44 @@ class SqliteJournal:
 
         After an I/O error the disk's state is unknown until the file is opened again, so every further commit is refused.
         """
-        if self._doubt:
-            raise JournalError(f"{self.path} takes no more writes ({self._doubt}); open the journal again")
         rows = WriteSet.of(writes, self._counters)
-        with guarded(self.path, f"commit of {len(writes)} writes"):
-            try:
-                self._writer.execute("BEGIN IMMEDIATE")
-                rows.insert(self._writer)
-                self._writer.execute("COMMIT")
-            except BaseException as error:
-                self._undo(error)
-                raise
+        with self._transaction(f"commit of {len(writes)} writes") as writer:
+            rows.insert(writer)
+            self.lives.insert(writer, has_batches=bool(rows.batches))
+        self.lives.committed()
         self._counters = rows.counters
-        self._count({stream: row.present for stream, row in rows.streams.items()})
+        self._usage = read_usage(self._writer, self.path) if rows.freed or rows.repairs else self._usage.with_stored(rows.stored)
 
     def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int, only: Selection | None = None) -> list[StoredBatch]:
         """Batches of the lane inside `span`, ascending; payload bytes stay within `bytes_max` unless the first batch alone is larger."""
         with self._readers.snapshot(f"read of lane {lane.word}") as connection:
             if only is None:
-                sizes = queries.lane_sizes(connection, lane, span, batches_max)
+                weights = queries.lane_weights(connection, lane, span, batches_max)
             else:
-                sizes = queries.selected_sizes(connection, lane, span, batches_max, only)
-            return queries.batches_at(connection, queries.lsns_within(sizes, bytes_max))
+                weights = queries.selected_weights(connection, lane, span, batches_max, only)
+            return queries.batches_at(connection, queries.lsns_within(weights, bytes_max))
 
     def batch(self, lsn: int) -> StoredBatch | None:
         """The batch at `lsn`, checksum verified; None when there is none."""
         with self._readers.snapshot(f"read of batch {lsn}") as connection:
             return next(iter(queries.batches_at(connection, [lsn])), None)
 
-    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
-        """The manifest chain after the newest whole span that was sent to `peer` and ends at `upto`; None when there is none."""
+    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int, *, claimed: bytes = b"") -> bytes | None:
+        """The manifest chain after the newest whole span that was sent to `peer` and ends at `upto`, or `claimed` where one of them has
+        it; None when there is none."""
         with self._readers.snapshot("read of the share ledger") as connection:
-            return queries.chain_at(connection, peer, direction, lane, upto)
+            return queries.chain_at(connection, peer, direction, lane, upto, claimed)
 
     def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
         """Batches with records that were held back from `peer`, or that `peer` refused, when they were decided under another policy version
         than `not_version`; not yet settled, ascending by lsn."""
         with self._readers.snapshot("read of held batches") as connection:
             return queries.batches_at(connection, queries.held_lsns(connection, peer, direction, not_version, min(batches_max, HELD_MAX)))
+
+    def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
+        """What became of every record that `peer` above has acknowledged, by stream. Walks the whole share ledger of that hop."""
+        with self._readers.snapshot(f"read of what {peer} got") as connection:
+            return delivered.delivered_to(connection, peer)
 
     def close(self) -> None:
         """Release the file; everything committed stays."""
@@ -113,8 +118,50 @@ class SqliteJournal:
         return self._counters.lsn
 
     def counts(self) -> dict[str, int]:
-        """Records present at this node, by resource; kept up to date in memory."""
-        return {resource: count for resource, count in self._counts.items() if count}
+        """Records whose rows are at this node, by resource; kept up to date in memory."""
+        return dict(self._usage.records)
+
+    @property
+    def usage(self) -> Usage:
+        """What lies here and what was let go; kept up to date in memory."""
+        return self._usage
+
+    def space(self) -> Space:
+        """The pages of the file, its log and its disk."""
+        with self._readers.snapshot("look at the space") as connection:
+            return read_space(connection, self.path)
+
+    def kept(self, resource: str, *, batches_max: int) -> list[KeptBatch]:
+        """The oldest batches of a resource whose payload is here, ascending."""
+        with self._readers.snapshot(f"look at what is kept of {resource}") as connection:
+            return keeping.kept(connection, resource, batches_max)
+
+    def kept_resources(self) -> list[str]:
+        """Resources of which a payload is here, sorted."""
+        with self._readers.snapshot("look at what is kept") as connection:
+            return keeping.kept_resources(connection)
+
+    def kept_times(self) -> list[KeptTime]:
+        """When positions were reached, ascending."""
+        with self._readers.snapshot("look at the time kept") as connection:
+            return keeping.kept_times(connection)
+
+    def note_time(self, mark: KeptTime) -> None:
+        """Write down that the journal ends at `mark.lsn` now; on the commit thread."""
+        with self._transaction("note of the time") as writer:
+            keeping.note(writer, mark)
+
+    def vacuum_step(self, pages_max: int) -> int:
+        """Give up to `pages_max` free pages back to the disk; how many it were. On the commit thread.
+
+        0 for a file that was made without incremental auto-vacuum: `yunnao journal compact` converts it.
+        """
+        self._refuse_in_doubt()
+        with guarded(self.path, "return of free pages"):
+            before = int(self._writer.execute("PRAGMA freelist_count").fetchone()[0])
+            # A script, because the statement gives a row without columns for every page, and `execute` stops at the first.
+            self._writer.executescript(f"PRAGMA incremental_vacuum({pages_max})")
+            return before - int(self._writer.execute("PRAGMA freelist_count").fetchone()[0])
 
     def backlog(self, peer: str, direction: Direction, lane: Lane) -> Backlog:
         """What lies above `peer`'s stored mark in one lane."""
@@ -135,8 +182,17 @@ class SqliteJournal:
     def find(self, resource: str, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
         """Batches of a resource inside `span`, ascending, bounded like `read`: how projections copy in short steps."""
         with self._readers.snapshot(f"read of {resource}") as connection:
-            sizes = queries.resource_sizes(connection, resource, span, batches_max)
-            return queries.batches_at(connection, queries.lsns_within(sizes, bytes_max))
+            weights = queries.resource_weights(connection, resource, span, batches_max)
+            return queries.batches_at(connection, queries.lsns_within(weights, bytes_max))
+
+    def on_damage(self, tell: Callable[[int], None]) -> None:
+        """Have `tell` called with the lsn of every batch that is found not to match its hash, on the thread that reads it."""
+        self._readers.on_damage = tell
+
+    def look(self, doing: str, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """What one of this package's reading functions finds in a snapshot of the file; errors name `doing`."""
+        with self._readers.snapshot(doing) as connection:
+            return question(connection)
 
     def verify(self) -> list[Finding]:
         """Walk the whole file (pages, payload checksums, runs, stream maps) and say what does not hold; takes minutes on a large one."""
@@ -152,20 +208,32 @@ class SqliteJournal:
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
 
-    def _count(self, changed: Mapping[Stream, int]) -> None:
-        counts = self._counts.copy()
-        for stream, present in changed.items():
-            counts[stream.resource] += present - self._present.get(stream, 0)
-            self._present[stream] = present
-        # Replaced, never changed in place: other threads read it.
-        self._counts = counts
+    def _refuse_in_doubt(self) -> None:
+        if self._doubt:
+            raise JournalError(f"{self.path} takes no more writes ({self._doubt}); open the journal again")
+
+    @contextmanager
+    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """One transaction of the commit thread: all of the block is durable when it ends, or nothing."""
+        self._refuse_in_doubt()
+        with guarded(self.path, doing):
+            try:
+                self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                self._undo(error)
+                raise
 
 
-def open_journal(path: Path, *, node: str, incarnation: int, adopt: bool = False, tuning: Tuning = DEFAULT_TUNING) -> SqliteJournal:
-    """Open the journal at `path`, or make an empty one for `node` of this life.
+def open_journal(
+    path: Path, *, node: str, incarnation: int, adopt: bool = False, life: int = 0, tuning: Tuning = DEFAULT_TUNING
+) -> SqliteJournal:
+    """Open the journal at `path`, or make an empty one for `node` of this incarnation.
 
-    `adopt` lets a node with a new incarnation go on with its own old file (after a restore). Raises JournalCorrupt for a file that
-    cannot be trusted, JournalError for one that belongs to another node or life, or to a newer program.
+    `life` is a random number that names this start of the node (sync/model/lives.py); 0 for whoever only reads. `adopt` lets a node with
+    a new incarnation go on with its own old file. Raises JournalCorrupt for a file that cannot be trusted, JournalError for one that
+    belongs to another node or incarnation, or to a newer program.
     """
     try:
         if not path.exists():
@@ -177,7 +245,7 @@ def open_journal(path: Path, *, node: str, incarnation: int, adopt: bool = False
     try:
         with guarded(path, "opening of the journal"):
             _check_owner(writer, path, node, incarnation, adopt=adopt)
-            return SqliteJournal(path, writer, tuning)
+            return SqliteJournal(path, writer, tuning, life=life)
     except BaseException:
         writer.close()
         raise
@@ -186,12 +254,12 @@ def open_journal(path: Path, *, node: str, incarnation: int, adopt: bool = False
 def _check_owner(writer: sqlite3.Connection, path: Path, node: str, incarnation: int, *, adopt: bool) -> None:
     facts = read_meta(writer, path)
     if facts["node"] != node:
-        raise JournalError(f"{path} belongs to node {facts['node']}, this is {node}; give this node its own folder")
+        raise ForeignJournal(f"{path} belongs to node {facts['node']}, this is {node}; give this node its own folder")
     if int(facts["incarnation"]) == incarnation:
         return
     if not adopt:
-        raise JournalError(
+        raise ForeignJournal(
             f"{path} was written by incarnation {int(facts['incarnation']):x} of {node}, this is {incarnation:x}; "
-            f"after a restore, open it as adopted"
+            f"put back the folder's own incarnation file, or begin anew after a restore with `yunnao restore`"
         )
     writer.execute("UPDATE meta SET value = ? WHERE key = 'incarnation'", (str(incarnation),))

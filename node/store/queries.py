@@ -6,21 +6,22 @@ Called by node/store/journal.py. Refuses rows that make no value (JournalCorrupt
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 
 from node.store.failures import WAY_OUT
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, stored_batch
 from node.store.write_set import Counters
-from sync.model import Direction, JournalCorrupt, Lane, ModelError, RunMap, Span, State, StoredBatch, Stream
+from sync.model import Direction, JournalCorrupt, Lane, ModelError, RunMap, Span, StoredBatch, Stream
+from sync.model.batch import merged_bytes
 from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal, InPosition, OutMark, Recovered
 from sync.ports import Selection
 
 _HELD_BY_GATE = """
     SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
     FROM ledger_run h INDEXED BY ledger_run_held CROSS JOIN ledger l ON l.id = h.ledger_id
-    WHERE h.state = 12 AND l.peer = :peer AND l.direction = :direction AND l.policy_version <> :not_version
+    WHERE h.state = 12 AND l.peer = :peer AND l.direction = :direction AND (l.policy_version <> :not_version OR h.reason = 'deferred')
 """
 _REFUSED_BY_PEER = """
     SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
@@ -29,6 +30,7 @@ _REFUSED_BY_PEER = """
         AND l.span_after = f.span_after AND l.closed = 0 AND l.id <= f.ledger_top
     JOIN ledger_run h ON h.ledger_id = l.id AND h.state = 1
     WHERE f.by_peer = 1 AND f.peer = :peer AND f.direction = :direction AND l.policy_version <> :not_version
+        AND f.quarantine = 0 AND f.decision = 0
 """
 _HELD_LSNS = f"""
     SELECT DISTINCT b.lsn
@@ -36,10 +38,10 @@ _HELD_LSNS = f"""
     JOIN batch b ON b.lane = h.lane AND b.lsn > h.span_after AND b.lsn <= h.span_upto AND b.resource = h.resource
     JOIN batch_run r ON r.lsn = b.lsn AND r.origin = h.origin AND r.incarnation = h.incarnation
         AND r.first_seq <= h.last_seq AND r.last_seq >= h.first_seq AND r.row_offset IS NOT NULL
-    WHERE NOT EXISTS (SELECT 1 FROM held_settled s WHERE s.peer = :peer AND s.direction = :direction AND s.lsn = b.lsn)
+    WHERE b.freed = 0 AND NOT EXISTS (SELECT 1 FROM held_settled s WHERE s.peer = :peer AND s.direction = :direction AND s.lsn = b.lsn)
     ORDER BY b.lsn LIMIT :batches_max
 """
-"""Batches whose own rows a gate held back or whose frame was refused; an account without rows has nothing to send again."""
+"""Batches whose own rows a gate held back or whose frame was refused; an account without rows and a freed batch have nothing to send."""
 
 
 def batches_at(connection: sqlite3.Connection, lsns: Sequence[int]) -> list[StoredBatch]:
@@ -53,46 +55,54 @@ def batches_at(connection: sqlite3.Connection, lsns: Sequence[int]) -> list[Stor
     return [stored_batch(row, runs.get(row[0], [])) for row in rows]
 
 
-def lsns_within(sizes: Sequence[tuple[int, int]], bytes_max: int) -> list[int]:
-    """The first lsns of `sizes` (lsn, payload bytes) that fit `bytes_max` together; at least one if there is one."""
+Weight = tuple[int, int]
+"""lsn of a batch, and the bytes it counts as in a read."""
+
+
+def lsns_within(weights: Sequence[Weight], bytes_max: int) -> list[int]:
+    """The first lsns of `weights` that fit `bytes_max` together; at least one if there is one."""
     lsns: list[int] = []
     total = 0
-    for lsn, payload_bytes in sizes:
-        total += payload_bytes
+    for lsn, weight in weights:
+        total += weight
         if lsns and total > bytes_max:
             break
         lsns.append(lsn)
     return lsns
 
 
-def lane_sizes(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int) -> list[tuple[int, int]]:
-    """(lsn, payload bytes) of the lane's first batches inside `span`, from the index alone."""
-    statement = "SELECT lsn, payload_bytes FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
-    return connection.execute(statement, (int(lane), span.after, span.upto, batches_max)).fetchall()
+def lane_weights(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int) -> list[Weight]:
+    """The lane's first batches inside `span`, from the index alone; they weigh what their rows do once they are merged."""
+    statement = "SELECT lsn, payload_bytes, row_count FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
+    return _merged(connection.execute(statement, (int(lane), span.after, span.upto, batches_max)))
 
 
-def selected_sizes(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int, only: Selection) -> list[tuple[int, int]]:
-    """(lsn, payload bytes) of the lane's first selected batches inside `span`; the payloads stay untouched."""
+def selected_weights(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int, only: Selection) -> list[Weight]:
+    """As lane_weights, of the lane's first selected batches inside `span`; the payloads stay untouched."""
     if not only.resources:
         return []
     marks = ", ".join("?" * len(only.resources))
     statement = (
-        f"SELECT lsn, payload_bytes FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? AND source <> ? AND resource IN ({marks}) "
-        "ORDER BY lsn LIMIT ?"
+        "SELECT lsn, payload_bytes, row_count FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? AND source <> ? "
+        f"AND resource IN ({marks}) ORDER BY lsn LIMIT ?"
     )
     values = (int(lane), span.after, span.upto, only.not_from, *sorted(only.resources), batches_max)
-    return connection.execute(statement, values).fetchall()
+    return _merged(connection.execute(statement, values))
 
 
-def resource_sizes(connection: sqlite3.Connection, resource: str, span: Span, batches_max: int) -> list[tuple[int, int]]:
-    """(lsn, payload bytes) of the resource's first batches inside `span`, from the index alone."""
-    statement = "SELECT lsn, payload_bytes FROM batch WHERE resource = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
+def _merged(rows: Iterable[tuple[int, int, int]]) -> list[Weight]:
+    return [(lsn, merged_bytes(payload_bytes, row_count)) for lsn, payload_bytes, row_count in rows]
+
+
+def resource_weights(connection: sqlite3.Connection, resource: str, span: Span, batches_max: int) -> list[Weight]:
+    """The resource's first batches inside `span` that are not freed, from the index alone; they weigh what they do as stored."""
+    statement = "SELECT lsn, payload_bytes FROM batch WHERE resource = ? AND lsn > ? AND lsn <= ? AND freed = 0 ORDER BY lsn LIMIT ?"
     return connection.execute(statement, (resource, span.after, span.upto, batches_max)).fetchall()
 
 
 def recent_lsns(connection: sqlite3.Connection, resource: str, before_lsn: int, limit: int) -> list[int]:
-    """The newest lsns of a resource below `before_lsn`, newest first."""
-    statement = "SELECT lsn FROM batch WHERE resource = ? AND lsn < ? ORDER BY lsn DESC LIMIT ?"
+    """The newest lsns of a resource below `before_lsn` that are not freed, newest first."""
+    statement = "SELECT lsn FROM batch WHERE resource = ? AND lsn < ? AND freed = 0 ORDER BY lsn DESC LIMIT ?"
     return [lsn for (lsn,) in connection.execute(statement, (resource, before_lsn, limit))]
 
 
@@ -102,14 +112,15 @@ def held_lsns(connection: sqlite3.Connection, peer: str, direction: Direction, n
     return [lsn for (lsn,) in connection.execute(_HELD_LSNS, values)]
 
 
-def chain_at(connection: sqlite3.Connection, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
-    """The chain after the newest whole span that ends at `upto`; a span without its last part, or closed, does not count."""
+def chain_at(connection: sqlite3.Connection, peer: str, direction: Direction, lane: Lane, upto: int, claimed: bytes) -> bytes | None:
+    """The chain after the newest whole span that ends at `upto`, one with the chain `claimed` first; a span without its last part, or
+    closed, does not count."""
     statement = """
         SELECT chain FROM ledger
         WHERE peer = ? AND direction = ? AND lane = ? AND span_upto = ? AND part = parts - 1
-        ORDER BY id DESC LIMIT 1
+        ORDER BY chain = ? DESC, id DESC LIMIT 1
     """
-    row = connection.execute(statement, (peer, int(direction), int(lane), upto)).fetchone()
+    row = connection.execute(statement, (peer, int(direction), int(lane), upto, claimed)).fetchone()
     return None if row is None else bytes(row[0])
 
 
@@ -153,6 +164,7 @@ def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:
                     "SELECT peer, incarnation, direction, lane, upto, chain FROM in_position"
                 )
             },
+            bearers=tuple(connection.execute("SELECT origin, incarnation, child FROM bearer ORDER BY rowid")),
             refusals=_refusals(connection),
         )
     except (ModelError, ValueError) as error:
@@ -161,8 +173,9 @@ def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:
 
 def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
     statement = """
-        SELECT peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer
-        FROM refusal ORDER BY id DESC LIMIT ?
+        SELECT peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, quarantine
+        FROM (SELECT *, row_number() OVER (PARTITION BY peer, by_peer ORDER BY id DESC) AS age FROM refusal)
+        WHERE age <= ? ORDER BY id DESC
     """
     rows = connection.execute(statement, (REFUSALS_KEPT_MAX,)).fetchall()
     return tuple(
@@ -178,8 +191,9 @@ def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
             reason,
             version,
             by_peer=bool(by_peer),
+            quarantine=bool(quarantine),
         )
-        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer in reversed(rows)
+        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer, quarantine in reversed(rows)
     )
 
 
@@ -190,10 +204,11 @@ def _lane_tops(connection: sqlite3.Connection) -> dict[Lane, int]:
 
 def streams(connection: sqlite3.Connection) -> dict[Stream, RunMap]:
     """The run map of every stream; raises ModelError or ValueError for a row that is none."""
-    rows = connection.execute("SELECT origin, incarnation, lane, resource, run_map FROM stream")
-    return {Stream(origin, incarnation, Lane(lane), resource): RunMap.decode(blob) for origin, incarnation, lane, resource, blob in rows}
-
-
-def present_records(run_map: RunMap) -> int:
-    """Records of one stream that are here."""
-    return sum(entry.count for entry in run_map if entry.state is State.PRESENT)
+    rows = connection.execute(
+        "SELECT origin, incarnation, lane, resource, first_seq, last_seq, state FROM stream_range "
+        "ORDER BY origin, incarnation, lane, resource, first_seq"
+    )
+    return {
+        Stream(origin, incarnation, Lane(lane), resource): RunMap.of(row[4:] for row in ranges)
+        for (origin, incarnation, lane, resource), ranges in groupby(rows, key=lambda row: row[:4])
+    }

@@ -7,14 +7,14 @@ write-ahead log from being moved into the file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
 from node.store.failures import guarded
 from node.store.schema import BUSY_TIMEOUT_S, Tuning
-from sync.model import JournalError
+from sync.model import JournalCorrupt, JournalError
 
 IDLE_MAX = 8
 """Connections kept open between reads."""
@@ -29,6 +29,8 @@ class Readers:
         self._lock = Lock()
         self._idle: list[sqlite3.Connection] = []
         self._is_closed = False
+        self.on_damage: Callable[[int], None] = lambda lsn: None
+        """Called, on the reading thread, with the lsn of a batch that does not match its hash."""
 
     @contextmanager
     def snapshot(self, doing: str) -> Iterator[sqlite3.Connection]:
@@ -38,6 +40,10 @@ class Readers:
             try:
                 connection.execute("BEGIN")
                 yield connection
+            except JournalCorrupt as error:
+                if error.lsn is not None:
+                    self.on_damage(error.lsn)
+                raise
             finally:
                 self._give_back(connection)
 

@@ -40,7 +40,7 @@ CODEC_NONE = "none"
 BATCH_COLUMNS = (
     "lsn, lane, direction, resource, schema_version, row_count, payload_bytes, decoded_bytes, codec, "
     "event_time_min_us, event_time_max_us, grade_max, origin_distance, backfill, source, territories, "
-    "policy_version, plan_hash, payload_sha256, replaces, manifest, origin_manifest, payload"
+    "policy_version, plan_hash, payload_sha256, replaces, manifest, origin_manifest, freed, payload"
 )
 RUN_COLUMNS = (
     "lsn, idx, origin, incarnation, first_seq, last_seq, row_offset, state, reason, decider, duplicate, "
@@ -120,6 +120,7 @@ def batch_row(stored: StoredBatch) -> Row:
         _REPLACES_NOTHING,
         encode_manifest(batch.manifest),
         encode_manifest(batch.origin_manifest),
+        int(stored.freed),
         batch.payload,
     )
 
@@ -175,16 +176,22 @@ def ledger_row(ledger_id: int, entry: LedgerEntry) -> Row:
 
 
 def stored_batch(row: Row, runs: Sequence[Row]) -> StoredBatch:
-    """The batch of a `batch` row and its `batch_run` rows, its payload checked against its hash; raises JournalCorrupt with the lsn."""
-    lsn, payload = row[0], row[-1]
-    if hashlib.sha256(payload).digest() != row[18]:
+    """The batch of a `batch` row and its `batch_run` rows, its payload checked against its hash; raises JournalCorrupt with the lsn.
+
+    A freed batch comes with an empty payload and the header it had.
+    """
+    lsn, freed, payload = row[0], row[22], row[-1]
+    if freed and payload:
+        raise JournalCorrupt(f"batch {lsn} of {row[3]} is freed and still has a payload; {WAY_OUT}", lsn=lsn)
+    if not freed and hashlib.sha256(payload).digest() != row[18]:
         raise JournalCorrupt(f"batch {lsn} of {row[3]} does not match its checksum; repair it from a peer, or {WAY_OUT}", lsn=lsn)
     try:
         header = _header(row, tuple(_run(run) for run in runs))
         batch = Batch(header, payload, decode_manifest(row[20]), decode_manifest(row[21]))
+        why = State(freed)
     except (ModelError, ValueError, TypeError, KeyError) as error:
         raise JournalCorrupt(f"batch {lsn} of {row[3]} cannot be read ({error}); {WAY_OUT}", lsn=lsn) from error
-    return StoredBatch(lsn, batch, row[14], tuple(run[1] for run in runs if run[10]))
+    return StoredBatch(lsn, batch, row[14], tuple(run[1] for run in runs if run[10]), why)
 
 
 def _header(row: Row, runs: tuple[Run, ...]) -> BatchHeader:

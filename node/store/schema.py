@@ -13,10 +13,10 @@ from pathlib import Path
 
 from sqlite_utils import Database, Migrations
 
-from node.store.failures import WAY_OUT, guarded
-from sync.model import BATCH_FORMAT, JournalCorrupt, JournalError, State
+from node.store.failures import WAY_OUT, ForeignJournal, guarded
+from sync.model import BATCH_FORMAT, JournalCorrupt, RunMap, State
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the file's layout, in table `meta`; a program refuses a newer one than its own."""
 APPLICATION_ID = 0x594E_4A4C
 """`PRAGMA application_id` of a journal: "YNJL" in ASCII."""
@@ -237,6 +237,137 @@ def _create_run_table(db: Database, table: str, owner: str) -> None:
     )
 
 
+@journal_migrations()
+def m007_stream_ranges(db: Database) -> None:
+    """Run maps as one row per range, so that a commit writes what changed: format 2, which an older program must not open."""
+    db.execute(
+        """
+        CREATE TABLE stream_range (
+            origin TEXT NOT NULL,
+            incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+            lane INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            first_seq INTEGER NOT NULL CHECK (first_seq > 0),
+            last_seq INTEGER NOT NULL CHECK (last_seq >= first_seq),
+            state INTEGER NOT NULL,
+            PRIMARY KEY (origin, incarnation, lane, resource, first_seq)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    maps = db.execute("SELECT origin, incarnation, lane, resource, run_map FROM stream")
+    for *stream, run_map in maps:
+        rows = [(*stream, entry.first, entry.last, int(entry.state)) for entry in RunMap.decode(run_map)]
+        db.conn.executemany("INSERT INTO stream_range VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    db.execute("DROP TABLE stream")
+    db.execute("UPDATE meta SET value = '2' WHERE key = 'format_version'")
+
+
+@journal_migrations()
+def m008_freeing(db: Database) -> None:
+    """Batches whose payload was let go, and how much that was; readers of rows look only at the others.
+
+    `kept_time` maps positions to the time for which this node has been keeping them; see node/retention.py.
+    """
+    db.execute("ALTER TABLE batch ADD COLUMN freed INTEGER NOT NULL DEFAULT 0")
+    db.execute("DROP INDEX batch_by_resource")
+    db.execute("CREATE INDEX batch_kept ON batch (resource, lsn, payload_bytes) WHERE freed = 0")
+    db.execute(
+        """
+        CREATE TABLE freed (
+            lane INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            state INTEGER NOT NULL,
+            batches INTEGER NOT NULL,
+            records INTEGER NOT NULL,
+            payload_bytes INTEGER NOT NULL,
+            PRIMARY KEY (lane, resource, state)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute("CREATE TABLE kept_time (lsn INTEGER PRIMARY KEY, wall_us INTEGER NOT NULL, kept_us INTEGER NOT NULL) STRICT")
+
+
+@journal_migrations()
+def m009_lives(db: Database) -> None:
+    """Which starts of this node wrote what, and which of a peer's wrote what is held of it: where two copies of a journal parted."""
+    db.execute(
+        """
+        CREATE TABLE life (
+            ordinal INTEGER PRIMARY KEY,
+            id INTEGER NOT NULL,
+            after_lsn INTEGER NOT NULL CHECK (after_lsn >= 0)
+        ) STRICT
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE peer_life (
+            peer TEXT NOT NULL,
+            incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+            ordinal INTEGER NOT NULL,
+            id INTEGER NOT NULL,
+            after_lsn INTEGER NOT NULL CHECK (after_lsn >= 0),
+            PRIMARY KEY (peer, incarnation, ordinal)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+
+
+@journal_migrations()
+def m020_proof_and_repair(db: Database) -> None:
+    """Sums over rewritten rows as they were sent, and damaged batches that were set aside until a peer gives them back."""
+    db.execute("CREATE TABLE ledger_sum (ledger_id INTEGER PRIMARY KEY, sums BLOB NOT NULL) STRICT")
+    # Older parts were rewritten without a sum: nobody can tell any more which.
+    db.execute("INSERT INTO meta SELECT 'row_sums_from', CAST(coalesce(max(id), 0) + 1 AS TEXT) FROM ledger")
+    db.execute(
+        """
+        CREATE TABLE aside (
+            lsn INTEGER PRIMARY KEY,
+            given_up INTEGER NOT NULL,
+            row_count INTEGER NOT NULL,
+            payload_bytes INTEGER NOT NULL,
+            decoded_bytes INTEGER NOT NULL,
+            codec TEXT NOT NULL,
+            event_time_min_us INTEGER NOT NULL,
+            event_time_max_us INTEGER NOT NULL,
+            grade_max INTEGER NOT NULL,
+            territories TEXT NOT NULL,
+            payload_sha256 BLOB NOT NULL,
+            manifest BLOB,
+            origin_manifest BLOB,
+            payload BLOB NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute(
+        "CREATE TABLE aside_run (lsn INTEGER NOT NULL, idx INTEGER NOT NULL, row_offset INTEGER NOT NULL, PRIMARY KEY (lsn, idx)) "
+        "STRICT, WITHOUT ROWID"
+    )
+
+
+@journal_migrations()
+def m021_bearers(db: Database) -> None:
+    """Which child brought which life (an origin in one incarnation) first."""
+    db.execute(
+        """
+        CREATE TABLE bearer (
+            origin TEXT NOT NULL, incarnation INTEGER NOT NULL CHECK (incarnation >= 0), child TEXT NOT NULL,
+            PRIMARY KEY (origin, incarnation, child)
+        ) STRICT
+        """
+    )
+
+
+@journal_migrations()
+def m022_quarantine(db: Database) -> None:
+    """Which refusals no policy mends, how often and when they happened, and what an operator decided about each."""
+    for column in ("quarantine", "at_us", "decision", "decided_us"):
+        db.execute(f"ALTER TABLE refusal ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE refusal ADD COLUMN tries INTEGER NOT NULL DEFAULT 1")
+    db.execute("ALTER TABLE refusal ADD COLUMN decided_why TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE INDEX refusal_open ON refusal (quarantine, id) WHERE decision = 0")
+
+
 def create_file(path: Path, *, node: str, incarnation: int, tuning: Tuning) -> None:
     """Make an empty journal at `path`, whole or not at all: it is built beside it and renamed.
 
@@ -314,7 +445,7 @@ def _check_kind(connection: sqlite3.Connection, path: Path) -> None:
         raise JournalCorrupt(f"{path} is a database of another program (application id {found:#x}); {WAY_OUT}")
     version = int(read_meta(connection, path)["format_version"])
     if version > FORMAT_VERSION:
-        raise JournalError(f"{path} has format {version}, this program knows up to {FORMAT_VERSION}; install the newer program again")
+        raise ForeignJournal(f"{path} has format {version}, this program knows up to {FORMAT_VERSION}; install the newer program again")
 
 
 def read_meta(connection: sqlite3.Connection, path: Path) -> dict[str, str]:

@@ -6,33 +6,68 @@ Called by node/store/journal.py. Refuses a batch whose lsn does not follow the l
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from node.store.aside import apply_repairs
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, account_rows, batch_row, ledger_row, run_rows
-from sync.model import JournalError, LedgerEntry, ModelError, State, StoredBatch, Stream
-from sync.model.writes import AppendLedger, AppendRefusal, SetInPosition, SetOutMark, SetStream, SettleHeld, StoreBatch, Write
+from sync.model import JournalError, LedgerEntry, RunMap, State, StateRange, StoredBatch, Stream
+from sync.model.writes import (
+    AppendLedger,
+    AppendRefusal,
+    ChangeStream,
+    DecideRefusal,
+    FreeBatches,
+    GiveUp,
+    PutBack,
+    SetAside,
+    SetBearer,
+    SetInPosition,
+    SetOutMark,
+    SetStream,
+    SettleHeld,
+    StoreBatch,
+    Write,
+)
 
 
 def _insert(table: str, columns: str) -> str:
     return f"INSERT INTO {table} ({columns}) VALUES ({', '.join('?' * len(columns.split(',')))})"
 
 
-_RANGES = np.dtype([("first", "<u8"), ("last", "<u8"), ("state", "u1")])
-"""One range of `RunMap.encode`."""
 _ACCOUNT_COLUMNS = "idx, origin, incarnation, first_seq, last_seq, state, reason, decider"
 _INSERT_BATCH = _insert("batch", BATCH_COLUMNS)
 _INSERT_RUN = _insert("batch_run", RUN_COLUMNS)
 _INSERT_LEDGER = f"INSERT INTO ledger VALUES ({', '.join('?' * 15)})"
 _INSERT_LEDGER_RUN = _insert("ledger_run", f"ledger_id, {_ACCOUNT_COLUMNS}")
-_INSERT_REFUSAL = f"INSERT INTO refusal VALUES ({', '.join('?' * 13)})"
+_REFUSAL_COLUMNS = (
+    "id, peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, ledger_top, "
+    "quarantine, tries, at_us"
+)
+_INSERT_REFUSAL = _insert("refusal", _REFUSAL_COLUMNS)
+_DECIDE_REFUSAL = "UPDATE refusal SET decision = ?, decided_us = ?, decided_why = ? WHERE id = ? AND decision = 0"
 _INSERT_REFUSAL_RUN = _insert("refusal_run", f"refusal_id, {_ACCOUNT_COLUMNS}")
-_SET_STREAM = "INSERT OR REPLACE INTO stream VALUES (?, ?, ?, ?, ?, ?, ?)"
+_STREAM_IS = "origin = ? AND incarnation = ? AND lane = ? AND resource = ?"
+_CLEAR_STREAM = f"DELETE FROM stream_range WHERE {_STREAM_IS}"
+_DROP_RANGE = f"DELETE FROM stream_range WHERE {_STREAM_IS} AND first_seq = ?"
+_SET_RANGE = "INSERT OR REPLACE INTO stream_range VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SET_OUT_MARK = "INSERT OR REPLACE INTO out_mark VALUES (?, ?, ?, ?, ?, ?)"
 _SET_IN_POSITION = "INSERT OR REPLACE INTO in_position VALUES (?, ?, ?, ?, ?, ?)"
+_SET_BEARER = "INSERT OR IGNORE INTO bearer VALUES (?, ?, ?)"
 _SETTLE_HELD = "INSERT OR IGNORE INTO held_settled VALUES (?, ?, ?)"
+_COUNT_FREED = """
+    INSERT INTO freed
+    SELECT b.lane, b.resource, ?, 1,
+        (SELECT coalesce(sum(r.last_seq - r.first_seq + 1), 0) FROM batch_run r WHERE r.lsn = b.lsn AND r.state = 1 AND r.duplicate = 0),
+        b.payload_bytes
+    FROM batch b WHERE b.lsn = ? AND b.freed = 0
+    ON CONFLICT (lane, resource, state) DO UPDATE SET
+        batches = batches + 1, records = records + excluded.records, payload_bytes = payload_bytes + excluded.payload_bytes
+"""
+_FREE_BATCH = "UPDATE batch SET payload = x'', freed = ? WHERE lsn = ? AND freed = 0"
+
+FREED_STATES = frozenset({State.RETENTION, State.SHED})
+"""What the records of a freed batch may become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +79,8 @@ class Counters:
     refusal_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class StreamRow:
-    """An encoded run map, and what is told of it without decoding: it may hold a hundred thousand ranges and comes with every commit."""
-
-    run_map: bytes
-    mark: int
-    """As RunMap.mark."""
-    top: int
-    """As RunMap.top."""
-    present: int
-    """Records present."""
-
-    @classmethod
-    def of(cls, run_map: bytes) -> StreamRow:
-        """The row of an encoded run map; raises ModelError when it is none."""
-        if len(run_map) % _RANGES.itemsize:
-            raise ModelError(f"run map of {len(run_map)} bytes refused: not a multiple of {_RANGES.itemsize}")
-        ranges = np.frombuffer(run_map, _RANGES)
-        if not len(ranges):
-            return cls(run_map, 0, 0, 0)
-        first, last = ranges["first"], ranges["last"]
-        follows = np.concatenate(([first[0] == 1], first[1:] == last[:-1] + 1))
-        unbroken = len(follows) if follows.all() else int(np.argmin(follows))
-        held = ranges["state"] == int(State.PRESENT)
-        present = int((last[held] - first[held] + 1).sum())
-        return cls(run_map, int(last[unbroken - 1]) if unbroken else 0, int(last[-1]), present)
+_Ranges = dict[int, StateRange | None]
+"""Ranges of a stream by their first number; None for one that is gone."""
 
 
 @dataclass(slots=True)
@@ -79,16 +90,25 @@ class WriteSet:
     lsn: int
     ledger_id: int
     refusal_id: int
+    stored: list[StoredBatch] = field(default_factory=list)
     batches: list[Row] = field(default_factory=list)
     runs: list[Row] = field(default_factory=list)
-    streams: dict[Stream, StreamRow] = field(default_factory=dict)
+    ranges: dict[Stream, _Ranges] = field(default_factory=dict)
+    replaced: set[Stream] = field(default_factory=set)
+    """Streams whose old ranges all go."""
     ledger: list[Row] = field(default_factory=list)
     ledger_runs: list[Row] = field(default_factory=list)
+    ledger_sums: list[Row] = field(default_factory=list)
+    repairs: list[SetAside | PutBack | GiveUp] = field(default_factory=list)
     out_marks: list[Row] = field(default_factory=list)
     in_positions: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
     refusal_runs: list[Row] = field(default_factory=list)
+    decisions: list[Row] = field(default_factory=list)
     settled: list[Row] = field(default_factory=list)
+    bearers: list[Row] = field(default_factory=list)
+    freed: dict[int, int] = field(default_factory=dict)
+    """State by lsn."""
 
     @classmethod
     def of(cls, writes: Sequence[Write], counters: Counters) -> WriteSet:
@@ -107,8 +127,13 @@ class WriteSet:
         match write:
             case StoreBatch(stored):
                 self._add_batch(stored)
+            case ChangeStream(stream, gone, put):
+                ranges = self.ranges.setdefault(stream, {})
+                ranges.update(dict.fromkeys(gone))
+                ranges.update({entry.first: entry for entry in put})
             case SetStream(stream, run_map):
-                self.streams[stream] = StreamRow.of(run_map)
+                self.replaced.add(stream)
+                self.ranges[stream] = {entry.first: entry for entry in RunMap.decode(run_map)}
             case AppendLedger(entry):
                 self._add_ledger(entry)
             case SetOutMark(peer, direction, lane, mark):
@@ -117,48 +142,84 @@ class WriteSet:
                 self.in_positions.append((peer, incarnation, int(direction), int(lane), position.upto, position.chain))
             case AppendRefusal():
                 self._add_refusal(write)
+            case DecideRefusal(refusal, decision, at_us, why):
+                self.decisions.append((int(decision), at_us, why, refusal))
+            case SetBearer(origin, incarnation, child):
+                self.bearers.append((origin, incarnation, child))
             case SettleHeld(peer, direction, lsn):
                 self.settled.append((peer, int(direction), lsn))
+            case FreeBatches(lsns, state):
+                self._add_freed(lsns, state)
+            case SetAside() | PutBack() | GiveUp():
+                self.repairs.append(write)
 
     def _add_batch(self, stored: StoredBatch) -> None:
         if stored.lsn != self.lsn + 1:
             raise JournalError(f"batch {stored.lsn} refused: the journal ends at {self.lsn}, so {self.lsn + 1} is due; nothing was written")
         self.lsn = stored.lsn
+        self.stored.append(stored)
         self.batches.append(batch_row(stored))
         self.runs.extend(run_rows(stored))
+
+    def _add_freed(self, lsns: Iterable[int], state: State) -> None:
+        if state not in FREED_STATES:
+            raise JournalError(f"freeing as {state.name} refused: a payload goes as RETENTION or SHED; nothing was written")
+        self.freed.update(dict.fromkeys(lsns, int(state)))
 
     def _add_ledger(self, entry: LedgerEntry) -> None:
         self.ledger_id += 1
         self.ledger.append(ledger_row(self.ledger_id, entry))
         self.ledger_runs.extend(account_rows(self.ledger_id, entry.runs))
+        if entry.row_sums:
+            self.ledger_sums.append((self.ledger_id, entry.row_sums))
 
     def _add_refusal(self, refusal: AppendRefusal) -> None:
         self.refusal_id += 1
         place = (refusal.peer, int(refusal.direction), int(refusal.lane), refusal.span.after, refusal.span.upto, refusal.part)
         what = (refusal.resource, refusal.payload_sha256, refusal.reason, refusal.policy_version, int(refusal.by_peer))
         # Ledger rows up to here may be the refused frame; later ones of the span are its second try.
-        self.refusals.append((self.refusal_id, *place, *what, self.ledger_id))
+        since = (int(refusal.quarantine), refusal.tries, refusal.at_us)
+        self.refusals.append((self.refusal_id, *place, *what, self.ledger_id, *since))
         self.refusal_runs.extend(account_rows(self.refusal_id, refusal.runs))
 
     def insert(self, connection: sqlite3.Connection) -> None:
         """Put the rows in, inside the caller's transaction."""
+        freed = [(state, lsn) for lsn, state in self.freed.items()]
         for statement, rows in (
             (_INSERT_BATCH, self.batches),
             (_INSERT_RUN, self.runs),
-            (_SET_STREAM, self._stream_rows()),
+            (_CLEAR_STREAM, [_key(stream) for stream in self.replaced]),
+            (_DROP_RANGE, self._gone_rows()),
+            (_SET_RANGE, self._range_rows()),
             (_INSERT_LEDGER, self.ledger),
             (_INSERT_LEDGER_RUN, self.ledger_runs),
+            ("INSERT INTO ledger_sum VALUES (?, ?)", self.ledger_sums),
             (_SET_OUT_MARK, self.out_marks),
             (_SET_IN_POSITION, self.in_positions),
             (_INSERT_REFUSAL, self.refusals),
             (_INSERT_REFUSAL_RUN, self.refusal_runs),
+            (_DECIDE_REFUSAL, self.decisions),
             (_SETTLE_HELD, self.settled),
+            (_SET_BEARER, self.bearers),
+            # Counted first: a batch that was freed before is left alone by both.
+            (_COUNT_FREED, freed),
+            (_FREE_BATCH, freed),
         ):
             if rows:
                 connection.executemany(statement, rows)
+        apply_repairs(connection, self.repairs)
 
-    def _stream_rows(self) -> list[Row]:
+    def _gone_rows(self) -> list[Row]:
+        return [(*_key(stream), first) for stream, ranges in self.ranges.items() for first, entry in ranges.items() if entry is None]
+
+    def _range_rows(self) -> list[Row]:
         return [
-            (stream.origin, stream.incarnation, int(stream.lane), stream.resource, row.run_map, row.mark, row.top)
-            for stream, row in self.streams.items()
+            (*_key(stream), entry.first, entry.last, int(entry.state))
+            for stream, ranges in self.ranges.items()
+            for entry in ranges.values()
+            if entry is not None
         ]
+
+
+def _key(stream: Stream) -> Row:
+    return stream.origin, stream.incarnation, int(stream.lane), stream.resource

@@ -24,9 +24,9 @@ def facts_of_config(config: NodeConfig) -> NodeFacts:
 
 @contextmanager
 def open_admissions(folder: Path) -> Iterator[tuple[IdentityFiles, Admissions]]:
-    """The identity and admissions of a certified node; raises KeyFileError before join."""
+    """The identity and admissions of a certified node; raises KeyFileError before join, ConfigError."""
     files = IdentityFiles(folder)
-    admissions = Admissions(files.database, files.authority())
+    admissions = Admissions(files.database, files.authority(life_s=read_config(folder).identity.ca_life_s))
     try:
         yield files, admissions
     finally:

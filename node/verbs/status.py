@@ -39,7 +39,7 @@ def _print_nodes(nodes: list[dict[str, object]], language: str) -> None:
 def _print_status(answer: dict[str, object], language: str) -> None:
     node = table_of(answer.get("node"))
     print_table(text("cli.status_columns", language).split("|"), [(key, node.get(key)) for key in NODE_FIELDS if node.get(key) is not None])
-    for part in ("links", "resources", "cameras"):
+    for part in ("links", "resources", "cameras", "clones"):
         rows = list_of(answer.get(part))
         if rows:
             print_line("")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from node.store.journal import SqliteJournal
+from collections.abc import Iterable
+
+from node.store.flows import StreamFlow
 from simulations.checkers.values import Promise, Violation
 from sync.model import Direction
 
 
-def check_accounts(node: str, journal: SqliteJournal, peer: str, direction: Direction, *, is_quiet: bool) -> list[Violation]:
-    """The equations of one hop; once it `is_quiet`, nothing is pending, and nothing is ever lost."""
+def check_accounts(node: str, lines: Iterable[StreamFlow], peer: str, direction: Direction, *, is_quiet: bool) -> list[Violation]:
+    """The equations of one hop (journal.flow); once it `is_quiet`, nothing is pending, and nothing is ever lost."""
     found: list[Violation] = []
-    for line in journal.flow(peer, direction):
+    for line in lines:
         where = f"{line.stream.origin}/{line.stream.resource} {direction.word} to {peer}"
         if not line.holds:
             found.append(Violation(Promise.ACCOUNTED, node, f"{where} does not add up: {line}"))

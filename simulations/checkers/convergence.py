@@ -2,80 +2,133 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from node.store.journal import SqliteJournal
-from simulations.checkers.copies import Copy, RecordRow
-from simulations.checkers.oracle import May, Oracle
+import numpy as np
+
+from node.store.flows import StreamFlow
+from simulations.checkers.copies import Copy
+from simulations.checkers.oracle import May, Oracle, Origins
+from simulations.checkers.records import Flags, Ints
+from simulations.checkers.truth import Truth
 from simulations.checkers.values import VIOLATIONS_PER_CHECK_MAX, Promise, Violation
 from simulations.workload import NAME_COLUMN
-from sync.model import Direction, Fate, Lane, Stream
+from sync.model import Direction, Lane, State, Stream
+from sync.model.writes import OutKey, OutMark
+
+Presence = Mapping[tuple[str, str], Flags]
+"""By node and resource: which of the records made are live there."""
 
 
-def check_kept(copy: Copy, acknowledged: Iterable[str]) -> list[Violation]:
-    """P1 at the origin: every acknowledged name is live here."""
-    present = {str(row[NAME_COLUMN[stream.resource]]) for stream, number, row in _own(copy)}
-    missing = (name for name in acknowledged if name not in present)
-    return [
-        Violation(Promise.KEPT, copy.holder.id, f"acknowledged record {name} is gone") for name in islice(missing, VIOLATIONS_PER_CHECK_MAX)
-    ]
+def check_kept(node: str, truth: Truth, presence: Presence, acknowledged: Mapping[str, Ints]) -> list[Violation]:
+    """P1 at the origin: every acknowledged record of `node` is live there; ids by resource."""
+    found = []
+    for resource, ids in acknowledged.items():
+        missing = ids[~presence[node, resource][ids]]
+        names = truth.made[resource].rows.column(NAME_COLUMN[resource])
+        found += [
+            Violation(Promise.KEPT, node, f"acknowledged record {names[int(record)].as_py()} is gone")
+            for record in missing[:VIOLATIONS_PER_CHECK_MAX]
+        ]
+    return found
 
 
-def check_handed_on(copy: Copy, journal: SqliteJournal, parent: Copy, parent_journal: SqliteJournal) -> list[Violation]:
+def check_secured(
+    parent: str, secured: Mapping[str, Ints], truth: Truth, presence: Presence, oracle: Oracle, epochs: range
+) -> list[Violation]:
+    """P1 after the loss of a disk: what its node's parent had called secured, and may hold under every epoch, is at that parent."""
+    found = []
+    for resource, ids in secured.items():
+        made = truth.made[resource]
+        origins = Origins(tuple(truth.nodes), made.origin)
+        mays = [oracle.may_hold(resource, made.rows, origins, holder=parent, epoch=epoch) for epoch in oracle.kinds(epochs)]
+        may = np.minimum.reduce(mays) != May.NOTHING
+        missing = ids[may[ids] & ~presence[parent, resource][ids]]
+        names = made.rows.column(NAME_COLUMN[resource])
+        found += [
+            Violation(Promise.KEPT, parent, f"record {names[int(record)].as_py()} was secured, and is lost with its origin's disk")
+            for record in missing[:VIOLATIONS_PER_CHECK_MAX]
+        ]
+    return found
+
+
+def check_handed_on(copy: Copy, lines: Iterable[StreamFlow], parent: Copy) -> list[Violation]:
     """P1 above the origin: every record a node holds is delivered or withheld on the hop to its parent, and what was delivered is there."""
-    return [
-        Violation(Promise.KEPT, copy.holder.id, text)
-        for text in islice(_not_handed_on(copy, journal, parent, parent_journal), VIOLATIONS_PER_CHECK_MAX)
-    ]
+    return _bounded(_not_handed_on(copy, lines, parent), Promise.KEPT, copy.holder.id)
 
 
-def _not_handed_on(copy: Copy, journal: SqliteJournal, parent: Copy, parent_journal: SqliteJournal) -> Iterator[str]:
-    books = parent_journal.recover().streams
-    lines = {line.stream: line for line in journal.flow(parent.holder.id, Direction.UP)}
+def _bounded(texts: Iterable[str], promise: Promise, node: str) -> list[Violation]:
+    return [Violation(promise, node, text) for text in islice(texts, VIOLATIONS_PER_CHECK_MAX)]
+
+
+def _not_handed_on(copy: Copy, flow: Iterable[StreamFlow], parent: Copy) -> Iterator[str]:
+    books = _delivered(parent)
+    lines = {line.stream: line for line in flow}
     for stream, count in _upward(copy).items():
         where = f"{stream.origin}/{stream.resource} on the hop to {parent.holder.id}"
         line = lines.get(stream)
         delivered, withheld = (line.delivered, line.withheld) if line else (0, 0)
         if count > delivered + withheld:
             yield f"{count} records of {where} are held, {delivered} delivered and {withheld} withheld"
-        there = books[stream].count(Fate.DELIVERED) if stream in books else 0
+        there = books.get(stream, 0)
         if delivered != there:
             yield f"{delivered} records of {where} count as delivered, {there} are there"
 
 
-def _upward(copy: Copy) -> Counter[Stream]:
-    counts: Counter[Stream] = Counter()
-    for held in copy.runs:
-        if held.is_live and not held.is_returned:
-            counts[held.stream] += len(held.rows)
-    return counts
+def _delivered(copy: Copy) -> dict[Stream, int]:
+    """Records of each stream that a node holds, or once did: present and freed ones, each once."""
+    runs = copy.runs
+    return _counted(copy, runs.live & (runs.state == State.PRESENT))
 
 
-def check_converged(copies: Mapping[str, Copy], oracle: Oracle, epoch: int) -> list[Violation]:
-    """P5: every record at its origin is at every other node that may hold it under the policy in force at the end."""
+def _upward(copy: Copy) -> dict[Stream, int]:
+    runs = copy.runs
+    return _counted(copy, runs.live & ~runs.returned & (runs.state == State.PRESENT))
+
+
+def _counted(copy: Copy, chosen: Flags) -> dict[Stream, int]:
+    runs = copy.runs
+    counts = np.bincount(runs.stream[chosen], (runs.last - runs.first + 1)[chosen], minlength=len(copy.streams))
+    return {stream: int(count) for stream, count in zip(copy.streams, counts, strict=True) if count}
+
+
+def check_converged(copies: Mapping[str, Copy], truth: Truth, presence: Presence, oracle: Oracle, epoch: int) -> list[Violation]:
+    """P5: every record at its origin, or at a neighbour of the node that would hand it on, is at every node that may hold it in the end."""
     found: list[Violation] = []
     for target in copies.values():
-        texts = _missing(copies.values(), target, oracle, epoch)
-        found += [Violation(Promise.CONVERGED, target.holder.id, text) for text in islice(texts, VIOLATIONS_PER_CHECK_MAX)]
+        found += _bounded(_missing(copies, target, truth, presence, oracle, epoch), Promise.CONVERGED, target.holder.id)
     return found
 
 
-def _missing(copies: Iterable[Copy], target: Copy, oracle: Oracle, epoch: int) -> Iterator[str]:
-    for copy in copies:
-        if copy is target:
-            continue
-        for stream, number, row in _own(copy):
-            if number in target.records.get(stream, {}):
-                continue
-            if oracle.may_hold(stream.resource, row, origin=stream.origin, holder=target.holder.id, epoch=epoch) is not May.NOTHING:
-                yield f"record {number} of {stream.origin}/{stream.resource} may be here and is not"
+def _missing(copies: Mapping[str, Copy], target: Copy, truth: Truth, presence: Presence, oracle: Oracle, epoch: int) -> Iterator[str]:
+    holder = target.holder.id
+    nodes = tuple(truth.nodes)
+    for resource, made in truth.made.items():
+        may = oracle.may_hold(resource, made.rows, Origins(nodes, made.origin), holder=holder, epoch=epoch) != May.NOTHING
+        absent = np.flatnonzero(may & _offered(copies, target, presence, resource, made.origin, nodes) & ~presence[holder, resource])
+        names = made.rows.column(NAME_COLUMN[resource])
+        yield from (f"record {names[int(record)].as_py()} of {resource} may be here and is not" for record in absent)
 
 
-def check_drained(copy: Copy, journal: SqliteJournal, peers: Sequence[tuple[str, Direction]]) -> list[Violation]:
-    """P5: every lane is sent and stored up to its top, toward every peer."""
-    marks = journal.recover().out_marks
+def _offered(copies: Mapping[str, Copy], target: Copy, presence: Presence, resource: str, origin: Ints, nodes: tuple[str, ...]) -> Flags:
+    """Records that their origin holds, other than the target itself, or a neighbour that hands on to it."""
+    offered = np.zeros(len(origin), np.bool_)
+    for place, node in enumerate(nodes):
+        if node in copies and node != target.holder.id:
+            offered |= (origin == place) & presence[node, resource]
+    for copy in copies.values():
+        is_below = copy.holder.parent == target.holder.id
+        is_above = target.holder.parent == copy.holder.id and resource == "enterprises"
+        if is_below or is_above:
+            offered |= presence[copy.holder.id, resource]
+    own = nodes.index(target.holder.id)
+    mine: Flags = origin == own
+    return offered & ~mine
+
+
+def check_drained(copy: Copy, marks: Mapping[OutKey, OutMark], peers: Sequence[tuple[str, Direction]]) -> list[Violation]:
+    """P5: every lane is sent and stored up to its top, toward every peer; `marks` as the journal recovers them."""
     found: list[Violation] = []
     for peer, direction in peers:
         for lane in Lane:
@@ -85,10 +138,3 @@ def check_drained(copy: Copy, journal: SqliteJournal, peers: Sequence[tuple[str,
             if stored != top:
                 found.append(Violation(Promise.CONVERGED, copy.holder.id, f"lane {lane.word} toward {peer} stands at {stored} of {top}"))
     return found
-
-
-def _own(copy: Copy) -> Iterator[tuple[Stream, int, RecordRow]]:
-    for stream, records in copy.records.items():
-        if stream.origin == copy.holder.id:
-            for number, row in records.items():
-                yield stream, number, row

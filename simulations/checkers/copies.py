@@ -1,27 +1,32 @@
-"""What one node holds, read from its journal file without the engine: every run with its rows, in journal order.
+"""What one node holds, read from its journal file without the engine: every run, and the records of every resource as columns.
 
-Payloads are read with pyarrow alone, not with the product's codec; the journal's own checksums have verified the bytes.
+The file is read by SQL of its own and pyarrow, not by the product's readers; each payload is held against its hash here.
 Called by the other checkers.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from node.store.queries import batches_at
-from sync.model import Direction, Lane, Level, Run, StoredBatch, Stream
+from simulations.checkers.records import Flags, Ints, Records, decode_rows, places, unfolded
+from sync.model import Direction, JournalCorrupt, Lane, Level, State, Stream
 
-READ_BATCHES_MAX = 500
-"""Batches read by one statement."""
+DECODED_MAX = 20_000
+"""Decoded payloads that one cache keeps: more than the batches of a world."""
 
-RecordRow = Mapping[str, object]
-"""One record's columns by name."""
+_BATCHES = "SELECT lsn, lane, direction, resource, backfill, row_count, payload_sha256, payload FROM batch ORDER BY lsn"
+_RUNS = """
+    SELECT r.lsn, r.origin, r.incarnation, b.lane, b.resource, r.first_seq, r.last_seq, r.row_offset, r.state, r.duplicate
+    FROM batch_run r JOIN batch b ON b.lsn = r.lsn ORDER BY r.lsn, r.idx
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,72 +42,120 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class HeldRun:
-    """A run of a stored batch with its rows."""
+class Runs:
+    """Every run of a journal in its order, as columns of one length."""
 
-    lsn: int
-    stream: Stream
-    run: Run
-    rows: tuple[RecordRow, ...]
-    """Empty when the records are not in the payload."""
-    is_live: bool
-    """False for a duplicate, whose records count under an earlier batch."""
-    is_backfill: bool
-    is_returned: bool
-    """True when it came down from above."""
+    lsn: Ints
+    stream: Ints
+    """Index into Copy.streams."""
+    first: Ints
+    last: Ints
+    state: Ints
+    """State as it stands in the journal."""
+    live: Flags
+    backfill: Flags
+    returned: Flags
+    """True where it came down from above."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """All runs of one journal, and its live records by stream and number."""
+    """One journal."""
 
     holder: Holder
-    runs: tuple[HeldRun, ...]
+    streams: tuple[Stream, ...]
+    runs: Runs
+    records: Mapping[str, Records]
+    """By resource; one without rows is left out."""
     lane_tops: Mapping[Lane, int]
-    records: dict[Stream, dict[int, RecordRow]] = field(default_factory=dict)
-
-    def live(self) -> Iterator[tuple[HeldRun, int, RecordRow]]:
-        """Every live record: its run, its number, its row."""
-        for held in self.runs:
-            if held.is_live:
-                for offset, row in enumerate(held.rows):
-                    yield held, held.run.first + offset, row
 
 
-def read_copy(holder: Holder) -> Copy:
+@dataclass(slots=True)
+class Decoded:
+    """Payloads read before, by hash: most are read twice for a seed, and forwarded ones at every hop."""
+
+    batches: dict[bytes, pa.RecordBatch] = field(default_factory=dict)
+
+    def rows(self, lsn: int, sha256: bytes, payload: bytes) -> pa.RecordBatch:
+        """The rows of a stored payload; raises JournalCorrupt when its bytes are not those of its hash."""
+        if hashlib.sha256(payload).digest() != sha256:
+            raise JournalCorrupt(f"batch {lsn} does not match its checksum", lsn=lsn)
+        known = self.batches.get(sha256)
+        if known is None:
+            known = decode_rows(payload)
+            if len(self.batches) < DECODED_MAX:
+                self.batches[sha256] = known
+        return known
+
+
+@dataclass(slots=True)
+class _Pile:
+    """Payloads of one resource in journal order."""
+
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+    base: dict[int, int] = field(default_factory=dict)
+    """Row at which the batch of an lsn begins."""
+    rows: int = 0
+
+
+def read_copy(holder: Holder, decoded: Decoded | None = None) -> Copy:
     """Read a journal; raises JournalCorrupt or pyarrow.ArrowException when a batch is damaged."""
+    decoded = decoded or Decoded()
+    piles: dict[str, _Pile] = {}
+    tops: dict[Lane, int] = {}
+    kinds: dict[int, tuple[bool, bool]] = {}
     with closing(sqlite3.connect(f"{holder.journal.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)) as connection:
         connection.execute("BEGIN")
-        batches = list(_batches(connection))
-    runs = tuple(held for stored in batches for held in _runs(stored))
-    tops: dict[Lane, int] = {}
-    for stored in batches:
-        tops[stored.batch.header.lane] = stored.lsn
-    copy = Copy(holder, runs, tops)
-    for held, number, row in copy.live():
-        copy.records.setdefault(held.stream, {}).setdefault(number, row)
-    return copy
+        for lsn, lane, direction, resource, backfill, count, sha256, payload in connection.execute(_BATCHES):
+            tops[Lane(lane)] = lsn
+            kinds[lsn] = bool(backfill), direction == Direction.RETURN
+            if count and payload:
+                pile = piles.setdefault(resource, _Pile())
+                rows = decoded.rows(lsn, sha256, payload)
+                pile.base[lsn] = pile.rows
+                pile.batches.append(rows)
+                pile.rows += rows.num_rows
+        found = connection.execute(_RUNS).fetchall()
+    keys = {key: index for index, key in enumerate(sorted({row[1:5] for row in found}))}
+    streams = tuple(Stream(origin, life, Lane(lane), resource) for origin, life, lane, resource in keys)
+    runs = _runs(found, keys, kinds)
+    records = {resource: _records(resource, pile, found, runs) for resource, pile in piles.items()}
+    return Copy(holder, streams, runs, records, tops)
 
 
-def rows_of(payload: bytes) -> list[RecordRow]:
-    """The rows of a payload; an empty one has none. Raises pyarrow.ArrowException."""
-    if not payload:
-        return []
-    with pa.ipc.open_stream(payload) as reader:
-        return list(reader.read_all().to_pylist())
+def _runs(found: Sequence[tuple[object, ...]], keys: Mapping[tuple[object, ...], int], kinds: Mapping[int, tuple[bool, bool]]) -> Runs:
+    def ints(index: int) -> Ints:
+        return np.fromiter((row[index] for row in found), np.int64, len(found))
+
+    lsns = ints(0)
+    flags = np.array([kinds[int(lsn)] for lsn in lsns], np.bool_).reshape(-1, 2)
+    return Runs(
+        lsn=lsns,
+        stream=np.fromiter((keys[row[1:5]] for row in found), np.int64, len(found)),
+        first=ints(5),
+        last=ints(6),
+        state=ints(8),
+        live=ints(9) == 0,
+        backfill=flags[:, 0],
+        returned=flags[:, 1],
+    )
 
 
-def _batches(connection: sqlite3.Connection) -> Iterator[StoredBatch]:
-    lsns = [lsn for (lsn,) in connection.execute("SELECT lsn FROM batch ORDER BY lsn")]
-    for start in range(0, len(lsns), READ_BATCHES_MAX):
-        yield from batches_at(connection, lsns[start : start + READ_BATCHES_MAX])
-
-
-def _runs(stored: StoredBatch) -> Iterator[HeldRun]:
-    header = stored.batch.header
-    rows = rows_of(stored.batch.payload)
-    hidden = frozenset(stored.duplicates)
-    for index, run in enumerate(header.runs):
-        own = tuple(rows[run.row_offset : run.row_offset + run.count]) if run.state.has_rows else ()
-        stream = run.stream(header.lane, header.resource)
-        yield HeldRun(stored.lsn, stream, run, own, index not in hidden, header.backfill, header.direction is Direction.RETURN)
+def _records(resource: str, pile: _Pile, found: Sequence[tuple[object, ...]], runs: Runs) -> Records:
+    chosen = [
+        index
+        for index, row in enumerate(found)
+        if row[4] == resource and row[8] == State.PRESENT and row[7] is not None and row[0] in pile.base
+    ]
+    picked = np.array(chosen, np.int64)
+    starts = np.array([pile.base[found[index][0]] + found[index][7] for index in chosen], np.int64)  # type: ignore[index,operator]
+    counts = runs.last[picked] - runs.first[picked] + 1
+    where, owner = places(starts, counts)
+    inside = where < pile.rows
+    where, owner = where[inside], owner[inside]
+    stream, number = np.full(pile.rows, -1, np.int64), np.zeros(pile.rows, np.int64)
+    lsn, live = np.zeros(pile.rows, np.int64), np.zeros(pile.rows, np.bool_)
+    run = picked[owner]
+    stream[where], lsn[where], live[where] = runs.stream[run], runs.lsn[run], runs.live[run]
+    number[where] = runs.first[run] + (where - starts[owner])
+    return Records(unfolded(pile.batches), stream, number, lsn, live)

@@ -1,22 +1,39 @@
 """What may be where: the shipped policy and the changes of simulations/rules.py, written down by hand a second time.
 
-Nothing of the product's compiler is used, so an error there cannot hide itself here.
+Nothing of the product's compiler is used, so an error there cannot hide itself here. Answers are columns, one value for each row.
 Called by the checkers of wire, stores and convergence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
-from simulations.checkers.copies import Holder, RecordRow
-from simulations.rules import LIMIT_VALUE, Change
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simulations.checkers.copies import Holder
+from simulations.checkers.records import Flags, flags
+from simulations.rules import LIMIT_VALUE, Change, is_changed
 from simulations.workload import PROTECTED
 from sync.model import Level
 
 SECRET_COLUMNS = ("resident_id", "name", "id_number", "phone")
 """Columns of residents that no node but the street may hold in clear."""
+NEEDED_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "residents": ("category",),
+    "air-quality": ("value",),
+    "enterprises": ("territory",),
+}
+"""Columns that `may_hold` looks at, by resource; all others are judged without their rows."""
 ABOVE_DISTRICT = (Level.MUNICIPAL, Level.PROVINCIAL)
+
+Mays = npt.NDArray[np.int8]
+"""A May for each row."""
 
 
 class May(IntEnum):
@@ -27,54 +44,95 @@ class May(IntEnum):
     ALL = 2
 
 
+class Side(IntEnum):
+    """Where a record was made, seen from the node that holds it."""
+
+    ELSEWHERE = 0
+    BELOW = 1
+    HERE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Who made each row: an index into `nodes`, -1 for nobody known."""
+
+    nodes: tuple[str, ...]
+    index: npt.NDArray[np.int64]
+
+
 class Oracle:
-    """Answers for one world."""
+    """Answers for one world. `parents` may change while the world runs; then tell `moved`."""
 
     def __init__(self, holders: Mapping[str, Holder], change: Change) -> None:
         self._holders = holders
         self._change = change
+        self._above = {(holder, holder): True for holder in holders}
+        for node in holders:
+            self.moved(node, self._line(node))
 
-    def may_hold(self, resource: str, row: RecordRow, *, origin: str, holder: str, epoch: int) -> May:
-        """How much of a record made at `origin` the node `holder` may get under the province's `epoch`; 0 means no policy at all."""
-        if origin == holder:
-            return May.ALL
-        if epoch == 0:
-            return May.NOTHING
-        if self.is_above(holder, origin):
-            return self._up(resource, row, self._holders[holder].level, epoch)
-        # Everything else comes down or across: only enterprises do, and only to where they are.
-        is_own = resource == "enterprises" and str(row["territory"]).startswith(self._holders[holder].territory)
-        return May.ALL if is_own else May.NOTHING
+    def moved(self, node: str, ancestors: Iterable[str]) -> None:
+        """`ancestors` are, or were, above `node`: what it made may lie there."""
+        for upper in ancestors:
+            self._above[upper, node] = True
 
     def is_above(self, upper: str, lower: str) -> bool:
         """True when `upper` is an ancestor of `lower`."""
-        parent = self._holders[lower].parent
-        return bool(parent) and (parent == upper or self.is_above(upper, parent))
+        return upper != lower and self._above.get((upper, lower), False)
 
-    def shows_secrets(self, row: RecordRow, secrets: frozenset[object]) -> list[str]:
-        """The columns of a resident's row that stand in clear; `secrets` are the values as they were made."""
-        return [name for name in SECRET_COLUMNS if row.get(name) in secrets]
+    def may_hold(self, resource: str, rows: pa.Table, origins: Origins, *, holder: str, epoch: int) -> Mays:
+        """How much of each record the node `holder` may get under the province's `epoch`; 0 means no policy at all."""
+        sides = np.array([*(self._side(holder, node) for node in origins.nodes), Side.ELSEWHERE], np.int8)[origins.index]
+        may = np.zeros(len(origins.index), np.int8)
+        may[sides == Side.HERE] = May.ALL
+        if epoch == 0:
+            return may
+        below = sides == Side.BELOW
+        if below.any():
+            may[below] = self._up(resource, rows, self._holders[holder].level, epoch, count=len(may))[below]
+        if resource == "enterprises":
+            # Everything else comes down or across: only enterprises do, and only to where they are.
+            own = flags(pc.starts_with(rows.column("territory"), self._holders[holder].territory))
+            may[(sides == Side.ELSEWHERE) & own] = May.ALL
+        return may
 
-    def _up(self, resource: str, row: RecordRow, level: Level, epoch: int) -> May:
+    def kinds(self, epochs: Iterable[int]) -> list[int]:
+        """One epoch of each kind among `epochs`: those of a kind allow the same."""
+        return list({is_changed(self._change, epoch): epoch for epoch in epochs}.values())
+
+    def shows_secrets(self, rows: pa.Table, secrets: pa.Array[Any]) -> Flags:
+        """Where a resident's row has a column in the clear; `secrets` are the values as they were made."""
+        shown = np.zeros(rows.num_rows, np.bool_)
+        for name in SECRET_COLUMNS:
+            if name in rows.schema.names and rows.schema.field(name).type == secrets.type:
+                shown |= flags(pc.is_in(rows.column(name), value_set=secrets))
+        return shown
+
+    def _line(self, node: str) -> list[str]:
+        line: list[str] = []
+        while parent := self._holders[node].parent:
+            line.append(parent)
+            node = parent
+        return line
+
+    def _side(self, holder: str, origin: str) -> Side:
+        if origin == holder:
+            return Side.HERE
+        return Side.BELOW if self.is_above(holder, origin) else Side.ELSEWHERE
+
+    def _up(self, resource: str, rows: pa.Table, level: Level, epoch: int, *, count: int) -> Mays:
+        changed = is_changed(self._change, epoch)
+        may = np.full(count, May.ALL, np.int8)
         if resource == "residents":
-            return self._resident(row, level, epoch)
-        if resource == "air-quality" and self._is_high_withheld(row, level, epoch):
-            return May.NOTHING
-        if resource == "camera-events" and self._change is Change.RELEASE_ALL and epoch == 1 and level in ABOVE_DISTRICT:
-            return May.NOTHING
-        return May.ALL
+            is_closed = level is not Level.DISTRICT or (self._change is Change.TIGHTEN and changed)
+            may[:] = May.NOTHING if is_closed else May.MASKED
+            may[flags(pc.equal(rows.column("category"), pa.scalar(PROTECTED)))] = May.NOTHING
+        elif resource == "air-quality" and self._withholds_high(level, changed=changed):
+            may[rows.column("value").to_numpy() > LIMIT_VALUE] = May.NOTHING
+        elif resource == "camera-events" and self._change is Change.RELEASE_ALL and not changed and level in ABOVE_DISTRICT:
+            may[:] = May.NOTHING
+        return may
 
-    def _resident(self, row: RecordRow, level: Level, epoch: int) -> May:
-        is_closed = self._change is Change.TIGHTEN and epoch > 1
-        if row["category"] == PROTECTED or level is not Level.DISTRICT or is_closed:
-            return May.NOTHING
-        return May.MASKED
-
-    def _is_high_withheld(self, row: RecordRow, level: Level, epoch: int) -> bool:
-        value = row["value"]
-        assert isinstance(value, float), "an air reading without a number"
-        if value <= LIMIT_VALUE:
-            return False
+    def _withholds_high(self, level: Level, *, changed: bool) -> bool:
         if self._change is Change.DENY_ROWS:
-            return epoch > 1 and level in ABOVE_DISTRICT
-        return self._change is Change.RELEASE_ROWS and epoch == 1
+            return changed and level in ABOVE_DISTRICT
+        return self._change is Change.RELEASE_ROWS and not changed

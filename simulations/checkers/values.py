@@ -22,6 +22,8 @@ class Promise(Enum):
     """Nothing forbidden on the wire, nothing forbidden committed."""
     CONVERGED = "P5"
     """After heal and quiesce, everything permitted is everywhere it may be, and queues are empty."""
+    TIMELY = "P7"
+    """An alarm takes two seconds at most for a hop, while a backlog drains over the same thin link."""
     ACCOUNTED = "P8"
     """produced = delivered + withheld + expired + lost + pending at every hop; in the end nothing pending, nothing lost."""
     RUNS = "run"

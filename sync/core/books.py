@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sync.model import NO_ROWS, BatchHeader, Lane, Run, RunMap, State, StateRange, Stream
-from sync.model.writes import SetStream
+from sync.model.writes import ChangeStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class Books:
     def __init__(self, streams: Mapping[Stream, RunMap]) -> None:
         self._maps = dict(streams)
         self._dirty: set[Stream] = set()
+        self._widest = max((len(run_map) for run_map in self._maps.values()), default=0)
+        """Ranges of the run map that has most of them; it never shrinks here, so it may be too high and never too low."""
 
     @property
     def streams(self) -> Mapping[Stream, RunMap]:
@@ -55,10 +58,34 @@ class Books:
                 runs.append(part)
         return Accounted(tuple(runs), tuple(duplicates))
 
-    def take_dirty(self) -> Iterable[SetStream]:
-        """The writes for every run map that changed since the last call."""
+    def fragmented(self, header: BatchHeader, *, ranges_max: int) -> Stream | None:
+        """The stream that `header` would tear into more ranges than `ranges_max` by leaving a gap; None when there is none."""
+        if self._widest + len(header.runs) <= ranges_max:
+            return None
+        gaps: Counter[Stream] = Counter()
+        tops: dict[Stream, int] = {}
+        for run in header.runs:
+            stream = run.stream(header.lane, header.resource)
+            known = self._maps.get(stream)
+            top = tops.setdefault(stream, known.top if known is not None else 0)
+            gaps[stream] += run.first > top + 1
+            tops[stream] = max(top, run.last)
+        return next((stream for stream in sorted(gaps) if gaps[stream] and self._ranges(stream) + gaps[stream] > ranges_max), None)
+
+    def lose(self, run: Run, lane: Lane, resource: str) -> None:
+        """The records of `run` can no longer be read here."""
+        stream = run.stream(lane, resource)
+        self._map(stream).lose(run.first, run.last)
+        self._dirty.add(stream)
+
+    def take_dirty(self) -> Iterable[ChangeStream]:
+        """What changed in the run maps since the last call, as writes."""
         dirty, self._dirty = sorted(self._dirty), set()
-        return [SetStream(stream, self._maps[stream].encode()) for stream in dirty]
+        return [ChangeStream(stream, *self._maps[stream].take_changes()) for stream in dirty]
+
+    def _ranges(self, stream: Stream) -> int:
+        known = self._maps.get(stream)
+        return 0 if known is None else len(known)
 
     def _map(self, stream: Stream) -> RunMap:
         known = self._maps.get(stream)
@@ -72,6 +99,7 @@ class Books:
         if not moved:
             return [(run, False)]
         self._dirty.add(stream)
+        self._widest = max(self._widest, len(self._maps[stream]))
         if moved[0].count == run.count or sum(entry.count for entry in moved) == run.count:
             return [(run, True)]
         return list(_cut(run, moved))

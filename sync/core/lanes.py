@@ -19,6 +19,15 @@ LINGER_S: dict[Lane, float] = {Lane.CONTROL: 0.0, Lane.ALARM: 0.0, Lane.EVENT: 0
 URGENT_LANES = frozenset({Lane.CONTROL, Lane.ALARM})
 """Lanes that share the control connection."""
 
+FRESH_FIRST_LANES = frozenset({Lane.EVENT, Lane.BULK, Lane.BLOB})
+"""Lanes that may be fresh-first. State is always oldest-first: a newer value must not be overtaken by an older one."""
+
+FRESH_BACKLOG_LSNS = 256
+"""Entries of the journal behind which a fresh-first lane must be at link-up, for its backlog to be put off."""
+
+DEFERRED_REASON = "deferred"
+"""Reason class of records that were put off so that newer ones go first."""
+
 
 class LaneScheduler:
     """Picks among lanes with work; counts what each sent in the current period."""

@@ -31,6 +31,10 @@ class Link:
     inbox: Inbox
     verifying: deque[Verifying] = field(default_factory=deque)
     """Frames of this peer on their way through verification, in arrival order: they are stored in no other."""
+    doubted_since: Instant | None = None
+    """When the first frame of `verifying` was found to speak of nodes that stand elsewhere; None while none does."""
+    liars: set[str] = field(default_factory=set)
+    """Reasons for which frames were refused after a doubt: the next frame of that kind is not waited for."""
     acks_due: set[Lane] = field(default_factory=set)
     requeue_due: bool = False
     """True when the policy moved and held records may pass now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sync.model import EMPTY_CHAIN, Direction, Frame, HybridTime, Lane, Level, PolicyVersion, Span
+from sync.model import EMPTY_CHAIN, Direction, Frame, HybridTime, Lane, Level, Life, Manifest, PolicyVersion, Span
 
 PROTOCOL_OLDEST = 1
 PROTOCOL_NEWEST = 1
@@ -38,6 +38,14 @@ class Hello:
     protocol_newest: int = PROTOCOL_NEWEST
     software: str = ""
     sent_at: HybridTime = HybridTime(0)
+    lives: tuple[Life, ...] = ()
+    """The newest lives of the sender's journal, in order; at most LIVES_TOLD_MAX."""
+    known_lives: tuple[Life, ...] = ()
+    """The lives of the receiver's journal in which it wrote what `positions` count; so a forked node learns where it forked."""
+    fork_proof: Manifest | None = None
+    """The receiver's own manifest on the newest frame of `for_incarnation` that the sender holds: nobody else can have signed it."""
+    reseed: bool = False
+    """True when the sender lost its journal and asks its parent for what it had brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class Refused:
     part: int
     reason: str
     policy: PolicyVersion
+    quarantine: bool = False
+    """True when no policy can make the frame fit: an operator of the sender decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +87,20 @@ class Bundles:
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """Attachment orders, from a parent to its children and theirs, each as its signed bytes (node/attachment.py)."""
+
+    orders: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """Liveness and the node statuses this end knows (JSON, see node/status.py)."""
 
     statuses: bytes
     sent_at: HybridTime = HybridTime(0)
+    reseeded: bool = False
+    """True when a child that asked for a reseed has been sent all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,4 +130,4 @@ class Stop:
     reason: str
 
 
-Message = Hello | Data | Ack | Refused | Bundles | Heartbeat | Query | Answer | Stop
+Message = Hello | Data | Ack | Refused | Bundles | Orders | Heartbeat | Query | Answer | Stop

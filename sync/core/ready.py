@@ -40,6 +40,12 @@ class PeerFacts:
     is_parent: bool
     subtree: frozenset[str] = frozenset()
     """Node ids attached at or below a child, itself included; empty for the parent."""
+    former: str = ""
+    """The parent before this one, when an attachment order moved this node here; empty for a child and for a first parent."""
+    reseed: bool = False
+    """True for a child that was detached: what may return to it goes out again from where its own journal ends."""
+    reseeds: bool = False
+    """True while the child of this link gets back what it brought itself, after the loss of its journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,12 @@ class OutboundJob:
     """Highest lsn to read: the committed end of the lane."""
     version: PolicyVersion
     """Policy version the plan must be of; the result of a stale one is discarded."""
+    accounts_upto: int = 0
+    """Batches up to this lsn that `peer.former` got whole go as accounts only (HANDED_OVER); 0: none."""
+    bytes_target: int = 0
+    """Payload bytes to read, and to put into one frame, as the link's rate has it; 0: the limit's."""
+    defer_upto: int = 0
+    """Of batches up to this lsn only the account goes now, with reason `deferred`; 0: none is put off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,8 @@ class OutboundPart:
     batch: Batch
     """Header, payload and manifest as they travel; for a closed part the header alone counts."""
     closed: bool
+    row_sums: bytes = b""
+    """As LedgerEntry.row_sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +122,8 @@ class RequeueJob:
     peer: PeerFacts
     direction: Direction
     version: PolicyVersion
+    batches_max: int = 64
+    """Held batches to put back at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +178,38 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class FrameRefused:
+    """A frame of `peer` was refused before commit; the journal keeps its runs, hash and reason."""
+
+    peer: str
+    lane: Lane
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """`peer` refused a frame of ours, and this was news."""
+
+    peer: str
+    lane: Lane
+    reason: str
+    quarantine: bool
+    """True when it goes again only when an operator says so."""
+
+
+@dataclass(frozen=True, slots=True)
 class LinkBroken:
     """The link must be closed and, unless `fatal`, opened again."""
 
     peer: str
     reason: str
     fatal: bool
-    """True for a fork or a protocol the other end cannot speak: an operator must act."""
+    """True for a fork, or for a peer that breaks the protocol: trying again as things are leads nowhere."""
+    is_fork: bool = False
+    """True when the peer's history of this node is not its own: node/fork finds where they parted and begins a new incarnation."""
 
 
-Event = Stored | Arrived | Moved | LinkBroken
+Event = Stored | Arrived | Moved | FrameRefused | Withheld | LinkBroken
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,27 +11,31 @@ from collections.abc import Iterable
 from sync.model import Direction, Lane, Span
 from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal
 
-_Key = tuple[str, Direction, Lane, Span, int, bool]
+_Key = tuple[Direction, Lane, Span, int]
 
 
 class Refusals:
-    """At most REFUSALS_KEPT_MAX of them, oldest out first."""
+    """At most REFUSALS_KEPT_MAX of each kind for each peer, oldest out first: a peer that is refused all day pushes out nobody else's.
+
+    Those that fall out stay in the journal, with their runs.
+    """
 
     def __init__(self, recovered: Iterable[AppendRefusal]) -> None:
-        self._known: dict[_Key, AppendRefusal] = {}
+        self._known: dict[tuple[str, bool], dict[_Key, AppendRefusal]] = {}
         for refusal in recovered:
             self.enter(refusal)
 
     def enter(self, refusal: AppendRefusal) -> bool:
         """Remember a refusal; False when it is known."""
-        key = (refusal.peer, refusal.direction, refusal.lane, refusal.span, refusal.part, refusal.by_peer)
-        if key in self._known:
+        known = self._known.setdefault((refusal.peer, refusal.by_peer), {})
+        key = (refusal.direction, refusal.lane, refusal.span, refusal.part)
+        if key in known:
             return False
-        self._known[key] = refusal
-        if len(self._known) > REFUSALS_KEPT_MAX:
-            del self._known[next(iter(self._known))]
+        known[key] = refusal
+        if len(known) > REFUSALS_KEPT_MAX:
+            del known[next(iter(known))]
         return True
 
     def made_toward(self, peer: str) -> list[AppendRefusal]:
         """Refusals this node made of frames of `peer`, oldest first."""
-        return [refusal for refusal in self._known.values() if refusal.peer == peer and not refusal.by_peer]
+        return list(self._known.get((peer, False), {}).values())

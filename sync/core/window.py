@@ -1,51 +1,170 @@
-"""How many unacknowledged bytes a link may have: additive increase, multiplicative decrease.
+"""How many unacknowledged bytes a link may have, over all its lanes: one second of the measured rate, and what its round trips hold.
 
-Source: Chiu and Jain, Analysis of the Increase and Decrease Algorithms for Congestion Avoidance, 1989.
+Additive increase, multiplicative decrease (Chiu and Jain 1989), with the delivery rate measured as in BBR (Cardwell et al.,
+Congestion-Based Congestion Control, 2016): bytes acknowledged between the sending of a span and its acknowledgement, over the longer
+of the two intervals, so that acknowledgements which come in one burst do not feign a faster link. Owned by one link; it refuses
+nothing, the outbox asks it for room.
 """
 
 from __future__ import annotations
 
-from sync.model import Limits
+from collections import deque
+from dataclasses import dataclass
 
-INCREASE_BYTES = 1 << 20
-"""Growth after one whole window was acknowledged without loss."""
-START_BYTES = 8 << 20
-"""Window of a fresh link."""
+from sync.model import Instant, Limits
+
+START_BYTES = 16 << 10
+"""Window of a fresh link: under three seconds of 50 kbit/s; on a local network it takes two round trips to outgrow it."""
+QUEUE_S = 1.0
+"""What the window holds beyond its round trips, in seconds of the measured rate."""
+TRIPS = 5.0
+"""Base round trips of the measured rate that the window holds. While TCP repairs a loss nothing is acknowledged for one or two; a link
+that has sent all it may stands idle meanwhile, and TCP, which then takes its user for the limit, never learns the link's rate. On 50
+kbit/s with 5 % loss one round trip instead of five costs a third of the throughput; alarms do not wait behind it, they have a
+connection of their own."""
+HORIZON_S_MAX = 8.0
+"""The most seconds of the measured rate that a window holds, however long the round trip."""
+LATE_S = 1.0
+"""An acknowledgement this much later than the seconds that the window holds means that the window is too large."""
+GROWTH_MAX = 8.0
+"""Toward the measured rate the window grows at most by this factor for one acknowledged span."""
+DECREASE = 0.5
+INCREASE_BYTES = 2 << 10
+"""Growth above the goal after one whole window was acknowledged in good time."""
+FRAME_S = 0.5
+"""A frame should take at most this part of a second of the link, so that what follows it does not wait long."""
+FRAME_BYTES_MIN = 3 << 10
+"""Below this the headers and signatures of frames would weigh more than their records."""
+URGENT_SHARE = 0.25
+"""What urgent lanes may have in flight beyond a full window."""
+URGENT_BYTES_MIN = 8 << 10
+RATE_AGE_S = 10.0
+"""The fastest of the rates measured this lately counts."""
+RATE_ASSUMED_BYTES_S = 2_000.0
+"""What a link that was not measured yet is trusted to carry, before it is called stalled: 16 kbit/s."""
+RATE_DOUBT = 4.0
+"""A link may become this much slower than measured without being called stalled."""
+ALLOWANCE_S_MAX = 600.0
+"""What a large frame may add to the time without progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What is remembered of bytes that left, to measure the link by when they are acknowledged."""
+
+    frame_bytes: int
+    sent_at: Instant
+    delivered: int
+    """Bytes acknowledged on the link by then."""
+    delivered_at: Instant
+    """When the last of them were."""
+    first_sent_at: Instant
+    """When the bytes left whose acknowledgement was the last by then."""
 
 
 class Window:
-    """The bytes in flight on one link against a bound that adapts to it."""
+    """The bytes in flight on one link against a bound that follows the link."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._size = min(max(START_BYTES, limits.window_bytes_min), limits.window_bytes_max)
-        self._acked_since_growth = 0
+        self._size = float(min(max(START_BYTES, limits.window_bytes_min), limits.window_bytes_max))
+        self._delivered = 0
+        self._delivered_at = self._first_sent_at = self._reduced_at = Instant(0)
+        self._rates: deque[tuple[Instant, float]] = deque()
+        """(when, bytes per second), descending in rate: the first is the fastest that is not too old."""
+        self._base_s = 0.0
+        """Shortest time from sending to acknowledgement; 0 before the first."""
         self.in_flight = 0
 
     @property
     def size(self) -> int:
         """Bytes that may be unacknowledged."""
-        return self._size
+        return int(self._size)
 
     @property
-    def has_room(self) -> bool:
-        """True when another job may be started; one frame may overshoot the window, so that a large frame can pass a small one."""
-        return self.in_flight < self._size
+    def rate_bytes_s(self) -> float:
+        """The measured rate of acknowledged bytes per second; 0 before the first acknowledgement."""
+        return self._rates[0][1] if self._rates else 0.0
 
-    def sent(self, frame_bytes: int) -> None:
-        """Count a frame that left."""
+    @property
+    def base_s(self) -> float:
+        """The shortest time from sending to acknowledgement on this link, seconds; 0 before the first."""
+        return self._base_s
+
+    @property
+    def horizon_s(self) -> float:
+        """Seconds of the measured rate that the window holds."""
+        return min(QUEUE_S + TRIPS * self._base_s, HORIZON_S_MAX)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Payload bytes that a frame should have on this link."""
+        wanted = self.rate_bytes_s * FRAME_S if self._rates else self._size / 4
+        return int(min(max(wanted, FRAME_BYTES_MIN), self._limits.batch_bytes_target))
+
+    def has_room(self, *, urgent: bool = False, reserved: int = 0) -> bool:
+        """True when another job may be started beside `reserved` bytes that jobs are already reading.
+
+        One frame may overshoot the window, so that a large frame can pass a small one; urgent lanes may go a bounded share beyond it.
+        """
+        beyond = max(self._size * URGENT_SHARE, min(URGENT_BYTES_MIN, self._size)) if urgent else 0.0
+        return self.in_flight + reserved < self._size + beyond
+
+    def sent(self, frame_bytes: int, now: Instant) -> Sent:
+        """Count bytes that leave; hand the answer to `acked`."""
+        if not self.in_flight:
+            self._delivered_at = self._first_sent_at = now
         self.in_flight += frame_bytes
+        return Sent(frame_bytes, now, self._delivered, self._delivered_at, self._first_sent_at)
 
-    def acked(self, frame_bytes: int) -> None:
-        """Count an acknowledged frame; the window grows once per window of bytes."""
-        self.in_flight -= frame_bytes
+    def acked(self, sent: Sent, now: Instant) -> None:
+        """Count acknowledged bytes, measure the link by them, and let the window follow."""
+        was_full = self.in_flight >= self._size
+        self.in_flight -= sent.frame_bytes
         assert self.in_flight >= 0, "more bytes acknowledged than sent"
-        self._acked_since_growth += frame_bytes
-        if self._acked_since_growth >= self._size:
-            self._acked_since_growth = 0
-            self._size = min(self._size + INCREASE_BYTES, self._limits.window_bytes_max)
+        self._delivered += sent.frame_bytes
+        self._delivered_at, self._first_sent_at = now, sent.sent_at
+        trip_s = max(now.seconds_since(sent.sent_at), 1e-6)
+        self._base_s = min(self._base_s or trip_s, trip_s)
+        self._measure(sent, now, was_full=was_full)
+        if trip_s > self.horizon_s + LATE_S:
+            self._reduce(sent, now)
+        elif was_full:
+            self._grow(sent.frame_bytes, trip_s)
 
     def stalled(self) -> None:
         """Halve the window: the link made no progress."""
-        self._size = max(self._size // 2, self._limits.window_bytes_min)
-        self._acked_since_growth = 0
+        self._resize(self._size / 2)
+
+    def allowance_s(self, span_bytes: int) -> float:
+        """Seconds that a span of this size may take beyond the usual time without progress before its link counts as stalled."""
+        rate = self.rate_bytes_s / RATE_DOUBT if self._rates else RATE_ASSUMED_BYTES_S
+        return min(span_bytes / max(rate, 1.0), ALLOWANCE_S_MAX)
+
+    def _measure(self, sent: Sent, now: Instant, *, was_full: bool) -> None:
+        interval_s = max(now.seconds_since(sent.delivered_at), sent.sent_at.seconds_since(sent.first_sent_at), 1e-6)
+        rate = (self._delivered - sent.delivered) / interval_s
+        # A link that had nothing to do shows how fast it was used, not how fast it is.
+        if not was_full and rate < self.rate_bytes_s:
+            return
+        while self._rates and (self._rates[-1][1] <= rate):
+            self._rates.pop()
+        self._rates.append((now, rate))
+        while now.seconds_since(self._rates[0][0]) > RATE_AGE_S:
+            self._rates.popleft()
+
+    def _grow(self, frame_bytes: int, trip_s: float) -> None:
+        goal = self.rate_bytes_s * self.horizon_s
+        if self._size < goal:
+            self._resize(min(goal, self._size * GROWTH_MAX))
+        elif trip_s <= self.horizon_s:
+            self._resize(self._size + INCREASE_BYTES * frame_bytes / self._size)
+
+    def _reduce(self, sent: Sent, now: Instant) -> None:
+        if sent.sent_at < self._reduced_at:
+            return  # these bytes left before the last decrease and say nothing about it
+        self._reduced_at = now
+        self._resize(max(self._size * DECREASE, min(self._size, self.rate_bytes_s * self.horizon_s)))
+
+    def _resize(self, size: float) -> None:
+        self._size = float(min(max(size, self._limits.window_bytes_min), self._limits.window_bytes_max))

@@ -16,6 +16,7 @@ from sync.model.batch import (
 from sync.model.clock import MICROSECONDS, ClockQuality, HybridTime, Instant
 from sync.model.errors import ForkError, JournalCorrupt, JournalError, JournalFull, LinkError, ModelError, SyncError, WireError
 from sync.model.limits import DEFAULT_LIMITS, Limits
+from sync.model.lives import LIVES_TOLD_MAX, Life, parting
 from sync.model.names import TERRITORY_DIGITS, Direction, Lane, Level, Territory, check_node_id, check_resource, code_contains
 from sync.model.runs import NO_ROWS, Run, RunMap, Segment, StateRange, Stream, split_runs
 from sync.model.states import Fate, State, may_move
@@ -25,6 +26,7 @@ __all__ = [
     "BATCH_FORMAT",
     "DEFAULT_LIMITS",
     "EMPTY_CHAIN",
+    "LIVES_TOLD_MAX",
     "MICROSECONDS",
     "NO_ROWS",
     "TERRITORY_DIGITS",
@@ -43,6 +45,7 @@ __all__ = [
     "Lane",
     "LedgerEntry",
     "Level",
+    "Life",
     "Limits",
     "LinkError",
     "Manifest",
@@ -64,6 +67,7 @@ __all__ = [
     "code_contains",
     "may_move",
     "next_chain",
+    "parting",
     "signed_bytes",
     "split_runs",
 ]

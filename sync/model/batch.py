@@ -17,6 +17,11 @@ from sync.model.states import State
 BATCH_FORMAT = 1
 """Version of the stored batch and manifest layout."""
 
+STREAM_BYTES = 4_096
+"""What an Arrow stream may weigh however few rows it has: schema, dictionaries, framing."""
+ROW_BYTES_MIN = 32
+"""What a row weighs at least in a frame of many."""
+
 EMPTY_CHAIN = bytes(32)
 """Manifest chain of a link on which nothing was sent."""
 
@@ -88,6 +93,11 @@ def signed_bytes(issuer: str, header_sha256: bytes, inputs: tuple[bytes, ...]) -
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
+def merged_bytes(payload_bytes: int, rows: int) -> int:
+    """What a payload will about weigh once its rows are merged with others: a relay's batches of one record are nearly all framing."""
+    return min(payload_bytes, max(payload_bytes - STREAM_BYTES, rows * ROW_BYTES_MIN))
+
+
 def next_chain(chain: bytes, manifest_digest: bytes) -> bytes:
     """The manifest chain of a link after one more frame."""
     return hashlib.sha256(chain + manifest_digest).digest()
@@ -116,6 +126,8 @@ class StoredBatch:
     """Node the batch came from; the own node id for local records."""
     duplicates: tuple[int, ...] = ()
     """Indexes into the header's runs whose rows count under an earlier batch."""
+    freed: State = State.PENDING
+    """Why the payload is gone (RETENTION or SHED): the header and runs are still what was stored. PENDING while it is here."""
 
     @property
     def live_runs(self) -> tuple[Run, ...]:
@@ -174,6 +186,8 @@ class LedgerEntry:
     """Manifest chain of this link and lane after this entry."""
     closed: bool = False
     """True when the whole outcome was aggregate-only or deny: nothing of it is on the wire."""
+    row_sums: bytes = b""
+    """Sums over the rows as they were sent (sync/core/equality.py); empty for a part whose rows are those of the journal."""
 
     @property
     def rows_delivered(self) -> int:

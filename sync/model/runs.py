@@ -7,6 +7,7 @@ state; numbers in no range are pending. Both are plain values: the engine decide
 from __future__ import annotations
 
 import struct
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ from sync.model.states import MOVES, Fate, State, may_move
 NO_ROWS = -1
 """Row offset of a run whose records are not in the payload."""
 
+NUMBER_MAX = (1 << 63) - 1
+"""The highest sequence number: what a signed integer of 64 bits, and so a journal, holds."""
+
 _RANGE = struct.Struct("<QQB")
+_STATES = {int(state): state for state in State}
 _PRESENT = State.PRESENT
 """A batch may have thousands of runs: looking a member up in its enumeration, each time, is what costs."""
 
@@ -135,58 +140,65 @@ class StateRange:
 
 
 class RunMap:
-    """What became of each sequence number of one stream: disjoint ranges in ascending order, neighbours of one state merged."""
+    """What became of each sequence number of one stream: disjoint ranges in ascending order, neighbours of one state merged.
 
-    __slots__ = ("_encoded", "_firsts", "_ranges")
+    A relay keeps one for every stream of ten thousand origins, so the ranges are columns of numbers and become values only when asked for.
+    """
+
+    __slots__ = ("_firsts", "_lasts", "_states", "_touched")
 
     def __init__(self, ranges: Iterable[StateRange] = ()) -> None:
-        self._ranges: list[StateRange] = list(ranges)
-        self._firsts: list[int] = [entry.first for entry in self._ranges]
-        self._encoded = bytearray()
-        """Encoded ranges from the first on, as far as nothing changed since they were encoded."""
-        is_backward = any(not 1 <= entry.first <= entry.last for entry in self._ranges)
-        if is_backward or any(left.last >= right.first for left, right in zip(self._ranges, self._ranges[1:], strict=False)):
-            raise ModelError("run map refused: ranges overlap or do not ascend")
+        self._firsts, self._lasts, self._states = array("q"), array("q"), bytearray()
+        for entry in ranges:
+            if not self.top < entry.first <= entry.last <= NUMBER_MAX:
+                raise ModelError("run map refused: ranges overlap or do not ascend")
+            self._push(entry.first, entry.last, entry.state)
+        self._touched: set[int] | None = None
+        """First numbers of the ranges that came, went or changed since `take_changes`; None when there are none."""
 
     def __iter__(self) -> Iterator[StateRange]:
-        return iter(self._ranges)
+        return (self._at(index) for index in range(len(self._firsts)))
 
     def __len__(self) -> int:
-        return len(self._ranges)
+        return len(self._firsts)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RunMap) and self._ranges == other._ranges
+        if not isinstance(other, RunMap):
+            return NotImplemented
+        return (self._firsts, self._lasts, self._states) == (other._firsts, other._lasts, other._states)
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def mark(self) -> int:
         """The highest number up to which every number is accounted for; 0 when number 1 is pending."""
         mark = 0
-        for entry in self._ranges:
-            if entry.first != mark + 1:
+        for first, last in zip(self._firsts, self._lasts, strict=True):
+            if first != mark + 1:
                 break
-            mark = entry.last
+            mark = last
         return mark
 
     @property
     def top(self) -> int:
         """The highest number with a state; 0 when there is none."""
-        return self._ranges[-1].last if self._ranges else 0
+        return self._lasts[-1] if self._lasts else 0
 
     def count(self, fate: Fate) -> int:
         """How many numbers count in this column; PENDING counts the gaps below `top`."""
         if fate is Fate.PENDING:
-            return self.top - sum(entry.count for entry in self._ranges)
-        return sum(entry.count for entry in self._ranges if entry.state.fate is fate)
+            return self.top - sum(entry.count for entry in self)
+        return sum(entry.count for entry in self if entry.state.fate is fate)
 
     def pieces(self, first: int, last: int) -> list[StateRange]:
         """The numbers `first`..`last` cut where their state changes; gaps come as PENDING."""
         pieces: list[StateRange] = []
         position = first
-        for entry in self._overlapping(first, last):
-            if position < entry.first:
-                pieces.append(StateRange(position, entry.first - 1, State.PENDING))
-            stop = min(entry.last, last)
-            pieces.append(StateRange(max(entry.first, position), stop, entry.state))
+        for index in range(self._start_of(first), bisect_left(self._firsts, last + 1)):
+            if position < self._firsts[index]:
+                pieces.append(StateRange(position, self._firsts[index] - 1, State.PENDING))
+            stop = min(self._lasts[index], last)
+            pieces.append(StateRange(max(self._firsts[index], position), stop, _STATES[self._states[index]]))
             position = stop + 1
         if position <= last:
             pieces.append(StateRange(position, last, State.PENDING))
@@ -203,79 +215,106 @@ class RunMap:
             self._overwrite(entry)
         return moved
 
+    def lose(self, first: int, last: int) -> None:
+        """What of `first`..`last` is PRESENT is LOST: its bytes are damaged here. No message of a peer does this, so no table allows it."""
+        for piece in self.pieces(first, last):
+            if piece.state is _PRESENT:
+                self._overwrite(StateRange(piece.first, piece.last, State.LOST))
+
+    def take_changes(self) -> tuple[tuple[int, ...], tuple[StateRange, ...]]:
+        """What changed since the last call: first numbers of ranges that may be gone, and the ranges that are new or other than before.
+
+        As long as the changes, however long the map is. A map fresh from `decode` or from ranges has none.
+        """
+        gone: list[int] = []
+        put: list[StateRange] = []
+        for first in sorted(self._touched or ()):
+            index = bisect_left(self._firsts, first)
+            if index < len(self._firsts) and self._firsts[index] == first:
+                put.append(self._at(index))
+            else:
+                gone.append(first)
+        self._touched = None
+        return tuple(gone), tuple(put)
+
     def encode(self) -> bytes:
-        """The ranges as bytes for the journal."""
-        known = len(self._encoded) // _RANGE.size
-        for entry in self._ranges[known:]:
-            self._encoded += _RANGE.pack(entry.first, entry.last, entry.state)
-        return bytes(self._encoded)
+        """The ranges as bytes: first and last number (little-endian, 8 bytes each), state (1 byte)."""
+        return b"".join(map(_RANGE.pack, self._firsts, self._lasts, self._states))
 
     @classmethod
     def decode(cls, data: bytes) -> RunMap:
         """The inverse of `encode`; raises ModelError when `data` is not a run map."""
         if len(data) % _RANGE.size:
             raise ModelError(f"run map of {len(data)} bytes refused: not a multiple of {_RANGE.size}")
-        try:
-            ranges = [StateRange(first, last, State(state)) for first, last, state in _RANGE.iter_unpack(data)]
-        except ValueError as error:
-            raise ModelError(f"run map refused: {error}") from error
-        return cls(ranges)
+        return cls.of(_RANGE.iter_unpack(data))
 
-    def _overlapping(self, first: int, last: int) -> list[StateRange]:
-        start = self._start_of(first)
-        stop = bisect_left(self._firsts, last + 1)
-        return self._ranges[start:stop]
+    @classmethod
+    def of(cls, ranges: Iterable[tuple[int, int, int]]) -> RunMap:
+        """The map of ranges (first, last, number of the state), ascending; raises ModelError when they are no run map."""
+        run_map = cls()
+        top = 0
+        for first, last, state in ranges:
+            if not top < first <= last <= NUMBER_MAX or state not in _STATES:
+                raise ModelError(f"run map refused: range {first}..{last} of state {state} behind {top}")
+            run_map._push(first, last, state)
+            top = last
+        return run_map
+
+    def _at(self, index: int) -> StateRange:
+        return StateRange(self._firsts[index], self._lasts[index], _STATES[self._states[index]])
+
+    def _push(self, first: int, last: int, state: int) -> None:
+        self._firsts.append(first)
+        self._lasts.append(last)
+        self._states.append(state)
+
+    def _touch(self, first: int) -> None:
+        if self._touched is None:
+            self._touched = set()
+        self._touched.add(first)
 
     def _start_of(self, first: int) -> int:
         start = bisect_left(self._firsts, first)
-        if start > 0 and self._ranges[start - 1].last >= first:
+        if start > 0 and self._lasts[start - 1] >= first:
             start -= 1
         return start
 
     def _append(self, new: StateRange) -> None:
         """Put `new` behind all others: by far the most frequent change."""
-        if self._ranges and _touch(self._ranges[-1], new):
-            self._forget_encoded(len(self._ranges) - 1)
-            self._ranges[-1] = StateRange(self._ranges[-1].first, new.last, new.state)
+        if self._lasts and self._lasts[-1] + 1 == new.first and self._states[-1] == new.state:
+            self._lasts[-1] = new.last
         else:
-            self._ranges.append(new)
-            self._firsts.append(new.first)
-
-    def _forget_encoded(self, index: int) -> None:
-        del self._encoded[index * _RANGE.size :]
+            self._push(new.first, new.last, new.state)
+        self._touch(self._firsts[-1])
 
     def _overwrite(self, new: StateRange) -> None:
         start, stop = self._start_of(new.first), bisect_left(self._firsts, new.last + 1)
-        old = self._ranges[start:stop]
-        parts: list[StateRange] = []
-        if old and old[0].first < new.first:
-            parts.append(StateRange(old[0].first, new.first - 1, old[0].state))
+        # One neighbour on each side comes along: it may be of the same state and then is one range with it.
+        start, stop = max(0, start - 1), min(len(self._firsts), stop + 1)
+        old = [self._at(index) for index in range(start, stop)]
+        before = [entry for entry in old if entry.first < new.first]
+        behind = [entry for entry in old if entry.last > new.last]
+        parts = [StateRange(entry.first, min(entry.last, new.first - 1), entry.state) for entry in before]
         parts.append(new)
-        if old and old[-1].last > new.last:
-            parts.append(StateRange(new.last + 1, old[-1].last, old[-1].state))
-        start, stop, parts = self._join_neighbours(start, stop, parts)
-        self._forget_encoded(start)
-        self._ranges[start:stop] = parts
-        self._firsts[start:stop] = [entry.first for entry in parts]
+        parts += [StateRange(max(entry.first, new.last + 1), entry.last, entry.state) for entry in behind]
+        self._replace(start, stop, old, _merged(parts))
 
-    def _join_neighbours(self, start: int, stop: int, parts: list[StateRange]) -> tuple[int, int, list[StateRange]]:
-        if start > 0 and _touch(self._ranges[start - 1], parts[0]):
-            start -= 1
-            parts = [self._ranges[start], *parts]
-        if stop < len(self._ranges) and _touch(parts[-1], self._ranges[stop]):
-            parts = [*parts, self._ranges[stop]]
-            stop += 1
-        merged: list[StateRange] = []
-        for part in parts:
-            if merged and _touch(merged[-1], part):
-                merged[-1] = StateRange(merged[-1].first, part.last, part.state)
-            else:
-                merged.append(part)
-        return start, stop, merged
+    def _replace(self, start: int, stop: int, old: list[StateRange], parts: list[StateRange]) -> None:
+        for entry in {*old} ^ {*parts}:
+            self._touch(entry.first)
+        self._firsts[start:stop] = array("q", [entry.first for entry in parts])
+        self._lasts[start:stop] = array("q", [entry.last for entry in parts])
+        self._states[start:stop] = bytes(entry.state for entry in parts)
 
 
 _FROM_PENDING = MOVES[State.PENDING]
 
 
-def _touch(left: StateRange, right: StateRange) -> bool:
-    return left.last + 1 == right.first and left.state is right.state
+def _merged(parts: Iterable[StateRange]) -> list[StateRange]:
+    merged: list[StateRange] = []
+    for part in parts:
+        if merged and merged[-1].last + 1 == part.first and merged[-1].state is part.state:
+            merged[-1] = StateRange(merged[-1].first, part.last, part.state)
+        else:
+            merged.append(part)
+    return merged

@@ -1,6 +1,10 @@
 """The states of a sequence number at one hop and the moves between them: the one table of the accounting promise.
 
 At every hop and stream, always: produced = delivered + withheld + expired + lost + pending.
+
+HANDED_OVER stands for a record that a node with a new parent does not send again, because the old parent had it and its own parent has
+it too. It is another hop's word, so any word of a record's own way (withheld, expired, lost) replaces it, and it replaces nothing: a
+state that hides a loss would be worse than none. docs/replication.md has the whole table.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ class State(IntEnum):
     PENDING = 0
     PRESENT = 1
     RECALLED = 2
+    HANDED_OVER = 3
     DENIED = 10
     AGGREGATE_ONLY = 11
     HELD = 12
@@ -48,6 +53,7 @@ FATES: dict[State, Fate] = {
     State.PENDING: Fate.PENDING,
     State.PRESENT: Fate.DELIVERED,
     State.RECALLED: Fate.DELIVERED,
+    State.HANDED_OVER: Fate.DELIVERED,
     State.DENIED: Fate.WITHHELD,
     State.AGGREGATE_ONLY: Fate.WITHHELD,
     State.HELD: Fate.WITHHELD,
@@ -65,11 +71,15 @@ MOVES: dict[State, frozenset[State]] = {
     State.PENDING: frozenset(State) - {State.PENDING, State.RECALLED},
     State.PRESENT: frozenset({State.RECALLED}),
     State.RECALLED: frozenset(),
+    State.HANDED_OVER: frozenset({State.PRESENT, State.RECALLED, State.LOST}) | _WITHHELD | _EXPIRED,
     **{state: (_WITHHELD - {state}) | _EXPIRED | {State.PRESENT} for state in _WITHHELD},
-    **{state: frozenset() for state in _EXPIRED},
+    # What one holder let go may come from another: a parent rebuilt from its children gets it from above.
+    State.RETENTION: frozenset({State.PRESENT}),
+    State.SHED: frozenset({State.PRESENT}),
+    State.SUPERSEDED: frozenset(),
     State.LOST: frozenset({State.PRESENT}) | _WITHHELD,
 }
-"""Allowed moves. Only delivered is a duplicate; withheld may become delivered or expired; lost may be found again."""
+"""Allowed moves. What is present is a duplicate; withheld may become delivered or expired; lost and let go may be found again."""
 
 
 def may_move(old: State, new: State) -> bool:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 
 from sync.model.batch import EMPTY_CHAIN, LedgerEntry, Span, StoredBatch
 from sync.model.names import Direction, Lane
-from sync.model.runs import Run, RunMap, Stream
+from sync.model.runs import Run, RunMap, StateRange, Stream
+from sync.model.states import State
 
 REFUSALS_KEPT_MAX = 1_024
 """Refusals a node remembers, to tell a peer again and to know what it heard already."""
@@ -24,8 +26,28 @@ class StoreBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeStream:
+    """What became of the run map of a stream since it was last written: as long as the change, however long the map is."""
+
+    stream: Stream
+    gone: tuple[int, ...]
+    """First numbers of ranges that are no more; some may never have been written."""
+    put: tuple[StateRange, ...]
+    """Ranges that are new, or other than the written one with the same first number."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreeBatches:
+    """Let the payloads of batches go; their rows in the journal, runs and ledger stay, and a hop that has not got them gets the account."""
+
+    lsns: tuple[int, ...]
+    state: State
+    """RETENTION or SHED: what their records become on every hop that they did not reach."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetStream:
-    """Replace the run map of a stream as this node holds it."""
+    """Replace the whole run map of a stream as this node holds it; `ChangeStream` is what a running node writes."""
 
     stream: Stream
     run_map: bytes
@@ -78,6 +100,67 @@ class AppendRefusal:
     """Version under which it was refused; decided again when the own version advances."""
     by_peer: bool
     """True when the peer refused our frame, False when we refused the peer's."""
+    quarantine: bool = False
+    """True when no policy can make the frame fit: it goes again only when an operator says so."""
+    tries: int = 1
+    """How often the frame came before it was refused for good."""
+    at_us: int = 0
+    """Wall clock of the commit, microseconds since 1970 UTC; the shell fills it in, 0 when it does not."""
+
+
+class Decision(IntEnum):
+    """What an operator decided about refused records; the number is stored in journals."""
+
+    OPEN = 0
+    REQUEUED = 1
+    """They go out again as backfill, whatever the policy version."""
+    DISMISSED = 2
+    """They stay quarantined for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecideRefusal:
+    """An operator's decision about a refusal; the first one stays."""
+
+    refusal: int
+    """Id of the refusal in the journal."""
+    decision: Decision
+    at_us: int
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """The payload of a batch does not match its hash: keep it apart, and leave an account of lost records in its place."""
+
+    lsn: int
+    decider: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A batch that was set aside is whole again, as it was stored first; some of its runs may count elsewhere by now."""
+
+    stored: StoredBatch
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """A batch that was set aside is not asked for any more."""
+
+    lsn: int
+    is_replaced: bool
+    """True when its records came back another way, False when nobody holds them: they are lost here."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetBearer:
+    """A child brought records of a life (an origin in one incarnation) for the first time."""
+
+    origin: str
+    incarnation: int
+    child: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +172,10 @@ class SettleHeld:
     lsn: int
 
 
-Write = StoreBatch | SetStream | AppendLedger | SetOutMark | SetInPosition | AppendRefusal | SettleHeld
+Write = (
+    StoreBatch | ChangeStream | FreeBatches | SetStream | AppendLedger | SetOutMark | SetInPosition | AppendRefusal | SettleHeld
+    | SetAside | PutBack | GiveUp | SetBearer | DecideRefusal
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,5 +216,7 @@ class Recovered:
     streams: Mapping[Stream, RunMap] = field(default_factory=dict)
     out_marks: Mapping[OutKey, OutMark] = field(default_factory=dict)
     in_positions: Mapping[InKey, InPosition] = field(default_factory=dict)
+    bearers: tuple[tuple[str, int, str], ...] = ()
+    """Which child brought which life: (origin, incarnation, child), in the order of their first records."""
     refusals: tuple[AppendRefusal, ...] = ()
     """The newest refusals, made here and heard of, oldest first, without their runs: a peer that missed one is told again."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sync.model import LinkError
 from sync.transport.grpc_setup import grpc
@@ -24,10 +25,23 @@ class TlsCredentials:
     chain_pem: bytes
     root_pem: bytes
 
-    def for_server(self) -> grpc.ServerCredentials:
-        """Server credentials that demand and verify a client certificate."""
+    def for_server(self, newest: Callable[[], TlsCredentials]) -> grpc.ServerCredentials:
+        """Server credentials that demand and verify a client certificate; each new connection is shown what `newest` gives then."""
         self._check()
-        return grpc.ssl_server_credentials([(self.key_pem, self.chain_pem)], self.root_pem, require_client_auth=True)
+        shown = self
+
+        def renewed() -> Any:
+            nonlocal shown
+            if (now := newest()) == shown:
+                return None
+            shown = now
+            return now.configuration()
+
+        return grpc.dynamic_ssl_server_credentials(self.configuration(), renewed, require_client_authentication=True)
+
+    def configuration(self) -> Any:
+        """What gRPC calls a server certificate configuration."""
+        return grpc.ssl_server_certificate_configuration([(self.key_pem, self.chain_pem)], self.root_pem)
 
     def for_channel(self) -> grpc.ChannelCredentials:
         """Channel credentials that show the node's certificate."""

@@ -20,9 +20,15 @@ METADATA_BYTES_MAX = 64 << 10
 """Room for a certificate chain of six."""
 KEEPALIVE_MS = 10_000
 """A silent connection is probed this often, so that NATs and dead peers are noticed."""
-KEEPALIVE_TIMEOUT_MS = 10_000
+KEEPALIVE_TIMEOUT_MS = 60_000
+"""A ping waits behind the frame that is being written, which on a thin link takes its time; that a peer is silent is noticed by its missing
+heartbeats long before (node/links.py)."""
 KEEPALIVE_TOLERATED_MS = 5_000
 """A server takes pings this often; it must be below KEEPALIVE_MS or it would end the connection for too many pings."""
+SERVER_HANDSHAKE_MS = 30_000
+"""Time for TCP and TLS of a connection to stand."""
+CONNECTION_IDLE_MS = 60_000
+"""A connection without a stream is closed after this."""
 FRAME_BYTES_MAX = 1 << 20
 """HTTP/2 frame size: fewer, larger writes for messages of about 1 MiB."""
 
@@ -45,6 +51,9 @@ SERVER: Options = [
     # Two nodes on one port would each get half of the children.
     ("grpc.so_reuseport", 0),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_TOLERATED_MS),
+    # A peer that connects and does not go on holds a socket no longer than this.
+    ("grpc.server_handshake_timeout_ms", SERVER_HANDSHAKE_MS),
+    ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
 ]
 
 CHANNEL: Options = [

@@ -14,12 +14,23 @@ from sync.model import LinkError
 from sync.transport.credentials import Authorise, TlsCredentials
 from sync.transport.diagnose import explain_failure
 from sync.transport.grpc_setup import CHANNEL, aio, grpc
-from sync.transport.link_wire import CHAIN_KEY, GROUP_KEY, NODE_KEY, PATH, SESSION_KEY, StreamBroken, words_of
+from sync.transport.link_wire import (
+    CHAIN_KEY,
+    GROUP_KEY,
+    NODE_KEY,
+    PATH,
+    RETRY_KEY,
+    RETRY_S_MAX,
+    SESSION_KEY,
+    StreamBroken,
+    TryLaterError,
+    words_of,
+)
 from sync.transport.mailbox import Group
 from sync.transport.session import Session
 
-DIAL_TIMEOUT_S = 10.0
-"""Time for both halves of a session to stand."""
+DIAL_TIMEOUT_S = 30.0
+"""Time for both halves of a session to stand: two handshakes with their certificates over 50 kbit/s, with losses."""
 
 
 @dataclass(slots=True)
@@ -66,13 +77,17 @@ async def dial(
     """A session with the node named `server_name` at `address` (host:port).
 
     `server_name` must be a DNS name in the server's certificate, which TLS checks under our root. `authorise` sees the server's chain, to
-    check level and territory. Raises LinkError with the cause when the session does not stand within DIAL_TIMEOUT_S.
+    check level and territory. Raises TryLaterError when the server takes no link now, LinkError with the cause when the session does
+    not stand within DIAL_TIMEOUT_S.
     """
     metadata = ((SESSION_KEY, session_id), (NODE_KEY, node))
     pipes = {group: _open(address, credentials, server_name, ((GROUP_KEY, group.value), *metadata)) for group in Group}
     try:
         pem = await _wait_standing(pipes[Group.URGENT], pipes[Group.BULK])
         peer = authorise(pem, server_name) if authorise else None
+    except TryLaterError:
+        await _abandon(pipes)
+        raise
     except LinkError as error:
         await _abandon(pipes)
         raise LinkError(f"no link to {server_name} at {address}: {error}") from None
@@ -103,8 +118,17 @@ async def _wait_chain(call: Any) -> bytes:
     chain = dict(await call.initial_metadata()).get(CHAIN_KEY)
     if chain is None:
         # A refusal begins with metadata too; its status, which is on its way, says why.
-        raise LinkError(f"refused by the peer: {await call.details() or await call.code()}")
+        reason = f"refused by the peer: {await call.details() or await call.code()}"
+        retry_after_s = _retry_after_s(dict(await call.trailing_metadata() or ()).get(RETRY_KEY))
+        raise LinkError(reason) if retry_after_s is None else TryLaterError(reason, retry_after_s=retry_after_s)
     return bytes(chain)
+
+
+def _retry_after_s(milliseconds: object) -> float | None:
+    """What the peer asks for, in seconds and inside our own bound; None when it asks for nothing readable."""
+    if not isinstance(milliseconds, str) or not (milliseconds.isascii() and milliseconds.isdigit()):
+        return None
+    return min(int(milliseconds[:9]) / 1_000, RETRY_S_MAX)
 
 
 async def _cause(error: BaseException, address: str, credentials: TlsCredentials, server_name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,20 +16,34 @@ from typing import Any
 from sync.model import LinkError, SyncError
 from sync.transport.credentials import Authorise, TlsCredentials
 from sync.transport.grpc_setup import SERVER, aio, grpc
-from sync.transport.link_wire import CHAIN_KEY, GROUP_KEY, METHOD, NODE_KEY, REASON_CHARS_MAX, SERVICE, SESSION_KEY, StreamBroken, words_of
+from sync.transport.link_wire import (
+    CHAIN_KEY,
+    GROUP_KEY,
+    METHOD,
+    NODE_KEY,
+    REASON_CHARS_MAX,
+    RETRY_KEY,
+    SERVICE,
+    SESSION_KEY,
+    StreamBroken,
+    words_of,
+)
 from sync.transport.mailbox import Group
 from sync.transport.session import PeerIdentity, Session
 
 SESSIONS_MAX = 4_096
 """Sessions one server holds; a parent with more children needs a level between."""
-PAIR_TIMEOUT_S = 10.0
+PAIR_TIMEOUT_S = 30.0
 """Time for the second half of a session to come."""
 STOP_GRACE_S = 5.0
 """Time sessions get to end when the server stops."""
 SESSION_ID_CHARS_MAX = 64
+STREAMS_PER_CHILD_MAX = 8
+"""Streams of one certificate: a session that ends, one that begins, and as much again."""
 
 OnSession = Callable[[Session], Awaitable[None]]
 OnRefused = Callable[[str], None]
+Ask = Callable[[bytes, int], float]
 Context = Any
 """grpc.aio.ServicerContext; gRPC ships no types."""
 _Key = tuple[bytes, str]
@@ -70,44 +85,65 @@ class _Half:
     key: _Key
     group: Group
     pem: bytes
-    peer: PeerIdentity
+    peer: PeerIdentity | None
+    """Who the urgent half is authorised as; None for the bulk half, which has the same certificate."""
     pipe: _ServerPipe
 
 
 class _RefusedError(LinkError):
     """A call that gets no session: the status to answer with, and the reason."""
 
-    def __init__(self, status: grpc.StatusCode, reason: str) -> None:
+    def __init__(self, status: grpc.StatusCode, reason: str, *, retry_after_s: float = 0.0) -> None:
         super().__init__(reason)
         self.status = status
+        self.retry_after_s = retry_after_s
+        """When the peer may try again; 0 when trying again changes nothing."""
+        self.is_told = False
+        """True for the second half of a session whose refusal was reported with the first."""
+
+    def quiet(self) -> _RefusedError:
+        """The same refusal for the session's other half."""
+        other = _RefusedError(self.status, str(self), retry_after_s=self.retry_after_s)
+        other.is_told = True
+        return other
 
 
 class LinkServer:
     """Listens for children. `start` once, `stop` once."""
 
-    def __init__(self, authorise: Authorise, *, on_refused: OnRefused) -> None:
+    def __init__(self, authorise: Authorise, *, on_refused: OnRefused, ask: Ask = lambda child, shaking: 0.0) -> None:
+        """`ask` says of a certificate's digest, beside so many handshakes in progress, how many seconds it must wait; 0 lets it in."""
         self.port = 0
         """The port in use after `start`."""
         self._authorise = authorise
         self._on_refused = on_refused
         self._on_session: OnSession = _refuse_session
-        self._chain_pem = b""
+        self._credentials: Callable[[], TlsCredentials] = _no_credentials
         self._server: Any = None
         self._halves: dict[_Key, tuple[_Half, asyncio.Future[Session]]] = {}
         self._sessions: dict[asyncio.Task[None], Session] = {}
+        self._ask = ask
+        self._shaking: set[_Key] = set()
+        """Sessions admitted whose handshake is not done."""
+        self._streams: Counter[bytes] = Counter()
+        """Open streams by certificate."""
+        self.deferred = 0
+        """Links told to try again later since the start."""
 
-    async def start(self, address: str, credentials: TlsCredentials, on_session: OnSession) -> None:
+    async def start(self, address: str, credentials: Callable[[], TlsCredentials], on_session: OnSession) -> None:
         """Listen on `address` (host:port, port 0 for a free one); each session runs `on_session` and is closed when that returns.
+
+        `credentials` is asked again for every connection, so that a renewed certificate is shown without a restart.
 
         Raises LinkError when the address cannot be had. `on_session` handles its own errors; a SyncError it lets through becomes the reason
         the peer is told.
         """
-        self._on_session, self._chain_pem = on_session, credentials.chain_pem
+        self._on_session, self._credentials = on_session, credentials
         self._server = aio.server(options=SERVER, maximum_concurrent_rpcs=2 * SESSIONS_MAX)
         method = grpc.stream_stream_rpc_method_handler(self._serve)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: method}),))
         try:
-            self.port = self._server.add_secure_port(address, credentials.for_server())
+            self.port = self._server.add_secure_port(address, credentials().for_server(credentials))
         except RuntimeError:
             self.port = 0
         if not self.port:
@@ -129,13 +165,35 @@ class LinkServer:
         del requests
         try:
             half = self._admit(context)
+        except _RefusedError as error:
+            await self._refuse(context, error)
+            return
+        self._streams[half.key[0]] += 1
+        try:
+            await self._hold(half, context)
+        finally:
+            self._streams -= Counter((half.key[0],))
+
+    async def _refuse(self, context: Context, error: _RefusedError) -> None:
+        # Either half may be the first whose refusal the child sees: both carry the time.
+        trailing = ((RETRY_KEY, str(round(error.retry_after_s * 1_000))),) if error.retry_after_s else ()
+        if not error.is_told and error.retry_after_s:
+            # Children that come all at once are no news and would fill the log: they are counted.
+            self.deferred += 1
+        elif not error.is_told:
+            self._on_refused(f"link from {context.peer()} refused: {error}")
+        await context.abort(error.status, str(error)[:REASON_CHARS_MAX], trailing)
+
+    async def _hold(self, half: _Half, context: Context) -> None:
+        """Keep one half open for as long as its session lives."""
+        try:
             session = await self._join(half)
         except _RefusedError as error:
-            self._on_refused(f"link from {context.peer()} refused: {error}")
-            await context.abort(error.status, str(error)[:REASON_CHARS_MAX])
+            self._shaking.discard(half.key)
+            await self._refuse(context, error)
             return
         try:
-            await context.send_initial_metadata(((CHAIN_KEY, self._chain_pem),))
+            await context.send_initial_metadata(((CHAIN_KEY, self._credentials().chain_pem),))
             await half.pipe.ended.wait()
         except asyncio.CancelledError:
             session.end("the peer went away")
@@ -153,11 +211,28 @@ class LinkServer:
         if not 1 <= len(session_id) <= SESSION_ID_CHARS_MAX:
             raise _RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"metadata {SESSION_KEY} of {len(session_id)} characters")
         pem = peer_chain(context.auth_context())
+        key = (hashlib.sha256(pem).digest(), session_id)
+        if self._streams[key[0]] >= STREAMS_PER_CHILD_MAX:
+            reason = f"{STREAMS_PER_CHILD_MAX} streams of one certificate are open: close the old ones first"
+            raise _RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
+        peer = self._let_in(key, pem, node) if group is Group.URGENT else None
+        return _Half(key, group, pem, peer, _ServerPipe(context))
+
+    def _let_in(self, key: _Key, pem: bytes, node: str) -> PeerIdentity:
+        """Take an admission token, then authorise; what is refused takes the session's waiting half along."""
         try:
+            wait_s = self._ask(key[0], len(self._shaking))
+            if wait_s:
+                reason = f"many links begin at once: try again in {wait_s:.1f} s"
+                raise _RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason, retry_after_s=wait_s)
             peer = self._authorise(pem, node)
         except SyncError as error:
-            raise _RefusedError(grpc.StatusCode.PERMISSION_DENIED, str(error)) from None
-        return _Half((hashlib.sha256(pem).digest(), session_id), group, pem, peer, _ServerPipe(context))
+            refusal = error if isinstance(error, _RefusedError) else _RefusedError(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            if (waiting := self._halves.get(key)) is not None and not waiting[1].done():
+                waiting[1].set_exception(refusal.quiet())
+            raise refusal from None
+        self._shaking.add(key)
+        return peer
 
     async def _join(self, half: _Half) -> Session:
         """The session of two halves: the first to come waits, the second makes it."""
@@ -169,9 +244,10 @@ class LinkServer:
             raise _RefusedError(grpc.StatusCode.ALREADY_EXISTS, f"session {half.key[1]} has its {half.group.value} half already")
         del self._halves[half.key]
         session = Session(
-            {first.group: first.pipe, half.group: half.pipe}, session_id=half.key[1], peer_pem=half.pem, peer=half.peer
+            {first.group: first.pipe, half.group: half.pipe}, session_id=half.key[1], peer_pem=half.pem, peer=first.peer or half.peer
         )  # fmt: skip
-        task = asyncio.create_task(self._run(session))
+        session.on_open = lambda: self._shaking.discard(half.key)
+        task = asyncio.create_task(self._run(session, half.key))
         self._sessions[task] = session
         task.add_done_callback(self._sessions.pop)
         future.set_result(session)
@@ -192,14 +268,19 @@ class LinkServer:
             if self._halves.get(half.key, (None,))[0] is half:
                 del self._halves[half.key]
 
-    async def _run(self, session: Session) -> None:
+    async def _run(self, session: Session, key: _Key) -> None:
         reason = "the session's work is done"
         try:
             await self._on_session(session)
         except SyncError as error:
             reason = str(error)
         finally:
+            self._shaking.discard(key)
             await session.close(reason)
+
+
+def _no_credentials() -> TlsCredentials:
+    raise LinkError("the link server shows no certificate before it is started")
 
 
 async def _refuse_session(session: Session) -> None:

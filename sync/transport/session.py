@@ -7,7 +7,7 @@ Owns: bounded queues with back-pressure both ways, order inside a group, one rea
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,6 +31,8 @@ class PeerIdentity:
     node: str
     level: Level
     territory: str
+    not_after_us: int = 0
+    """When the first certificate of its chain ends, microseconds since 1970 UTC; 0 when nobody said."""
 
 
 class Pipe(Protocol):
@@ -57,6 +59,10 @@ class Session:
         """What the authorisation callback made of the chain; None when the dialer gave none."""
         self.closed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         """Done when the session has ended, with the reason; never an exception."""
+        self.heard = 0
+        """Messages that have come: a liveness that does not depend on what TCP believes."""
+        self.on_open: Callable[[], None] = lambda: None
+        """Called once when the handshake of the two nodes is done."""
         self._pipes = dict(pipes)
         self._groups_open = len(Group)
         self._outbox, self._inbox = Mailbox(bytes_max=OUTBOX_BYTES_MAX), Mailbox(bytes_max=INBOX_BYTES_MAX)
@@ -72,9 +78,13 @@ class Session:
         if not await self._outbox.put(group, data):
             raise LinkError(f"message not sent: {self._reason()}")
 
-    async def incoming(self) -> AsyncIterator[bytes]:
-        """Messages as they come, urgent ones first, each group in order; ends when the session has ended and all were given out."""
-        while (entry := await self._inbox.take(Group.URGENT, Group.BULK)) is not None:
+    async def incoming(self, *groups: Group) -> AsyncIterator[bytes]:
+        """Messages of the groups (both when none is named) as they come, urgent ones first, each group in order.
+
+        Ends when the session has ended and all were given out.
+        """
+        chosen = groups or (Group.URGENT, Group.BULK)
+        while (entry := await self._inbox.take(*chosen)) is not None:
             yield entry[1]
 
     def end(self, reason: str) -> None:
@@ -106,6 +116,7 @@ class Session:
     async def _read(self, group: Group) -> None:
         try:
             while (data := await self._pipes[group].read()) is not None:
+                self.heard += 1
                 if not await self._inbox.put(group, data):
                     return
             self._groups_open -= 1

@@ -27,6 +27,8 @@ REASON_CHARS_MAX = 4_096
 REASON_CLASS_CHARS_MAX = 64
 """The class of a run's reason."""
 SOFTWARE_CHARS_MAX = 64
+ORDERS_MAX = 64
+"""Attachment orders in one message."""
 BUNDLES_MAX = 256
 """Policy bundles in one message."""
 ISSUERS_MAX = 256

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Position, Query, Refused, Stop
-from sync.model import HybridTime, Limits, ModelError, PolicyVersion, Territory, WireError, check_node_id
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Position, Query, Refused, Stop
+from sync.model import LIVES_TOLD_MAX, HybridTime, Life, Limits, ModelError, PolicyVersion, Territory, WireError, check_node_id
 from sync.wire import bounds
-from sync.wire.check_batch import check_frame, check_span
+from sync.wire.check_batch import check_frame, check_manifest, check_span
 
 _VERB = re.compile(rf"[a-z][a-z0-9_-]{{0,{bounds.VERB_CHARS_MAX - 1}}}")
 
@@ -22,6 +22,8 @@ def check_message(message: Message, limits: Limits) -> None:
             check_frame(frame, limits)
         case Hello():
             _check_hello(message)
+            if message.fork_proof is not None:
+                check_manifest(message.fork_proof, "hello.fork_proof", limits)
         case Ack():
             bounds.check_number(message.stored, "ack.stored")
             bounds.check_number(message.secured, "ack.secured", most=message.stored)
@@ -31,6 +33,8 @@ def check_message(message: Message, limits: Limits) -> None:
             _check_policy(message.policy)
         case Bundles():
             bounds.check_count(len(message.bundles), "bundles", most=bounds.BUNDLES_MAX)
+        case Orders():
+            bounds.check_count(len(message.orders), "orders", most=bounds.ORDERS_MAX)
         case Heartbeat():
             _check_time(message.sent_at)
         case Query():
@@ -57,6 +61,16 @@ def _check_hello(hello: Hello) -> None:
     _check_policy(hello.policy)
     _check_time(hello.sent_at)
     _check_positions(hello.positions)
+    _check_lives(hello.lives, "hello.lives")
+    _check_lives(hello.known_lives, "hello.known_lives")
+
+
+def _check_lives(lives: tuple[Life, ...], field: str) -> None:
+    bounds.check_count(len(lives), field, most=LIVES_TOLD_MAX)
+    before = 0
+    for life in lives:
+        bounds.check_number(life.id, f"{field} id", least=1)
+        before = bounds.check_number(life.after, f"{field} after", least=before)
 
 
 def _check_positions(positions: tuple[Position, ...]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as PbMessage
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Query, Refused, Stop
 from sync.model import DEFAULT_LIMITS, Limits, WireError
 from sync.wire import bounds
 from sync.wire import codec_messages as small
@@ -42,6 +42,7 @@ _READERS: dict[str, Callable[[pb.Envelope], Message]] = {
     "ack": lambda envelope: small.read_ack(envelope.ack),
     "refused": lambda envelope: small.read_refused(envelope.refused),
     "bundles": lambda envelope: small.read_bundles(envelope.bundles),
+    "orders": lambda envelope: small.read_orders(envelope.orders),
     "heartbeat": lambda envelope: small.read_heartbeat(envelope.heartbeat),
     "query": lambda envelope: small.read_query(envelope.query),
     "answer": lambda envelope: small.read_answer(envelope.answer),
@@ -107,6 +108,8 @@ def _body(message: Message) -> tuple[str, PbMessage]:
             return "refused", small.refused_message(message)
         case Bundles():
             return "bundles", small.bundles_message(message)
+        case Orders():
+            return "orders", small.orders_message(message)
         case Heartbeat():
             return "heartbeat", small.heartbeat_message(message)
         case Query():

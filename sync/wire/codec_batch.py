@@ -62,8 +62,8 @@ def frame_message(frame: Frame) -> pb.Data:
         parts=frame.parts,
         header=encode_header(batch.header),
         payload=batch.payload,
-        manifest=_manifest_message(batch.manifest),
-        origin_manifest=_manifest_message(batch.origin_manifest),
+        manifest=manifest_message(batch.manifest),
+        origin_manifest=manifest_message(batch.origin_manifest),
     )
 
 
@@ -72,8 +72,8 @@ def read_frame(data: pb.Data, limits: Limits) -> Frame:
     batch = Batch(
         header=decode_header(data.header, limits),
         payload=data.payload,
-        manifest=_read_manifest(data.manifest, "manifest") if data.HasField("manifest") else None,
-        origin_manifest=_read_manifest(data.origin_manifest, "origin_manifest") if data.HasField("origin_manifest") else None,
+        manifest=read_manifest(data.manifest, "manifest") if data.HasField("manifest") else None,
+        origin_manifest=read_manifest(data.origin_manifest, "origin_manifest") if data.HasField("origin_manifest") else None,
     )
     return Frame(
         lane=bounds.member(Lane, data.lane, "frame.lane"),
@@ -216,7 +216,8 @@ def _read_run(
         raise WireError(f"runs: {error}") from None
 
 
-def _manifest_message(manifest: Manifest | None) -> pb.Manifest | None:
+def manifest_message(manifest: Manifest | None) -> pb.Manifest | None:
+    """A manifest as its wire message."""
     if manifest is None:
         return None
     return pb.Manifest(
@@ -227,7 +228,8 @@ def _manifest_message(manifest: Manifest | None) -> pb.Manifest | None:
     )
 
 
-def _read_manifest(manifest: pb.Manifest, field: str) -> Manifest:
+def read_manifest(manifest: pb.Manifest, field: str) -> Manifest:
+    """The manifest in its wire message; `field` names it in an error."""
     inputs, size = manifest.inputs, bounds.DIGEST_BYTES
     if len(inputs) % size:
         raise WireError(f"{field}.inputs of {len(inputs)} bytes refused: expected a multiple of {size}")

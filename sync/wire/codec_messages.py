@@ -5,11 +5,13 @@ Owns: the mapping only; the sense is checked by check_messages. Called by codec.
 
 from __future__ import annotations
 
-from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Hello, Position, Query, Refused, Stop
-from sync.model import Direction, HybridTime, Lane, Level, PolicyVersion, WireError
+from collections.abc import Sequence
+
+from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Hello, Orders, Position, Query, Refused, Stop
+from sync.model import LIVES_TOLD_MAX, Direction, HybridTime, Lane, Level, Life, PolicyVersion, WireError
 from sync.wire import bounds
 from sync.wire import yunnao_pb2 as pb
-from sync.wire.codec_batch import read_span, span_message
+from sync.wire.codec_batch import manifest_message, read_manifest, read_span, span_message
 
 
 def hello_message(hello: Hello) -> pb.Hello:
@@ -26,6 +28,10 @@ def hello_message(hello: Hello) -> pb.Hello:
         protocol_newest=hello.protocol_newest,
         software=hello.software,
         sent_at=_time_message(hello.sent_at),
+        lives=[pb.Life(id=life.id, after=life.after) for life in hello.lives],
+        known_lives=[pb.Life(id=life.id, after=life.after) for life in hello.known_lives],
+        fork_proof=manifest_message(hello.fork_proof),
+        reseed=hello.reseed,
     )
 
 
@@ -44,7 +50,16 @@ def read_hello(hello: pb.Hello) -> Hello:
         protocol_newest=hello.protocol_newest,
         software=hello.software,
         sent_at=_read_time(hello.sent_at),
+        lives=_read_lives(hello.lives, "hello.lives"),
+        known_lives=_read_lives(hello.known_lives, "hello.known_lives"),
+        fork_proof=read_manifest(hello.fork_proof, "hello.fork_proof") if hello.HasField("fork_proof") else None,
+        reseed=hello.reseed,
     )
+
+
+def _read_lives(lives: Sequence[pb.Life], field: str) -> tuple[Life, ...]:
+    bounds.check_count(len(lives), field, most=LIVES_TOLD_MAX)
+    return tuple(Life(life.id, life.after) for life in lives)
 
 
 def ack_message(ack: Ack) -> pb.Ack:
@@ -67,6 +82,7 @@ def refused_message(refused: Refused) -> pb.Refused:
         part=refused.part,
         reason=bounds.cut(refused.reason),
         policy=_policy_message(refused.policy),
+        quarantine=refused.quarantine,
     )
 
 
@@ -79,6 +95,7 @@ def read_refused(refused: pb.Refused) -> Refused:
         part=refused.part,
         reason=bounds.cut(refused.reason),
         policy=_read_policy(refused.policy),
+        quarantine=refused.quarantine,
     )
 
 
@@ -92,14 +109,24 @@ def read_bundles(bundles: pb.Bundles) -> Bundles:
     return Bundles(bundles=tuple(bundles.bundles))
 
 
+def orders_message(orders: Orders) -> pb.Orders:
+    """Orders as their wire message."""
+    return pb.Orders(orders=orders.orders)
+
+
+def read_orders(orders: pb.Orders) -> Orders:
+    """The Orders in their wire message."""
+    return Orders(orders=tuple(orders.orders))
+
+
 def heartbeat_message(heartbeat: Heartbeat) -> pb.Heartbeat:
     """A Heartbeat as its wire message."""
-    return pb.Heartbeat(statuses=heartbeat.statuses, sent_at=_time_message(heartbeat.sent_at))
+    return pb.Heartbeat(statuses=heartbeat.statuses, sent_at=_time_message(heartbeat.sent_at), reseeded=heartbeat.reseeded)
 
 
 def read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
     """The Heartbeat in its wire message."""
-    return Heartbeat(statuses=heartbeat.statuses, sent_at=_read_time(heartbeat.sent_at))
+    return Heartbeat(statuses=heartbeat.statuses, sent_at=_read_time(heartbeat.sent_at), reseeded=heartbeat.reseeded)
 
 
 def query_message(query: Query) -> pb.Query:

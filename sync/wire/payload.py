@@ -22,8 +22,12 @@ Compression = Literal["lz4", "zstd"]
 
 TYPES_REMEMBERED_MAX = 256
 """Column types whose judgement is remembered."""
+LAYOUTS_REMEMBERED_MAX = 256
+"""Layouts that were found fit to travel; what is refused is judged each time."""
 
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
+_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
+"""End of an Arrow stream."""
 _TYPE_CHECKS = (
     pa.types.is_boolean, pa.types.is_integer, pa.types.is_floating, pa.types.is_string, pa.types.is_large_string, pa.types.is_binary,
     pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_date, pa.types.is_time,
@@ -34,7 +38,7 @@ _TYPE_CHECKS = (
 
 def encode_payload(rows: pa.RecordBatch, *, compression: Compression | None) -> bytes:
     """`rows` as one Arrow IPC stream, with nothing in it that the rows do not show; raises WireError for a type that may not travel."""
-    _check_types(rows.schema)
+    _check_schema(rows.schema)
     rows = scrub(rows)
     sink = pa.BufferOutputStream()
     options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
@@ -67,12 +71,30 @@ def unfold_payload(payload: bytes) -> pa.RecordBatch:
 
     Its layout is not walked and its values are not validated again. Raises WireError when Arrow cannot read it.
     """
+    return unfold_together([payload])
+
+
+def unfold_together(payloads: Sequence[bytes]) -> pa.RecordBatch:
+    """The rows of several payloads of one `layout_of`, in order, as one batch with its dictionaries unified; else as `unfold_payload`.
+
+    They are read as one stream in which each payload brings its own dictionaries: opening a stream costs as much as a hundred rows.
+    """
+    layout, first = layout_of(payloads[0]), len(payloads[0])
+    stream = payloads[0]
+    if len(payloads) > 1:
+        rows_only = (memoryview(payload)[len(layout) : -len(_END)] for payload in payloads)
+        stream = b"".join((layout, *rows_only, _END))
     try:
-        with pa.ipc.open_stream(pa.py_buffer(payload), options=_READ) as reader:
-            _check_types(reader.schema)
-            return reader.read_next_batch()
+        _check_layout(layout)
+        with pa.ipc.open_stream(pa.py_buffer(stream), options=_READ) as reader:
+            return reader.read_next_batch() if len(payloads) == 1 else _one_batch(reader.read_all())
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise WireError(f"payload of {len(payload)} bytes refused: {error}") from None
+        raise WireError(f"{len(payloads)} payloads, the first of {first} bytes, refused: {error}") from None
+
+
+def layout_of(payload: bytes) -> bytes:
+    """The bytes at the head of a payload that describe its columns: payloads with equal ones may be unfolded together."""
+    return payload[: 8 + int.from_bytes(payload[4:8], "little")]
 
 
 def decoded_size(payload: bytes) -> int:
@@ -90,11 +112,21 @@ def concat_rows(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
             raise WireError(f"batches cannot be joined: columns {batch.schema.names} of other types than {schema.names}")
     if len(batches) == 1:
         return batches[0]
-    joined = pa.Table.from_batches(batches).unify_dictionaries().combine_chunks().to_batches()
-    return joined[0] if joined else batches[0]
+    return _one_batch(pa.Table.from_batches(batches))
 
 
-def _check_types(schema: pa.Schema) -> None:
+def _one_batch(rows: pa.Table) -> pa.RecordBatch:
+    joined = rows.unify_dictionaries().combine_chunks().to_batches()
+    return joined[0] if joined else pa.RecordBatch.from_pylist([], schema=rows.schema)
+
+
+@lru_cache(maxsize=LAYOUTS_REMEMBERED_MAX)
+def _check_layout(layout: bytes) -> None:
+    _check_schema(pa.ipc.read_schema(pa.py_buffer(layout)))
+
+
+@lru_cache(maxsize=LAYOUTS_REMEMBERED_MAX)
+def _check_schema(schema: pa.Schema) -> None:
     names = schema.names
     if len(set(names)) != len(names):
         raise WireError(f"payload refused: columns {names[:8]} repeat a name")

@@ -34,6 +34,7 @@ class Envelope(_message.Message):
     QUERY_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
     format: _builtins.int
     """version of this layout, from 1; 0 is refused"""
     @_builtins.property
@@ -54,6 +55,8 @@ class Envelope(_message.Message):
     def answer(self) -> Global___Answer: ...
     @_builtins.property
     def stop(self) -> Global___Stop: ...
+    @_builtins.property
+    def orders(self) -> Global___Orders: ...
     def __init__(
         self,
         *,
@@ -67,12 +70,13 @@ class Envelope(_message.Message):
         query: Global___Query | None = ...,
         answer: Global___Answer | None = ...,
         stop: Global___Stop | None = ...,
+        orders: Global___Orders | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "heartbeat", b"heartbeat", "hello", b"hello", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "heartbeat", b"heartbeat", "hello", b"hello", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "format", b"format", "heartbeat", b"heartbeat", "hello", b"hello", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "format", b"format", "heartbeat", b"heartbeat", "hello", b"hello", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "data", "ack", "refused", "bundles", "heartbeat", "query", "answer", "stop"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "data", "ack", "refused", "bundles", "heartbeat", "query", "answer", "stop", "orders"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -197,6 +201,10 @@ class Hello(_message.Message):
     PROTOCOL_NEWEST_FIELD_NUMBER: _builtins.int
     SOFTWARE_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
+    LIVES_FIELD_NUMBER: _builtins.int
+    KNOWN_LIVES_FIELD_NUMBER: _builtins.int
+    FORK_PROOF_FIELD_NUMBER: _builtins.int
+    RESEED_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     level: _builtins.int
@@ -205,12 +213,26 @@ class Hello(_message.Message):
     protocol_oldest: _builtins.int
     protocol_newest: _builtins.int
     software: _builtins.str
+    reseed: _builtins.bool
+    """the sender lost its journal and asks its parent for what it had brought"""
     @_builtins.property
     def policy(self) -> Global___PolicyVersion: ...
     @_builtins.property
     def positions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Position]: ...
     @_builtins.property
     def sent_at(self) -> Global___HybridTime: ...
+    @_builtins.property
+    def lives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Life]:
+        """of the sender's journal, in order; at most LIVES_TOLD_MAX"""
+
+    @_builtins.property
+    def known_lives(self) -> _containers.RepeatedCompositeFieldContainer[Global___Life]:
+        """of the receiver's journal, as far as the sender holds it"""
+
+    @_builtins.property
+    def fork_proof(self) -> Global___Manifest:
+        """the receiver's own, on the newest frame the sender holds of for_incarnation"""
+
     def __init__(
         self,
         *,
@@ -225,14 +247,42 @@ class Hello(_message.Message):
         protocol_newest: _builtins.int = ...,
         software: _builtins.str = ...,
         sent_at: Global___HybridTime | None = ...,
+        lives: _abc.Iterable[Global___Life] | None = ...,
+        known_lives: _abc.Iterable[Global___Life] | None = ...,
+        fork_proof: Global___Manifest | None = ...,
+        reseed: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "incarnation", b"incarnation", "level", b"level", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "sent_at", b"sent_at", "software", b"software", "territory", b"territory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "territory", b"territory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hello: _TypeAlias = Hello  # noqa: Y015
+
+@_typing.final
+class Life(_message.Message):
+    """One start of a node that wrote to its journal: a random number, and the last lsn before it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    id: _builtins.int
+    after: _builtins.int
+    def __init__(
+        self,
+        *,
+        id: _builtins.int = ...,
+        after: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Life: _TypeAlias = Life  # noqa: Y015
 
 @_typing.final
 class RunTable(_message.Message):
@@ -495,10 +545,13 @@ class Refused(_message.Message):
     PART_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
+    QUARANTINE_FIELD_NUMBER: _builtins.int
     direction: _builtins.int
     lane: _builtins.int
     part: _builtins.int
     reason: _builtins.str
+    quarantine: _builtins.bool
+    """no policy can make the frame fit: an operator of the sender decides"""
     @_builtins.property
     def span(self) -> Global___Span: ...
     @_builtins.property
@@ -512,10 +565,11 @@ class Refused(_message.Message):
         part: _builtins.int = ...,
         reason: _builtins.str = ...,
         policy: Global___PolicyVersion | None = ...,
+        quarantine: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "policy", b"policy", "reason", b"reason", "span", b"span"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "policy", b"policy", "quarantine", b"quarantine", "reason", b"reason", "span", b"span"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -547,7 +601,10 @@ class Heartbeat(_message.Message):
 
     STATUSES_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
+    RESEEDED_FIELD_NUMBER: _builtins.int
     statuses: _builtins.bytes
+    reseeded: _builtins.bool
+    """all that a reseed asked for has been sent and stored"""
     @_builtins.property
     def sent_at(self) -> Global___HybridTime: ...
     def __init__(
@@ -555,10 +612,11 @@ class Heartbeat(_message.Message):
         *,
         statuses: _builtins.bytes = ...,
         sent_at: Global___HybridTime | None = ...,
+        reseeded: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sent_at", b"sent_at", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reseeded", b"reseeded", "sent_at", b"sent_at", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -632,3 +690,25 @@ class Stop(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Stop: _TypeAlias = Stop  # noqa: Y015
+
+@_typing.final
+class Orders(_message.Message):
+    """Attachment orders, each as its signed bytes (docs/replication.md)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        orders: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["orders", b"orders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Orders: _TypeAlias = Orders  # noqa: Y015

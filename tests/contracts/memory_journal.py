@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from sync.model import Direction, JournalCorrupt, JournalError, Lane, LedgerEntry, Run, RunMap, Span, State, StoredBatch, Stream
+from sync.model.batch import merged_bytes
 from sync.model.writes import (
+    REFUSALS_KEPT_MAX,
     AppendLedger,
     AppendRefusal,
+    ChangeStream,
+    DecideRefusal,
+    Decision,
+    FreeBatches,
     InKey,
     InPosition,
     OutKey,
     OutMark,
     Recovered,
+    SetBearer,
     SetInPosition,
     SetOutMark,
     SetStream,
@@ -35,6 +42,9 @@ class _Books:
     refusals: list[tuple[AppendRefusal, int]] = field(default_factory=list)
     """Each with the number of ledger entries before it."""
     settled: set[tuple[str, Direction, int]] = field(default_factory=set)
+    bearers: list[tuple[str, int, str]] = field(default_factory=list)
+    decisions: dict[int, Decision] = field(default_factory=dict)
+    """By number of the refusal, from 1."""
 
     def copy(self) -> _Books:
         return _Books(
@@ -45,6 +55,8 @@ class _Books:
             dict(self.in_positions),
             list(self.refusals),
             set(self.settled),
+            list(self.bearers),
+            dict(self.decisions),
         )
 
 
@@ -75,6 +87,8 @@ class MemoryJournal:
             streams={stream: RunMap(run_map) for stream, run_map in books.streams.items()},
             out_marks=dict(books.out_marks),
             in_positions=dict(books.in_positions),
+            bearers=tuple(books.bearers),
+            refusals=tuple(replace(refusal, runs=()) for refusal, _ in books.refusals[-REFUSALS_KEPT_MAX:]),
         )
 
     def commit(self, writes: Sequence[Write]) -> None:
@@ -91,7 +105,7 @@ class MemoryJournal:
                 continue
             if only is not None and (stored.batch.header.resource not in only.resources or stored.source == only.not_from):
                 continue
-            total += stored.batch.header.payload_bytes
+            total += merged_bytes(stored.batch.header.payload_bytes, stored.batch.header.row_count)
             if len(taken) == batches_max or (taken and total > bytes_max):
                 break
             taken.append(_checked(stored))
@@ -101,19 +115,32 @@ class MemoryJournal:
         batches = self._opened().batches
         return _checked(batches[lsn - 1]) if 1 <= lsn <= len(batches) else None
 
-    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int) -> bytes | None:
-        for entry in reversed(self._opened().ledger):
-            place = (entry.peer, entry.direction, entry.lane, entry.span.upto)
-            if place == (peer, direction, lane, upto) and entry.part == entry.parts - 1:
-                return entry.chain
-        return None
+    def ledger_chain(self, peer: str, direction: Direction, lane: Lane, upto: int, *, claimed: bytes = b"") -> bytes | None:
+        chains = [
+            entry.chain
+            for entry in self._opened().ledger
+            if (entry.peer, entry.direction, entry.lane, entry.span.upto) == (peer, direction, lane, upto) and entry.part == entry.parts - 1
+        ]
+        return claimed if claimed in chains else chains[-1] if chains else None
 
     def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
         books = self._opened()
-        due = [(entry, run) for entry, run in _held_runs(books, peer, direction) if entry.policy_version != not_version]
+        held = _held_runs(books, peer, direction)
+        due = [(entry, run) for entry, run in held if entry.policy_version != not_version or run.reason == "deferred"]
         lsns = {lsn for entry, run in due for lsn in _holders(books, entry, run)}
         open_lsns = sorted(lsn for lsn in lsns if (peer, direction, lsn) not in books.settled)
         return [_checked(books.batches[lsn - 1]) for lsn in open_lsns[:batches_max]]
+
+    def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
+        books = self._opened()
+        maps: dict[Stream, RunMap] = {}
+        wires = {lane: books.out_marks.get((peer, Direction.UP, lane), OutMark()).wire for lane in Lane}
+        for entry in _arrived(books.ledger, peer, wires):
+            refused = _refused_as(books, entry, books.ledger.index(entry))
+            for run in entry.runs:
+                state = refused or run.state if run.state is State.PRESENT else run.state
+                maps.setdefault(run.stream(entry.lane, entry.resource), RunMap()).set(run.first, run.last, state)
+        return maps
 
     def close(self) -> None:
         self._is_open = False
@@ -132,6 +159,15 @@ def _apply(books: _Books, write: Write) -> None:
             books.batches.append(stored)
         case SetStream(stream, run_map):
             books.streams[stream] = RunMap.decode(run_map)
+        case ChangeStream(stream, gone, put):
+            ranges = {entry.first: entry for entry in books.streams.get(stream, ()) if entry.first not in gone}
+            ranges |= {entry.first: entry for entry in put}
+            books.streams[stream] = RunMap(ranges[first] for first in sorted(ranges))
+        case FreeBatches(lsns, state):
+            for lsn in lsns:
+                stored = books.batches[lsn - 1]
+                if stored.freed is State.PENDING:
+                    books.batches[lsn - 1] = replace(stored, batch=replace(stored.batch, payload=b""), freed=state)
         case AppendLedger(entry):
             books.ledger.append(entry)
         case SetOutMark(peer, direction, lane, mark):
@@ -140,22 +176,51 @@ def _apply(books: _Books, write: Write) -> None:
             books.in_positions[(peer, incarnation, direction, lane)] = position
         case AppendRefusal():
             books.refusals.append((write, len(books.ledger)))
+        case DecideRefusal(number, decision):
+            books.decisions.setdefault(number, decision)
+        case SetBearer(origin, incarnation, child):
+            if (origin, incarnation, child) not in books.bearers:
+                books.bearers.append((origin, incarnation, child))
         case SettleHeld(peer, direction, lsn):
             books.settled.add((peer, direction, lsn))
 
 
 def _checked(stored: StoredBatch) -> StoredBatch:
-    if hashlib.sha256(stored.batch.payload).digest() != stored.batch.header.payload_sha256:
+    if stored.freed is State.PENDING and hashlib.sha256(stored.batch.payload).digest() != stored.batch.header.payload_sha256:
         raise JournalCorrupt(f"batch {stored.lsn} does not match its checksum", lsn=stored.lsn)
     return stored
+
+
+def _arrived(ledger: Sequence[LedgerEntry], peer: str, ends: dict[Lane, int]) -> list[LedgerEntry]:
+    """The entries toward a parent that make up what it has: followed backward from its position, a span that reaches further fell out."""
+    ends, kept = dict(ends), list[LedgerEntry]()
+    spans: dict[Lane, Span] = {}
+    for entry in reversed(ledger):
+        if (entry.peer, entry.direction) != (peer, Direction.UP):
+            continue
+        if not entry.closed and spans.get(entry.lane) != entry.span:
+            if entry.span.upto > ends[entry.lane]:
+                continue
+            spans[entry.lane], ends[entry.lane] = entry.span, entry.span.after
+        kept.append(entry)
+    return kept[::-1]
 
 
 def _held_runs(books: _Books, peer: str, direction: Direction) -> Iterator[tuple[LedgerEntry, Run]]:
     for index, entry in enumerate(books.ledger):
         if (entry.peer, entry.direction) != (peer, direction):
             continue
-        is_refused = not entry.closed and any(_refuses(refusal, entry) and index < top for refusal, top in books.refusals)
+        is_refused = not entry.closed and _refused_as(books, entry, index) is State.HELD
         yield from ((entry, run) for run in entry.runs if run.state is State.HELD or (is_refused and run.state is State.PRESENT))
+
+
+def _refused_as(books: _Books, entry: LedgerEntry, index: int) -> State | None:
+    """What the records of a frame became by the peer's refusal; None when it was not refused."""
+    for number, (refusal, top) in enumerate(books.refusals, start=1):
+        if _refuses(refusal, entry) and index < top:
+            is_for_good = refusal.quarantine or books.decisions.get(number) is Decision.DISMISSED
+            return State.QUARANTINED if is_for_good else State.HELD
+    return None
 
 
 def _refuses(refusal: AppendRefusal, entry: LedgerEntry) -> bool:
@@ -168,7 +233,8 @@ def _holders(books: _Books, entry: LedgerEntry, held: Run) -> Iterator[int]:
         header = stored.batch.header
         if (header.lane, header.resource) != (entry.lane, entry.resource):
             continue
-        if any(run.state.has_rows and _overlap(run, held) for run in header.runs):
+        is_here = stored.freed is State.PENDING
+        if is_here and any(run.state.has_rows and _overlap(run, held) for run in header.runs):
             yield stored.lsn
 
 

@@ -9,8 +9,8 @@ from typing import Protocol
 import pytest
 
 from node.store.journal import SqliteJournal, open_journal
-from sync.model import Direction, JournalCorrupt, JournalError, Lane, RunMap, Span, State, Stream
-from sync.model.writes import InPosition, OutMark, SetInPosition, SetOutMark, SettleHeld, Write
+from sync.model import Direction, JournalCorrupt, JournalError, Lane, RunMap, Span, State, StateRange, Stream
+from sync.model.writes import ChangeStream, FreeBatches, InPosition, OutMark, SetBearer, SetInPosition, SetOutMark, SettleHeld, Write
 from sync.ports import Journal, Selection
 from tests.contracts.batches import INCARNATION, NODE, PARENT, RESOURCE, commit_of, entry, refusal, run, stored
 from tests.contracts.memory_journal import MemoryJournal
@@ -158,9 +158,9 @@ def test_read_keeps_to_lane_and_span(bench: Bench) -> None:
 
 
 def test_read_stops_at_either_bound_and_gives_at_least_one(bench: Bench) -> None:
-    bench.journal.commit(commit_of(*(stored(index, [run(index, index)], payload=b"x" * 100) for index in range(1, 6))))
+    bench.journal.commit(commit_of(*(stored(index, [run(index, index)], payload=b"x" * 10_000) for index in range(1, 6))))
     assert lsns(bench.journal, batches_max=2) == [1, 2]
-    assert lsns(bench.journal, bytes_max=350) == [1, 2, 3]
+    assert lsns(bench.journal, bytes_max=18_000) == [1, 2, 3]
     assert lsns(bench.journal, bytes_max=10) == [1]
 
 
@@ -257,3 +257,50 @@ def test_a_closed_journal_says_so(bench: Bench) -> None:
         bench.journal.commit([])
     with pytest.raises(JournalError, match="closed"):
         bench.journal.recover()
+
+
+def test_a_freed_batch_keeps_its_header_and_runs_and_loses_its_payload(bench: Bench) -> None:
+    bench.journal.commit(commit_of(stored(1, [run(1, 3)]), stored(2, [run(4, 4)])))
+    bench.journal.commit([FreeBatches((1,), State.SHED)])
+    bench.journal.commit([FreeBatches((1,), State.RETENTION)])
+    journal = bench.restart()
+    freed, kept = journal.read(Lane.BULK, Span(0, 2), batches_max=9, bytes_max=LARGE)
+    assert (freed.freed, freed.batch.payload, freed.batch.header) == (State.SHED, b"", stored(1, [run(1, 3)]).batch.header)
+    assert (kept.freed, kept.batch.payload) == (State.PENDING, b"payload of 2")
+    assert journal.recover().streams[Stream(NODE, INCARNATION, Lane.BULK, RESOURCE)].top == 4
+
+
+def test_a_freed_batch_is_not_held_for_anybody(bench: Bench) -> None:
+    held = [run(1, 3, state=State.HELD, reason="grade")]
+    bench.journal.commit([*commit_of(stored(1, [run(1, 3)])), entry(Span(0, 1), held)])
+    assert len(bench.journal.held(PARENT, Direction.UP, not_version=b"w" * 32, batches_max=9)) == 1
+    bench.journal.commit([FreeBatches((1,), State.RETENTION)])
+    assert bench.journal.held(PARENT, Direction.UP, not_version=b"w" * 32, batches_max=9) == []
+
+
+def test_changes_of_a_run_map_add_up(bench: Bench) -> None:
+    stream = Stream(NODE, INCARNATION, Lane.BULK, RESOURCE)
+    bench.journal.commit([ChangeStream(stream, (), (StateRange(1, 1, State.PRESENT), StateRange(5, 6, State.HELD)))])
+    bench.journal.commit([ChangeStream(stream, (5, 7), (StateRange(1, 6, State.PRESENT),))])
+    assert list(bench.restart().recover().streams[stream]) == [StateRange(1, 6, State.PRESENT)]
+
+
+def test_batches_of_one_record_count_as_what_they_weigh_once_merged(bench: Bench) -> None:
+    bench.journal.commit(commit_of(*(stored(index, [run(index, index)], payload=b"x" * 1_000) for index in range(1, 6))))
+    assert lsns(bench.journal, bytes_max=3 * 32) == [1, 2, 3]
+
+
+def test_what_a_parent_got_is_what_it_acknowledged_less_what_it_refused(bench: Bench) -> None:
+    bench.journal.commit(commit_of(stored(1, [run(1, 5)]), stored(2, [run(6, 9)]), stored(3, [run(10, 12)])))
+    denied = [run(1, 4), run(5, 5, state=State.DENIED, reason="negative-list")]
+    bench.journal.commit([entry(Span(0, 1), denied), entry(Span(1, 2), [run(6, 9)]), entry(Span(2, 3), [run(10, 12)])])
+    bench.journal.commit([refusal(Span(1, 2)), SetOutMark(PARENT, Direction.UP, Lane.BULK, OutMark(2, 1, 2))])
+    (got,) = bench.journal.delivered_to(PARENT).values()
+    states = [(piece.state, piece.count) for piece in got.pieces(1, 12)]
+    assert states == [(State.PRESENT, 4), (State.DENIED, 1), (State.HELD, 4), (State.PENDING, 3)]
+    assert not any(len(run_map) for run_map in bench.journal.delivered_to("nobody").values())
+
+
+def test_who_brought_a_life_is_known_after_a_restart(bench: Bench) -> None:
+    bench.journal.commit([SetBearer("grid-1", 5, "street"), SetBearer("grid-1", 5, "street"), SetBearer("grid-1", 6, "other")])
+    assert bench.restart().recover().bearers == (("grid-1", 5, "street"), ("grid-1", 6, "other"))

@@ -63,6 +63,10 @@ class Place:
     parent: str = ""
     extra: str = ""
     """TOML appended to its node.toml."""
+    host: str = HOST
+    """Address where its link and join services listen."""
+    prefix: tuple[str, ...] = ()
+    """What to put before its command, such as `ip netns exec NAME`."""
 
 
 CHAIN = (
@@ -123,7 +127,7 @@ class Node:
     def start(self, *, environment: Plain | None = None) -> None:
         """Start the process; does not wait."""
         assert self.process is None, f"{self.id} runs already"
-        command = [sys.executable, "-m", "node.cli", "--lang", "en", "--dir", str(self.folder), "run"]
+        command = [*self.place.prefix, sys.executable, "-m", "node.cli", "--lang", "en", "--dir", str(self.folder), "run"]
         with (self.folder / "run.log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | (environment or {})
@@ -204,7 +208,7 @@ class Cluster:
     async def _join(self, config: NodeConfig, parent: Node) -> None:
         with open_admissions(parent.folder) as (files, admissions):
             own = files.own(now_us=self._clock.wall_us())
-            announced = f"{HOST}:{parent.ports['link']}"
+            announced = f"{parent.place.host}:{parent.ports['link']}"
             server = JoinServer(files, admissions, own_path=own.path, link_address=announced, clock=self._clock)
             port = await server.start(HOST, 0)
             try:
@@ -215,7 +219,7 @@ class Cluster:
                 )  # fmt: skip
             finally:
                 await server.stop()
-        set_parent(config.path, address=announced, join_address=f"{HOST}:{parent.ports['join']}")
+        set_parent(config.path, address=announced, join_address=f"{parent.place.host}:{parent.ports['join']}")
 
     # ---- running
 
@@ -270,8 +274,8 @@ def config_text(place: Place, ports: Plain, limits: str = "") -> str:
         node=place.id,
         level=place.level,
         territory=Territory(place.territory),
-        listen=f"{HOST}:{ports['link']}" if "link" in ports else "",
-        join_listen=f"{HOST}:{ports['join']}" if "join" in ports else "",
+        listen=f"{place.host}:{ports['link']}" if "link" in ports else "",
+        join_listen=f"{place.host}:{ports['join']}" if "join" in ports else "",
         devices_listen=(f"{HOST}:{ports['door']}",),
         anonymous=True,
         admit_unknown=True,

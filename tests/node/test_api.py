@@ -14,8 +14,9 @@ from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_asy
 from tests.node.station import call, make_station, running
 
 VERBS = [
-    "admissions", "admit", "audit_flow", "device_admit", "devices", "events", "evidence", "explain", "incidents", "put", "readings",
-    "resources", "specimen", "status", "summary", "token_create", "tree",
+    "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "bundle_export", "bundle_import", "bundle_receipt",
+    "bundle_receipt_write", "device_admit", "devices", "events", "evidence", "explain", "incidents", "put", "quarantine",
+    "quarantine_decide", "readings", "resources", "specimen", "status", "summary", "token_create", "tree",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 

@@ -15,7 +15,8 @@ from node import appliance
 from node.appliance import Appliance
 from node.assembly import Parts, assemble
 from node.config import NodeConfig, load_config
-from sync.model import JournalFull
+from node.fork.clones import ForkMemory
+from sync.model import JournalError, JournalFull
 from sync.transport.local_api import LocalApiError
 from tests.node.station import call, make_station, running, until
 
@@ -31,14 +32,6 @@ def full(parts: Parts) -> None:
     """Let the journal's file grow no further: SQLite answers as on a full disk."""
     (pages,) = parts.journal._writer.execute("PRAGMA page_count").fetchone()
     parts.journal._writer.execute(f"PRAGMA max_page_count = {pages}")
-
-
-async def fill(config: NodeConfig) -> None:
-    """Run a node whose journal is full, offer it more than fits, and wait for its end."""
-    async with running(config) as life:
-        with pytest.raises(LocalApiError):
-            await call(config, "put", **(ROW | {"rows": many(900)}))
-        await asyncio.wait([life])
 
 
 @pytest.fixture
@@ -57,39 +50,56 @@ async def test_what_a_node_stored_is_there_in_its_next_life(config: NodeConfig) 
 
 
 @pytest.mark.slow
-async def test_a_full_journal_acknowledges_nothing_closes_the_door_and_the_next_life_goes_on(
+async def test_a_full_journal_acknowledges_nothing_says_so_and_goes_on_when_there_is_room(
     config: NodeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[Parts] = []
 
-    def assemble_full(config: NodeConfig, *, software: str) -> Parts:
-        made.append(assemble(config, software=software))
+    def assemble_full(config: NodeConfig, *, software: str, memory: ForkMemory | None = None) -> Parts:
+        made.append(assemble(config, software=software, memory=memory))
         full(made[0])
         return made[0]
 
     monkeypatch.setattr(appliance, "assemble", assemble_full)
-    with pytest.raises(JournalFull):
-        await fill(config)
-    assert not (config.folder / "api.sock").exists()
-    monkeypatch.undo()
-    async with running(config):
-        assert (await call(config, "readings", resource="air-quality"))["rows"] == []
+    async with running(config) as life:
+        waiting = asyncio.create_task(call(config, "put", **(ROW | {"rows": many(900)})))
+        await until(lambda: bool(made) and made[0].runtime.is_full)
+        node = (await call(config, "status"))["node"]
+        assert "journal_full" in node["words"]  # type: ignore[index]
+        with pytest.raises(LocalApiError, match="no room in the journal for lane"):
+            await call(config, "put", **ROW)
+        assert not waiting.done()
+        made[0].journal._writer.execute("PRAGMA max_page_count = 1000000")
+        assert (await waiting)["stored"] == 900
         assert (await call(config, "put", **ROW))["stored"] == 1
+        assert not life.done()
 
 
 @pytest.mark.slow
 async def test_a_stores_failure_on_the_way_down_does_not_hide_why_the_node_stopped(
     config: NodeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_registry(config: NodeConfig, *, software: str) -> Parts:
-        parts = assemble(config, software=software)
-        full(parts)
+    def break_journal(config: NodeConfig, *, software: str, memory: ForkMemory | None = None) -> Parts:
+        parts = assemble(config, software=software, memory=memory)
+        monkeypatch.setattr(parts.journal, "commit", _broken_disk)
         return parts
 
-    monkeypatch.setattr(appliance, "assemble", break_registry)
+    monkeypatch.setattr(appliance, "assemble", break_journal)
     monkeypatch.setattr("node.ingest.devices.DeviceRegistry.save", _full_disk)
-    with pytest.raises(JournalFull):
-        await fill(config)
+    with pytest.raises(JournalError, match="the disk is gone"):
+        await refused(config)
+
+
+async def refused(config: NodeConfig) -> None:
+    """Run a node that cannot store, offer it a row, and wait for its end."""
+    async with running(config) as life:
+        with pytest.raises(LocalApiError):
+            await call(config, "put", **ROW)
+        await asyncio.wait([life])
+
+
+def _broken_disk(writes: object) -> None:
+    raise JournalError("the disk is gone")
 
 
 def _full_disk(registry: object) -> None:

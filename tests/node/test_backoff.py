@@ -31,3 +31,10 @@ def test_only_a_session_that_lasted_resets_it() -> None:
 def test_waits_are_spread_over_the_whole_bound() -> None:
     waits = [Backoff(Random(seed), floor_s=1.0, cap_s=1.0).next_wait_s() for seed in range(200)]
     assert min(waits) < 0.1 < 0.9 < max(waits) <= 1.0
+
+
+def test_a_time_that_the_peer_named_is_kept_and_spread_and_doubles_nothing() -> None:
+    backoff = Backoff(Random(7), floor_s=0.5, cap_s=30.0)
+    waits = [backoff.next_wait_after_s(12.0) for _ in range(200)]
+    assert 12.0 <= min(waits) < 12.1
+    assert 12.4 < max(waits) <= 12.5

@@ -257,12 +257,45 @@ def test_device_lists_those_met_and_sends_the_decision(
     assert asked == [("device_admit", {"device": "d1", "accept": False, "owner": ""})]
 
 
-def test_audit_ends_with_1_when_a_stream_does_not_add_up(tmp_path: Path, run: Run, api: Callable[[object], object]) -> None:
+@pytest.mark.parametrize(
+    ("proof", "difference", "code"), [("proven", None, 0), ("difference", {"text": "record 4"}, 1), ("cannot-tell", None, 2)]
+)
+def test_audit_flow_ends_with_what_the_peers_proved(
+    tmp_path: Path, run: Run, api: Callable[[object], list[tuple[str, dict[str, object]]]], proof: str, difference: object, code: int
+) -> None:
+    stream = {"origin": "g1", "resource": "air-quality", "produced": 3, "delivered": 2, "holds": True}
+    hop = {"peer": "b1", "direction": "up", "streams": [stream], "proof": proof, "why": "b1 has no link", "difference": difference}
+    asked = api({"hops": [hop], "first_difference": difference and "record 4"})
+    found, out, err = run("--dir", tmp_path, "--lang", "en", "audit", "flow", "--stream", "g1/air-quality", "--from", "2", "--since", "24h")
+    assert (found, "g1" in out, "b1 up: " in err) == (code, True, True)
+    wanted = {"origin": "g1", "resource": "air-quality", "first": 2, "ask_peers": True}
+    assert {name: asked[0][1][name] for name in wanted} == wanted
+
+
+def test_audit_flow_of_the_own_half_ends_with_1_when_a_stream_does_not_add_up(
+    tmp_path: Path, run: Run, api: Callable[[object], object]
+) -> None:
     stream = {"origin": "g1", "resource": "air-quality", "produced": 3, "delivered": 2, "holds": True}
     api({"hops": [{"peer": "b1", "direction": "up", "streams": [stream]}], "first_difference": None})
-    assert run("--dir", tmp_path, "audit", "flow")[0] == EXIT_OK
+    assert run("--dir", tmp_path, "audit", "flow", "--no-peers")[0] == EXIT_OK
     api({"hops": [{"peer": "b1", "direction": "up", "streams": [{**stream, "holds": False}]}], "first_difference": None})
-    assert run("--dir", tmp_path, "audit", "flow", "--json")[0] == EXIT_NEGATIVE
+    assert run("--dir", tmp_path, "audit", "flow", "--no-peers", "--json")[0] == EXIT_NEGATIVE
+
+
+@pytest.mark.parametrize(
+    "words", [("--stream", "g1"), ("--stream", "g1/air", "--origin", "g1"), ("--from", "0"), ("--from", "5", "--to", "4"), ("--since", "x")]
+)
+def test_audit_flow_refuses_what_makes_no_sense(tmp_path: Path, run: Run, words: tuple[str, ...]) -> None:
+    assert run("--dir", tmp_path, "audit", "flow", *words)[0] == EXIT_USAGE
+
+
+@pytest.mark.parametrize(("is_equal", "code"), [(True, 0), (False, 1), (None, 2)])
+def test_audit_equal_tells_of_the_newest_proof(
+    tmp_path: Path, run: Run, api: Callable[[object], object], is_equal: bool | None, code: int
+) -> None:
+    api({"hops": [{"peer": "b1", "direction": "up", "is_equal": is_equal, "age_s": 3.0}]})
+    found, out, _ = run("--dir", tmp_path, "--lang", "en", "audit", "equal")
+    assert (found, "b1" in out) == (code, True)
 
 
 def test_explain_sends_the_row_and_prints_every_rule(

@@ -131,3 +131,29 @@ def test_too_many_statuses_are_refused() -> None:
     many = msgspec.json.encode([status(f"n{number}") for number in range(NODES_MAX + 1)])
     with pytest.raises(WireError, match="4097 statuses"):
         decode_statuses(many)
+
+
+def test_a_moved_node_stands_below_its_new_parent_whatever_old_reports_say() -> None:
+    directory = district()
+    directory.reattach("grid-a", "street-b", old="street-a")
+    assert directory.subtree("street-a") == {"street-a"}
+    directory.heard_from_child("street-a", heard(status("street-a", parent="district"), status("grid-a", parent="street-a")), NOW_US)
+    directory.heard_from_child("street-b", heard(status("street-b", parent="district"), status("grid-a", parent="street-b")), NOW_US)
+    assert directory.subtree("street-a") == {"street-a"}
+    assert directory.subtree("street-b") == {"street-b", "grid-a"}
+    directory.heard_from_child("street-a", heard(status("street-a", parent="district"), status("grid-a", parent="street-a")), NOW_US)
+    assert directory.subtree("street-b") == {"street-b", "grid-a"}
+
+
+def test_what_is_below_a_moved_node_moves_with_it_and_the_old_way_is_remembered() -> None:
+    directory = district()
+    below = heard(status("street-a", parent="district"), status("grid-a", parent="street-a"), status("pole-a", parent="grid-a"))
+    directory.heard_from_child("street-a", below, NOW_US)
+    directory.reattach("grid-a", "street-b", old="street-a")
+    assert directory.subtree("street-a") == {"street-a"}
+    moved = heard(status("street-b", parent="district"), status("grid-a", parent="street-b"), status("pole-a", parent="grid-a"))
+    directory.heard_from_child("street-b", moved, NOW_US)
+    standing = directory.standing()
+    assert standing.subtrees["street-b"] == {"street-b", "grid-a", "pole-a"}
+    assert standing.formerly["street-a"] == {"grid-a", "pole-a"}
+    assert standing.above == {"city", "province"}

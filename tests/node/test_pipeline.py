@@ -11,13 +11,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from node.pipeline import Pipeline, Self
+from node.pipeline import THIN_FRAME_BYTES, Pipeline, Self
 from node.rowfacts import common_territory, facts_of, merged_territories
 from policies.catalogue import Scalar
 from sync.core.ready import InboundJob, InboundResult, OutboundJob, OutboundPart, OutboundResult, PeerFacts
-from sync.model import DEFAULT_LIMITS, Batch, BatchHeader, Direction, Frame, Lane, Level, Run, Span, State
+from sync.model import DEFAULT_LIMITS, Batch, BatchHeader, Direction, Frame, Lane, Level, Run, Span, State, StoredBatch
 from sync.wire.codec_batch import header_digest
-from sync.wire.payload import decoded_size, encode_payload
+from sync.wire.payload import decoded_size, encode_payload, unfold_payload
 from tests.contracts.batches import commit_of
 from tests.node.shelf import NODE, Shelf, open_shelf
 from tests.policies.city import city, gate, rows_of
@@ -62,6 +62,19 @@ def test_a_large_batch_that_passes_whole_goes_byte_for_byte(shelf: Shelf) -> Non
     assert part.batch.header.payload_sha256 == stored.batch.header.payload_sha256
 
 
+def test_a_thin_link_gets_fewer_bytes_of_the_same_rows(shelf: Shelf) -> None:
+    rows = rows_of(city().resources["air-quality"], air(50)).take(pa.array(list(range(50)) * 100))
+    shelf.journal.commit(commit_of(shelf.append(rows, code="air-quality", lane=Lane.BULK, origin=NODE)))
+    job = OutboundJob(1, PARENT, Direction.UP, Lane.BULK, 0, shelf.journal.last_lsn, gate(Level.STREET).version)
+    wide, thin = (pipeline(shelf, Level.STREET).run(replace(job, bytes_target=target)) for target in (THIN_FRAME_BYTES, 4_096))
+    assert isinstance(wide, OutboundResult)
+    assert isinstance(thin, OutboundResult)
+    (sent,), (packed,) = wide.parts, thin.parts
+    assert len(packed.batch.payload) < len(sent.batch.payload)
+    assert unfold_payload(packed.batch.payload).to_pylist() == unfold_payload(sent.batch.payload).to_pylist()
+    assert packed.batch.header.payload_sha256 == hashlib.sha256(packed.batch.payload).digest()
+
+
 def test_small_batches_of_one_resource_share_a_frame_and_others_do_not_join(shelf: Shelf) -> None:
     for value in range(3):
         shelf.add("air-quality", [{"value": float(value)}])
@@ -74,6 +87,15 @@ def test_batches_of_another_distance_do_not_share_a_frame(shelf: Shelf) -> None:
     shelf.add("air-quality", air(1))
     shelf.add("air-quality", air(1), origin="grid-1", distance=1)
     assert [part.batch.header.origin_distance for part in outbound(shelf, Lane.BULK)] == [1, 2]
+
+
+def test_two_backfills_of_the_same_records_do_not_share_a_frame(shelf: Shelf) -> None:
+    stored = shelf.append(rows_of(city().resources["air-quality"], air(3)), code="air-quality", lane=Lane.BULK, origin=NODE)
+    again = replace(stored.batch, header=replace(stored.batch.header, backfill=True))
+    backfills = [StoredBatch(lsn, again, NODE, (0,)) for lsn in (2, 3)]
+    for entry in (stored, *backfills):
+        shelf.journal.commit(commit_of(entry))
+    assert [part.batch.header.row_count for part in outbound(shelf, Lane.BULK)] == [3, 3, 3]
 
 
 def test_a_header_tells_nothing_of_the_rows_that_were_withheld(shelf: Shelf) -> None:

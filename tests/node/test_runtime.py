@@ -54,7 +54,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.journal = ScriptedJournal(open_journal(folder / "journal.db", node="street", incarnation=7))
         self.gate = gate(Level.STREET)
-        clock = StandingClock()
+        clock = self.clock = StandingClock()
         engine = Engine(
             node="street",
             incarnation=7,
@@ -122,14 +122,43 @@ async def test_what_arrives_during_a_commit_is_one_group(tmp_path: Path) -> None
 
 async def test_a_failed_commit_acknowledges_nothing_and_ends_the_run(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.journal.failure = JournalFull("no space is left")
+    stage.journal.failure = JournalError("the disk is gone")
     sends: list[object] = []
     stage.runtime.on_send = sends.append
     running = asyncio.create_task(stage.runtime.run())
     stage.offer("first")
-    with pytest.raises(JournalFull):
+    with pytest.raises(JournalError, match="the disk is gone"):
         await running
     assert (stage.acked, sends, stage.events, stage.journal.real.last_lsn) == ([], [], [], 0)
+    stage.journal.close()
+
+
+async def test_a_full_disk_shuts_the_door_and_the_same_turn_is_stored_when_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.runtime.FULL_RETRY_S", 0.0)
+    stage = Stage(tmp_path)
+    stage.journal.failure = JournalFull("no space is left")
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await until(lambda: stage.runtime.is_full)
+    assert (stage.acked, stage.inbox.has_room, running.done()) == ([], False, False)
+    stage.journal.failure = None
+    await until(lambda: stage.acked == ["first"])
+    assert (stage.inbox.has_room, stage.journal.real.last_lsn) == (True, 1)
+    await stage.end(running)
+
+
+async def test_a_node_that_is_stopped_while_its_disk_is_full_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.runtime.FULL_RETRY_S", 0.0)
+    stage = Stage(tmp_path)
+    stage.journal.failure = JournalFull("no space is left")
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await until(lambda: stage.runtime.is_full)
+    stage.runtime.stop()
+    with pytest.raises(JournalFull):
+        await running
     stage.journal.close()
 
 

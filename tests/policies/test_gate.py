@@ -12,7 +12,7 @@ from policies.arrow import words_of
 from policies.catalogue import schema
 from policies.masks import MASK_KEY
 from sync.model import Direction, Level, Run, State
-from sync.ports import Outcome
+from sync.ports import RESEED_PURPOSE, Outcome
 from tests.policies.city import STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
 
 RULES = city()
@@ -184,6 +184,19 @@ def test_the_receiver_refuses_a_returned_row_of_elsewhere() -> None:
     assert "row 1 is not of territory" in gate(Level.STREET).inspect(back_to(STREET), header, rows)
 
 
+def test_a_reseed_gives_back_what_the_catalogue_does_not_return_and_only_of_the_territory() -> None:
+    rows = rows_of(AIR, [{"territory": STREET}, {"territory": "370203001"}])
+    reseed = replace(back_to(STREET), subtree=frozenset(), purpose=RESEED_PURPOSE)
+    assert gate(Level.MUNICIPAL).addressed(reseed) is None
+    assert gate(Level.MUNICIPAL).release(back_to(STREET), stored(AIR, rows), rows).outcome is Outcome.ELSEWHERE
+    released = gate(Level.MUNICIPAL).release(reseed, stored(AIR, rows), rows)
+    assert released.rows is not None
+    assert released.rows.column("territory").to_pylist() == [STREET]
+    header = stored(AIR, rows_of(AIR, [{"territory": STREET}]), distance=1, direction=Direction.RETURN).batch.header
+    assert gate(Level.STREET).inspect(reseed, header, rows.slice(0, 1)) == ""
+    assert "does not return it" in gate(Level.STREET).inspect(back_to(STREET), header, rows.slice(0, 1))
+
+
 def test_a_column_outside_the_catalogue_is_withheld() -> None:
     rows = rows_of(AIR, [{}])
     extra = rows.append_column("owner_phone", pa.array(["10000000000"]))
@@ -200,6 +213,15 @@ def test_a_column_outside_the_catalogue_is_withheld() -> None:
 def test_without_any_bundle_everything_is_held() -> None:
     rows = rows_of(AIR, [{}])
     released = gate(Level.STREET, Ruleset()).release(up_to(Level.DISTRICT), stored(AIR, rows), rows)
+    assert states(released) == [(State.HELD, "unclassified", 1)]
+
+
+def test_without_a_catalogue_what_might_return_is_held_and_not_passed_over() -> None:
+    header = stored(FIRMS, rows_of(FIRMS, [{"territory": STREET}])).batch.header
+    bare = gate(Level.MUNICIPAL, Ruleset())
+    assert bare.addressed(back_to(STREET)) is None
+    assert bare.glance(back_to(STREET), header) is not Outcome.ELSEWHERE
+    released = bare.release(back_to(STREET), stored(FIRMS, rows_of(FIRMS, [{"territory": STREET}])), rows_of(FIRMS, [{"territory": STREET}]))
     assert states(released) == [(State.HELD, "unclassified", 1)]
 
 

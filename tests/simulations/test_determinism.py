@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = (
-    "from simulations.run import run_seed; report = run_seed({seed}); print(report.digest, report.records, report.frames, report.crashes)"
+    "from simulations.run import SMALL_SETTINGS, run_seed; report = run_seed({seed}, SMALL_SETTINGS); "
+    "print(report.digest, report.records, report.frames, report.crashes, report.violations)"
 )
 
 

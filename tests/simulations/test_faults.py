@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from simulations.faults import CLOCK_OFF_US_MAX, CLOG_US_MAX, Fault, FaultKind, draw_schedule, read_schedule, write_schedule
+from simulations.faults import CLOCK_DAYS_MAX, CLOG_US_MAX, DAY_US, Fault, FaultKind, draw_schedule, read_schedule, write_schedule
 from simulations.shrink import shrink
 from simulations.topology import binary_tree
 from sync.model import MICROSECONDS, ModelError
@@ -28,8 +28,12 @@ def test_faults_come_in_order_and_inside_their_ranges() -> None:
     for fault in (fault for seed in range(50) for fault in drawn(seed)):
         assert 0 <= fault.at_us < UNTIL_US
         assert fault.kind != FaultKind.CLOG.value or fault.amount <= CLOG_US_MAX
-        assert fault.kind != FaultKind.CLOCK.value or abs(fault.amount) <= CLOCK_OFF_US_MAX
+        assert fault.kind != FaultKind.CLOCK.value or abs(fault.amount) <= CLOCK_DAYS_MAX * DAY_US
     assert all(list(drawn(seed)) == sorted(drawn(seed)) for seed in range(50))
+
+
+def test_a_table_is_as_long_as_it_must_be() -> None:
+    assert all(len(draw_schedule(Random(seed), PLANS, until_us=UNTIL_US, least=40)) >= 40 for seed in range(20))
 
 
 def test_every_kind_is_drawn_by_some_seed_and_left_out_by_another() -> None:

@@ -14,6 +14,7 @@ STORED_NUMBERS = {
     "PENDING": 0,
     "PRESENT": 1,
     "RECALLED": 2,
+    "HANDED_OVER": 3,
     "DENIED": 10,
     "AGGREGATE_ONLY": 11,
     "HELD": 12,
@@ -57,9 +58,22 @@ def test_withheld_may_become_delivered_or_expired_and_never_lost(withheld: State
     assert not may_move(withheld, State.LOST)
 
 
-@pytest.mark.parametrize("expired", [state for state in State if state.fate is Fate.EXPIRED])
-def test_expired_is_the_end(expired: State) -> None:
-    assert not any(may_move(expired, new) for new in State)
+@pytest.mark.parametrize("expired", [State.RETENTION, State.SHED])
+def test_what_one_holder_let_go_may_only_be_found_at_another(expired: State) -> None:
+    assert [new for new in State if may_move(expired, new)] == [State.PRESENT]
+
+
+def test_superseded_is_the_end() -> None:
+    assert not any(may_move(State.SUPERSEDED, new) for new in State)
+
+
+def test_handed_over_replaces_nothing_so_that_it_hides_no_loss() -> None:
+    assert [old for old in State if may_move(old, State.HANDED_OVER)] == [State.PENDING]
+
+
+@given(STATES)
+def test_any_word_of_a_records_own_way_replaces_handed_over(new: State) -> None:
+    assert may_move(State.HANDED_OVER, new) == (new not in (State.PENDING, State.HANDED_OVER))
 
 
 def test_lost_records_may_be_found_again() -> None:

@@ -18,6 +18,6 @@ def texts_in(path: Path) -> set[str]:
 def _payloads(path: Path) -> Iterator[pa.RecordBatch]:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA query_only = 1")
-        for (payload,) in connection.execute("SELECT payload FROM batch WHERE row_count > 0").fetchall():
+        for (payload,) in connection.execute("SELECT payload FROM batch WHERE row_count > 0 AND freed = 0").fetchall():
             with pa.ipc.open_stream(payload) as stream:
                 yield from stream

@@ -184,7 +184,13 @@ def test_a_damaged_run_is_named_by_its_batch(journal: SqliteJournal) -> None:
 
 def test_a_damaged_run_map_stops_recovery(journal: SqliteJournal) -> None:
     journal.commit(commit_of(stored(1, [run(1, 1)])))
-    journal._writer.execute("UPDATE stream SET run_map = x'00'")
-    journal.close()
+    journal._writer.execute("UPDATE stream_range SET state = 99")
     with pytest.raises(JournalCorrupt, match=r"journal\.db holds a position or stream that cannot be read"):
+        journal.recover()
+
+
+def test_a_damaged_count_of_what_was_freed_stops_the_opening(journal: SqliteJournal) -> None:
+    journal._writer.execute("INSERT INTO freed VALUES (9, 'air-quality', 20, 1, 1, 1)")
+    journal.close()
+    with pytest.raises(JournalCorrupt, match=r"journal\.db counts lanes or states that there are not"):
         open_journal(journal.path, node=NODE, incarnation=INCARNATION)

@@ -20,7 +20,7 @@ def golden(name: str) -> bytes:
 
 
 def test_the_golden_files_are_of_the_formats_this_program_writes() -> None:
-    assert (BATCH_FORMAT, FORMAT_VERSION) == (1, 1)
+    assert (BATCH_FORMAT, FORMAT_VERSION) == (1, 2)
 
 
 @pytest.mark.parametrize("inputs", [0, 2])

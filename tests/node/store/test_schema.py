@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from node.store.journal import SqliteJournal, open_journal
-from node.store.schema import FORMAT_VERSION, journal_migrations
-from sync.model import JournalCorrupt, JournalError
-from tests.contracts.batches import INCARNATION, NODE, commit_of, run, stored
+from node.store.schema import FORMAT_VERSION, journal_migrations, read_meta
+from sync.model import Direction, JournalCorrupt, JournalError, Lane, State, StateRange
+from sync.model.writes import FreeBatches, OutMark, StoreBatch
+from tests.contracts.batches import INCARNATION, NODE, PARENT, commit_of, run, stored
 
 GOLDEN = Path(__file__).parent / "golden"
 WAY_OUT = "restore it from a backup, or move it away and re-seed"
@@ -30,7 +31,45 @@ def filled(journal: SqliteJournal) -> Path:
 def test_the_tables_are_those_of_the_golden_schema(journal: SqliteJournal) -> None:
     statements = journal._writer.execute("SELECT sql FROM sqlite_master WHERE name NOT LIKE '%sqlite%' AND sql IS NOT NULL ORDER BY name")
     text = "\n".join(" ".join(statement.split()) for (statement,) in statements)
-    assert text + "\n" == (GOLDEN / "schema_1.sql").read_text("utf-8")
+    assert text + "\n" == (GOLDEN / "schema_2.sql").read_text("utf-8")
+
+
+@pytest.fixture
+def of_format_1(path: Path) -> Path:
+    """A file as the first release left it."""
+    connection = sqlite3.connect(path)
+    connection.executescript("PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA application_id = 0x594E4A4C;")
+    connection.executescript((GOLDEN / "journal_1.sql").read_text("utf-8"))
+    connection.close()
+    return path
+
+
+def test_a_file_of_format_1_is_migrated_with_every_range_mark_and_batch(of_format_1: Path) -> None:
+    journal = opened(of_format_1)
+    recovered = journal.recover()
+    found = {(stream.origin, stream.resource): [_numbers(entry) for entry in ranges] for stream, ranges in recovered.streams.items()}
+    assert found == {
+        (NODE, "air-quality"): [(1, 3, 1), (4, 4, 10), (5, 6, 1), (9, 9, 1), (20, 29, 1)],
+        ("grid-1", "traffic"): [(1, 2, 1)],
+    }
+    assert recovered.out_marks[(PARENT, Direction.UP, Lane.BULK)] == OutMark(2, 1, 2)
+    assert (journal.last_lsn, journal.counts()) == (3, {"air-quality": 16, "traffic": 2})
+    assert [journal.batch(lsn).freed for lsn in (1, 2, 3)] == [State.PENDING] * 3  # type: ignore[union-attr]
+    assert journal.verify() == []
+    journal.close()
+
+
+def test_a_migrated_file_says_its_format_and_goes_on(of_format_1: Path) -> None:
+    opened(of_format_1).close()
+    journal = opened(of_format_1)
+    journal.commit([StoreBatch(stored(4, [run(30, 30)])), FreeBatches((1,), State.RETENTION)])
+    assert read_meta(journal._writer, of_format_1)["format_version"] == str(FORMAT_VERSION)
+    assert journal.vacuum_step(1) >= 0
+    journal.close()
+
+
+def _numbers(entry: StateRange) -> tuple[int, int, int]:
+    return entry.first, entry.last, int(entry.state)
 
 
 def test_every_migration_is_recorded(journal: SqliteJournal) -> None:

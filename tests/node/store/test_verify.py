@@ -42,7 +42,7 @@ def test_runs_that_overlap_are_found(journal: SqliteJournal) -> None:
 
 def test_a_map_that_differs_from_its_batches_is_found(journal: SqliteJournal) -> None:
     fill(journal)
-    (finding,) = found(journal, "DELETE FROM stream")
+    (finding,) = found(journal, "DELETE FROM stream_range")
     assert finding == (None, "stream qd-shinan/4d/bulk/air-quality: map and batches differ")
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from node.handshake import Handshake, Me, Step
 from node.pipeline import Pipeline, Self
+from sync.core.bearers import Standing
 from sync.core.engine import Engine
 from sync.core.messages import Hello, Message
 from sync.core.ready import Event, LinkBroken, LocalBatch, PeerFacts
@@ -181,6 +182,14 @@ class Rig:
         self.now = Instant(0)
         self.drop: Callable[[str, str, Message], bool] = lambda source, target, message: False
         """Messages for which this is true are lost."""
+        self.former: dict[str, str] = {}
+        """By child: the parent that an order moved it away from."""
+        self.reseeded: set[str] = set()
+        """Children that come back after they were detached."""
+        self.parents: dict[str, str] = {}
+        """By child: where its last link went."""
+        self.announces = True
+        """False: nobody hears where nodes stand now."""
         self._ticks = 0
 
     def offer(self, name: str, values: list[float], *, resource: str = "air-quality", lane: Lane = Lane.EVENT) -> None:
@@ -204,6 +213,27 @@ class Rig:
         for name, peer in ((child, parent), (parent, child)):
             assert ends[name].step is Step.DONE
             self._link_up(name, peer, ends[name].hello, is_parent=peer == parent)
+        self.parents[child] = parent
+        if self.announces:
+            self.announce()
+
+    def announce(self) -> None:
+        """What heartbeats do: every node hears who stands where."""
+        for name, station in self.stations.items():
+            children = [child for child, parent in self.parents.items() if parent == name]
+            subtrees = {child: self._below(child) for child in children}
+            formerly = {child: frozenset().union(*self._gone_from(nodes)) for child, nodes in subtrees.items()}
+            station.engine.stands(Standing(subtrees, self._above(name), formerly))
+
+    def _gone_from(self, nodes: frozenset[str]) -> list[frozenset[str]]:
+        return [self._below(child) for child, parent in self.former.items() if parent in nodes]
+
+    def _below(self, name: str) -> frozenset[str]:
+        return frozenset({name}).union(*(self._below(child) for child, parent in self.parents.items() if parent == name))
+
+    def _above(self, name: str) -> frozenset[str]:
+        parent = self.parents.get(name)
+        return frozenset() if parent is None else self._above(parent) | {parent}
 
     def _handshake(self, name: str, peer: str, *, is_parent: bool) -> Handshake:
         station = self.stations[name]
@@ -226,7 +256,9 @@ class Rig:
             for position in (hello.positions if mine else ())
         }
         other = self.stations[peer]
-        facts = PeerFacts(peer, other.incarnation, other.level, "37", is_parent, NOT_MOVING if is_parent else frozenset({peer}))
+        below = NOT_MOVING if is_parent else frozenset({peer})
+        former = self.former.get(name, "") if is_parent else ""
+        facts = PeerFacts(peer, other.incarnation, other.level, "37", is_parent, below, former, reseed=peer in self.reseeded)
         self.queues[(name, peer)] = deque()
         station.engine.link_up(facts, hello, chains, self.now)
 

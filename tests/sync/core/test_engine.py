@@ -137,7 +137,7 @@ def test_closed_stretches_are_not_read_again_after_a_reconnect() -> None:
     rig.settle(seconds=LINGER)
     rig.disconnect("street", "city")
     rig.connect("street", "city")
-    assert rig.stations["street"].engine._links["city"].outbox.lanes[Lane.EVENT].cursor == 1
+    assert rig.stations["street"].engine._desk.links["city"].outbox.lanes[Lane.EVENT].cursor == 1
     rig.offer("grid", [2.0], resource="traffic-flow")
     rig.settle(seconds=LINGER)
     assert rig.values("city", "traffic-flow") == [2.0]

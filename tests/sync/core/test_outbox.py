@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from sync.core.lanes import LINGER_S
 from sync.core.messages import Ack, Position
 from sync.core.outbox import Outbox
+from sync.core.pacing import Cap, LinkCaps
 from sync.core.ready import OutboundPart, OutboundResult, PeerFacts
-from sync.core.window import Window
+from sync.core.window import START_BYTES, Window
 from sync.model import (
     EMPTY_CHAIN,
     Batch,
@@ -94,7 +96,7 @@ def test_a_small_batch_lingers_and_a_full_one_does_not() -> None:
     box = outbox()
     box.appended(LANE, NOW, payload_bytes=10, rows=1)
     assert box.pick(NOW) is None
-    assert box.wake_at() == NOW.plus(LINGER_S[LANE])
+    assert box.wake_at(NOW) == NOW.plus(LINGER_S[LANE])
     assert box.pick(NOW.plus(LINGER_S[LANE])) is LANE
     box.appended(LANE, NOW, payload_bytes=LIMITS.batch_bytes_target, rows=1)
     assert box.pick(NOW) is LANE
@@ -151,9 +153,57 @@ def test_an_acknowledgement_beyond_what_was_sent_counts_as_what_was_sent() -> No
 
 def test_missing_progress_is_noticed_only_while_something_is_in_flight() -> None:
     box = outbox(top=2)
-    late = NOW.plus(LIMITS.progress_timeout_s)
+    late = NOW.plus(LIMITS.progress_timeout_s + 1.0)
     assert not box.is_stalled(late)
     box.gated(LANE, gated(box, 0, 2, part(1)), top=2, now=NOW)
     assert box.is_stalled(late)
     box.acked(ack(2), late)
     assert not box.is_stalled(late.plus(1_000.0))
+
+
+def test_a_large_span_has_the_time_that_the_link_needs_for_it() -> None:
+    box = outbox(top=2)
+    large = replace(part(1), batch=replace(part(1).batch, payload=bytes(100_000)))
+    box.gated(LANE, gated(box, 0, 2, large), top=2, now=NOW)
+    assert not box.is_stalled(NOW.plus(LIMITS.progress_timeout_s + 49.0))
+    assert box.is_stalled(NOW.plus(LIMITS.progress_timeout_s + 52.0))
+
+
+def full_box(caps: LinkCaps | None = None) -> Outbox:
+    box = Outbox(PARENT, Direction.UP, LIMITS, Window(LIMITS), caps)
+    for lane in (Lane.ALARM, LANE, Lane.BULK):
+        box.resume(lane, None, NOTHING, None, top=9, now=NOW)
+    return box
+
+
+def test_an_alarm_passes_a_window_that_bulk_has_filled_and_bulk_waits() -> None:
+    box = full_box()
+    box.started(Lane.BULK)
+    large = replace(part(1), batch=replace(part(1).batch, payload=bytes(START_BYTES)))
+    box.gated(Lane.BULK, OutboundResult(1, PolicyVersion(), Span(0, 8), (large,)), top=9, now=NOW)
+    assert box.pick(NOW) is Lane.ALARM
+    box.started(Lane.ALARM)
+    assert box.pick(NOW) is None
+
+
+def test_a_full_window_wakes_nobody_before_progress_is_missed() -> None:
+    box = full_box()
+    box.started(Lane.BULK)
+    large = replace(part(1), batch=replace(part(1).batch, payload=bytes(START_BYTES * 2)))
+    box.gated(Lane.BULK, OutboundResult(1, PolicyVersion(), Span(0, 8), (large,)), top=9, now=NOW)
+    assert (wake := box.wake_at(NOW)) is not None
+    assert wake >= NOW.plus(LIMITS.progress_timeout_s)
+
+
+def test_a_capped_lane_waits_for_its_tokens_and_the_others_do_not() -> None:
+    box = full_box(LinkCaps([Cap("parent", kbit_s=8, lanes=frozenset({LANE}))]))
+    assert box.frame_bytes(LANE, NOW) == 500
+    box.lanes[Lane.ALARM].waiting_since = None
+    box.started(LANE)
+    box.gated(LANE, OutboundResult(1, PolicyVersion(), Span(0, 8), (part(1), part(2), part(3))), top=9, now=NOW)
+    assert box.pick(NOW) is Lane.BULK
+    box.started(Lane.BULK)
+    wake = box.wake_at(NOW)
+    assert wake is not None
+    assert box.pick(wake.plus(-0.01)) is None
+    assert box.pick(wake.plus(0.01)) is LANE

@@ -11,7 +11,7 @@ from functools import cache
 from sync.model import Level, LinkError
 from sync.transport.credentials import TlsCredentials
 from sync.transport.link_dialer import dial
-from sync.transport.link_server import LinkServer, OnSession
+from sync.transport.link_server import Ask, LinkServer, OnSession
 from sync.transport.session import PeerIdentity, Session
 from tests.sync.transport.certificates import Authority, names_of
 
@@ -42,6 +42,8 @@ class Parent:
     sessions: asyncio.Queue[Session] = field(default_factory=asyncio.Queue)
     refusals: list[str] = field(default_factory=list)
     address: str = ""
+    credentials: TlsCredentials = field(default_factory=lambda: tree()[0])
+    """What the server shows to the next connection."""
 
     async def take_session(self, session: Session) -> None:
         """Hand the session to the test and keep it until it ends."""
@@ -58,11 +60,11 @@ class Parent:
 
 
 @asynccontextmanager
-async def listening_parent() -> AsyncIterator[Parent]:
+async def listening_parent(ask: Ask = lambda child, shaking: 0.0) -> AsyncIterator[Parent]:
     """A parent on a free loopback port, stopped in the end."""
     refusals: list[str] = []
-    parent = Parent(LinkServer(authorise, on_refused=refusals.append), refusals=refusals)
-    await parent.server.start("127.0.0.1:0", tree()[0], parent.take_session)
+    parent = Parent(LinkServer(authorise, on_refused=refusals.append, ask=ask), refusals=refusals)
+    await parent.server.start("127.0.0.1:0", lambda: parent.credentials, parent.take_session)
     parent.address = f"127.0.0.1:{parent.server.port}"
     try:
         yield parent
@@ -74,7 +76,7 @@ async def listening_parent() -> AsyncIterator[Parent]:
 async def serving(credentials: TlsCredentials, on_session: OnSession) -> AsyncIterator[str]:
     """The address of a server that gives its sessions to `on_session`."""
     server = LinkServer(authorise, on_refused=print)
-    await server.start("127.0.0.1:0", credentials, on_session)
+    await server.start("127.0.0.1:0", lambda: credentials, on_session)
     try:
         yield f"127.0.0.1:{server.port}"
     finally:

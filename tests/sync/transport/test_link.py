@@ -12,8 +12,8 @@ from sync.model import LinkError, WireError
 from sync.transport import link_server
 from sync.transport.grpc_setup import CHANNEL, aio
 from sync.transport.link_dialer import dial
-from sync.transport.link_server import LinkServer
-from sync.transport.link_wire import GROUP_KEY, NODE_KEY, PATH, SESSION_KEY
+from sync.transport.link_server import STREAMS_PER_CHILD_MAX, LinkServer
+from sync.transport.link_wire import GROUP_KEY, NODE_KEY, PATH, SESSION_KEY, TryLaterError
 from sync.transport.mailbox import Group
 from sync.transport.session import INBOX_BYTES_MAX, OUTBOX_BYTES_MAX, Session
 from tests.sync.transport.certificates import Authority, names_of
@@ -149,13 +149,13 @@ async def test_stopping_the_parent_ends_the_childs_session() -> None:
 
 async def test_many_children_have_sessions_of_their_own() -> None:
     async with listening_parent() as parent:
-        children = await asyncio.gather(*(parent.dial(session_id=f"s{number}") for number in range(8)))
+        children = await asyncio.gather(*(parent.dial(session_id=f"s{number}") for number in range(4)))
         for number, child in enumerate(children):
             await child.send(b"%d" % number, urgent=False)
         sessions = [await parent.next_session() for _ in children]
         received = {session.session_id: await take(session, 1) for session in sessions}
         await asyncio.gather(*(child.close("done") for child in children))
-    assert received == {f"s{number}": [b"%d" % number] for number in range(8)}
+    assert received == {f"s{number}": [b"%d" % number] for number in range(4)}
 
 
 async def refusal_of(parent: Parent, **dial_arguments: object) -> str:
@@ -193,6 +193,17 @@ async def test_an_expired_certificate_is_refused() -> None:
     async with serving(authority.issue("district-1"), lambda session: asyncio.sleep(0)) as address:
         with pytest.raises(LinkError, match="the peer does not accept our certificate"):
             await dial(address, expired, server_name="district-1", session_id="s", node="street-1")
+
+
+async def test_a_renewed_certificate_is_shown_to_the_next_connection() -> None:
+    city = Authority.root("province").below("city")
+    child = city.below("district-1").issue("street-1")
+    async with listening_parent() as parent:
+        parent.credentials = city.issue("district-1", until=datetime(2021, 1, 1, tzinfo=UTC))
+        with pytest.raises(LinkError):
+            await parent.dial(child)
+        parent.credentials = city.issue("district-1")
+        assert (await parent.dial(child)).peer_pem == parent.credentials.chain_pem
 
 
 async def test_a_parent_of_another_name_is_refused_by_the_child() -> None:
@@ -290,7 +301,7 @@ async def test_a_port_in_use_is_refused_by_name() -> None:
     async with listening_parent() as parent:
         other = LinkServer(authorise, on_refused=print)
         with pytest.raises(LinkError, match=f"cannot listen on {parent.address}"):
-            await other.start(parent.address, tree()[0], parent.take_session)
+            await other.start(parent.address, lambda: tree()[0], parent.take_session)
 
 
 async def test_a_key_that_is_no_pem_is_refused() -> None:
@@ -313,4 +324,56 @@ async def test_a_message_over_grpcs_own_limit_ends_the_session_of_its_sender_onl
             await calls[0].write(bytes(25 << 20))
             assert await asyncio.wait_for(huge.closed, PATIENCE_S)
         assert await take(session, 1) == [bytes(10)]
+        await child.close("done")
+
+
+async def test_a_child_that_must_wait_is_told_how_long_and_nothing_of_it_is_verified() -> None:
+    asked: list[int] = []
+
+    def ask(child: bytes, shaking: int) -> float:
+        asked.append(shaking)
+        return 2.5
+
+    stranger = Authority.root("another").issue("street-1")
+    async with listening_parent(ask) as parent:
+        with pytest.raises(TryLaterError, match=r"try again in 2\.5 s") as caught:
+            await parent.dial(node="street-9")
+        with pytest.raises(LinkError):
+            await parent.dial(stranger)
+        assert (caught.value.retry_after_s, asked, parent.refusals, parent.server.deferred) == (2.5, [0], [], 1)
+
+
+async def test_a_handshake_counts_until_the_nodes_have_met() -> None:
+    shaking: list[int] = []
+    async with listening_parent(lambda child, count: shaking.append(count) or 0.0) as parent:  # type: ignore[func-returns-value]
+        first = await parent.dial(session_id="one")
+        opened = await parent.next_session()
+        second = await parent.dial(session_id="two")
+        await parent.next_session()
+        opened.on_open()
+        third = await parent.dial(session_id="three")
+        await asyncio.gather(*(child.close("done") for child in (first, second, third)))
+    assert shaking == [0, 1, 1]
+
+
+async def test_one_certificate_cannot_open_streams_without_end() -> None:
+    async with listening_parent() as parent:
+        children = [await parent.dial(session_id=f"s{number}") for number in range(STREAMS_PER_CHILD_MAX // 2)]
+        with pytest.raises(LinkError, match="8 streams of one certificate are open"):
+            await parent.dial(session_id="one-too-many")
+        sessions = [await parent.next_session() for _ in children]
+        await children[0].close("done")
+        await asyncio.wait([sessions[0].closed], timeout=PATIENCE_S)
+        children[0] = await parent.dial(session_id="again")
+        await asyncio.gather(*(child.close("done") for child in children))
+
+
+async def test_a_session_counts_what_it_hears() -> None:
+    async with listening_parent() as parent:
+        child = await parent.dial()
+        session = await parent.next_session()
+        for urgent in (True, False, True):
+            await child.send(b"word", urgent=urgent)
+        await take(session, 3)
+        assert (session.heard, child.heard) == (3, 0)
         await child.close("done")

@@ -18,6 +18,7 @@ from sync.model import (
     HybridTime,
     Lane,
     Level,
+    Life,
     Manifest,
     PolicyVersion,
     Run,
@@ -36,6 +37,7 @@ policies = st.builds(PolicyVersion.of, st.dictionaries(nodes, numbers, max_size=
 spans = st.tuples(numbers, numbers).map(lambda pair: Span(min(pair), max(pair)))
 clocks = st.builds(ClockQuality, st.integers(-(1 << 62), 1 << 62), numbers)
 positions = st.builds(Position, directions, lanes, numbers, digests)
+lives = st.lists(numbers, max_size=5).map(lambda ends: tuple(Life(index + 1, after) for index, after in enumerate(sorted(ends))))
 manifests = st.builds(Manifest, nodes, digests, st.lists(digests, max_size=3).map(tuple), st.binary(min_size=64, max_size=64))
 absent_states = st.sampled_from([state for state in State if state not in (State.PENDING, State.PRESENT)])
 
@@ -115,6 +117,10 @@ hellos = st.builds(
     st.integers(1, 9),
     st.sampled_from(["", "0.1.0"]),
     times,
+    lives,
+    lives,
+    st.none() | manifests,
+    st.booleans(),
 )
 messages: st.SearchStrategy[Message] = st.one_of(
     hellos,
@@ -122,7 +128,7 @@ messages: st.SearchStrategy[Message] = st.one_of(
     acks(),
     st.builds(Refused, directions, lanes, spans, small, texts, policies),
     st.builds(Bundles, st.lists(st.binary(max_size=50), max_size=4).map(tuple)),
-    st.builds(Heartbeat, st.binary(max_size=100), times),
+    st.builds(Heartbeat, st.binary(max_size=100), times, st.booleans()),
     st.builds(Query, numbers, st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True), st.binary(max_size=100)),
     st.builds(Answer, numbers, st.binary(max_size=100), texts),
     st.builds(Stop, texts),

@@ -9,7 +9,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from sync.core.messages import Ack, Data, Hello, Message, Position, Query, Stop
-from sync.model import DEFAULT_LIMITS, Direction, Frame, Lane, Limits, PolicyVersion, Run, Span, State, WireError
+from sync.model import (
+    DEFAULT_LIMITS,
+    LIVES_TOLD_MAX,
+    Direction,
+    Frame,
+    Lane,
+    Life,
+    Limits,
+    Manifest,
+    PolicyVersion,
+    Run,
+    Span,
+    State,
+    WireError,
+)
 from sync.wire import bounds
 from sync.wire import yunnao_pb2 as pb
 from sync.wire.codec import decode, encode
@@ -174,7 +188,7 @@ def test_span_that_runs_backwards_is_refused() -> None:
     [
         ("issuer", "-", "manifest.issuer"),
         ("inputs", b"x" * 33, "manifest.inputs of 33 bytes"),
-        ("inputs", b"x" * 32 * 513, "513 manifest.inputs refused: at most 512"),
+        ("inputs", b"x" * 32 * 4_097, "4097 manifest.inputs refused: at most 4096"),
         ("signature", b"", "manifest.signature of 0 bytes"),
         ("header_sha256", b"", "manifest.header_sha256 of 0 bytes"),
     ],
@@ -248,6 +262,10 @@ SAME_POSITION = Position(Direction.UP, Lane.BULK, 1)
         hello_with(positions=(SAME_POSITION, SAME_POSITION)),
         hello_with(policy=PolicyVersion((("b1", 1), ("a1", 1)))),
         hello_with(software="\ud800"),
+        hello_with(lives=(Life(1, 9), Life(2, 8))),
+        hello_with(lives=(Life(0, 9),)),
+        hello_with(known_lives=tuple(Life(number, number) for number in range(1, LIVES_TOLD_MAX + 2))),
+        hello_with(fork_proof=Manifest("qd", b"h" * 32, (), b"short")),
     ],
 )
 def test_the_encoder_refuses_what_the_other_end_would(message: Message) -> None:

@@ -10,7 +10,17 @@ import pyarrow.compute as pc
 import pytest
 
 from sync.model import WireError
-from sync.wire.payload import Compression, concat_rows, decode_payload, decoded_size, encode_payload
+from sync.wire.payload import (
+    Compression,
+    concat_rows,
+    decode_payload,
+    decoded_size,
+    encode_payload,
+    layout_of,
+    unfold_payload,
+    unfold_together,
+)
+from sync.wire.scrub import ROWS_PER_LOOK, words_in_use
 
 BYTES_MAX, ROWS_MAX = 1 << 20, 10_000
 MUTATIONS = 5_000
@@ -183,3 +193,34 @@ def test_joining_nothing_or_different_columns_is_refused() -> None:
 
 def test_empty_batches_join() -> None:
     assert concat_rows([rows_of(0), rows_of(0)]).num_rows == 0
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd", None])
+def test_payloads_of_one_layout_unfold_together_as_they_would_one_by_one(compression: Compression | None) -> None:
+    batches = [rows_of(10), rows_of(0), rows_of(40, prefix="other")]
+    payloads = [encode_payload(rows, compression=compression) for rows in batches]
+    assert len({layout_of(payload) for payload in payloads}) == 1
+    assert unfold_together(payloads).equals(concat_rows([unfold_payload(payload) for payload in payloads]))
+
+
+def test_payloads_without_rows_unfold_together() -> None:
+    payloads = [encode_payload(rows_of(0), compression="lz4")] * 2
+    assert (unfold_together(payloads).num_rows, unfold_together(payloads).schema) == (0, rows_of(0).schema)
+
+
+def test_a_damaged_payload_among_others_is_refused() -> None:
+    payload = encode_payload(rows_of(50), compression="lz4")
+    with pytest.raises(WireError, match="2 payloads"):
+        unfold_together([payload, payload[:-30]])
+
+
+def test_a_column_that_may_not_travel_is_refused_each_time() -> None:
+    nested = pa.RecordBatch.from_pydict({"a": [[1]]})
+    for _ in range(2):
+        with pytest.raises(WireError, match="may not travel"):
+            unfold_payload(stream_of(nested))
+
+
+def test_a_word_that_only_the_last_row_uses_is_in_use() -> None:
+    indices = pa.array([0] * (3 * ROWS_PER_LOOK) + [2, None], pa.int32())
+    assert words_in_use(indices, 4).tolist() == [True, False, True, False]

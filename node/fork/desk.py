@@ -1,0 +1,162 @@
+"""What a running node does about forks: tells its lives, remembers those of its peers, and says when it must begin a new incarnation.
+
+A fork is found by the engine, by position and manifest chain. A parent's word is enough to act on it; a child's is not, because a
+hostile one could make this node send everything again: it must show a frame that this node's key signed and this journal never sent.
+Called by node/handshake.py and node/links.py, on the event loop.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from node.clock import Clock
+from node.fork.clones import FORKS_MAX, ForkMemory
+from node.fork.errors import ForkFound
+from node.fork.giveback import ReseedProgress, lane_tops
+from node.fork.reseed import end_reseed, is_reseed_wanted
+from node.store.journal import SqliteJournal
+from node.store.lives import has_sent, newest_returned_manifest
+from sync.core.messages import Hello
+from sync.core.ready import PeerFacts
+from sync.model import Direction, Lane, Life, Manifest, parting
+from sync.model.writes import OutKey, OutMark
+from sync.ports import Vouch
+
+log = logging.getLogger("yunnao.fork")
+
+CLONE_WORD = "clone_suspected"
+"""Key of node/texts/*/state.toml."""
+
+
+class ForkDesk:
+    """One node's forks, and those of its peers as far as it meets them."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        incarnation: int,
+        journal: SqliteJournal,
+        vouch: Vouch,
+        clock: Clock,
+        memory: ForkMemory,
+        on_found: Callable[[ForkFound], None],
+        folder: Path | None = None,
+    ) -> None:
+        """`on_found` ends the node's present life; it is called once at most for each. Without a `folder` no reseed is ever wanted."""
+        self._folder = folder
+        self._node = node
+        self._incarnation = incarnation
+        self._journal = journal
+        self._vouch = vouch
+        self._clock = clock
+        self._memory = memory
+        self._watch = memory.watch
+        self._on_found = on_found
+
+    # ---- for the handshake
+
+    def told(self) -> tuple[Life, ...]:
+        """The newest lives of this journal."""
+        return self._journal.lives.told()
+
+    def known(self, peer: str, incarnation: int) -> tuple[Life, ...]:
+        """The lives of `peer` that wrote what is held of it here."""
+        return self._journal.lives.known(peer, incarnation)
+
+    def proof(self, peer: str, incarnation: int) -> Manifest | None:
+        """What shows a forked parent that it is one."""
+        return self._journal.look("read of a manifest", lambda connection: newest_returned_manifest(connection, peer, incarnation))
+
+    # ---- for the links
+
+    def met(self, peer: PeerFacts) -> None:
+        """A link with `peer` is up."""
+        suspicion = self._watch.met(peer.node, peer.incarnation, self._clock.wall_us())
+        if suspicion is not None:
+            came_back, before = suspicion.incarnations
+            log.warning(
+                "clone suspected: %s came back as incarnation %016x after it had been %016x; stop one of the two copies",
+                peer.node, came_back, before,
+            )  # fmt: skip
+
+    def data_from(self, peer: PeerFacts, hello: Hello) -> None:
+        """`peer` sends data, so it takes what this node holds of it for its own."""
+        self._journal.lives.learn(peer.node, peer.incarnation, hello.lives)
+
+    def found(self, peer: PeerFacts, hello: Hello) -> None:
+        """The engine found that `peer` holds records of another copy of this node."""
+        if not peer.is_parent and not self._is_proven(hello):
+            log.warning("%s claims to hold records of another copy of this node and shows no proof; its link stays closed", peer.node)
+            return
+        if not self._memory.may_resolve(self._clock.now().us, by_child=not peer.is_parent):
+            log.error(
+                "%s holds records of another copy of this node again, within an hour; at most %d forks are resolved: its link stays closed",
+                peer.node, FORKS_MAX,
+            )  # fmt: skip
+            return
+        marks = self._journal.recover().out_marks
+        shared = shared_by_lane(self._journal.lives.own(), hello.known_lives, marks, peer=peer)
+        self._on_found(ForkFound(peer.node, is_parent=peer.is_parent, old=self._incarnation, shared=shared))
+
+    def _is_proven(self, hello: Hello) -> bool:
+        proof = hello.fork_proof
+        if proof is None or proof.issuer != self._node or not self._vouch.check(proof, issuer=self._node):
+            return False
+        digest = proof.digest
+        return not self._journal.look("read of the share ledger", lambda connection: has_sent(connection, digest))
+
+    # ---- reseed
+
+    @property
+    def is_reseed_wanted(self) -> bool:
+        """True while this node waits for what it had brought to its parent."""
+        return self._folder is not None and is_reseed_wanted(self._folder)
+
+    def reseeded(self) -> bool:
+        """The parent says that all has come back; False when nothing was waited for."""
+        if self._folder is None or not self.is_reseed_wanted:
+            return False
+        end_reseed(self._folder)
+        log.info("reseed done: everything that the parent held of this node is here")
+        return True
+
+    def giving_back(self, hello: Hello) -> ReseedProgress:
+        """What the child that sent `hello` has still to get."""
+        return ReseedProgress.toward(self._journal.look("look at the lanes", lane_tops), hello.positions)
+
+    # ---- for status
+
+    def troubles(self) -> list[str]:
+        """Words for status."""
+        return [CLONE_WORD] if self._watch.suspicions(self._clock.wall_us()) else []
+
+    def clones(self) -> list[dict[str, object]]:
+        """The suspicions, for `yunnao status --json`."""
+        return [
+            {
+                "node": entry.node,
+                "incarnation": f"{entry.incarnations[0]:016x}",
+                "other_incarnation": f"{entry.incarnations[1]:016x}",
+                "since_us": entry.since_us,
+                "last_us": entry.last_us,
+                "turns": entry.turns,
+            }
+            for entry in self._watch.suspicions(self._clock.wall_us())
+        ]
+
+
+def shared_by_lane(
+    own: Sequence[Life], known: Sequence[Life], marks: Mapping[OutKey, OutMark], *, peer: PeerFacts
+) -> dict[Lane, int]:
+    """The last lsn of each lane that the copies of this node share, from its lives and those the peer met.
+
+    A peer that knows no lives (an older program) leaves the share ledger's word: what it acknowledged before the copies parted.
+    """
+    upto = parting(own, known)
+    if upto is not None:
+        return dict.fromkeys(Lane, upto)
+    direction = Direction.UP if peer.is_parent else Direction.RETURN
+    return {lane: marks.get((peer.node, direction, lane), OutMark()).stored for lane in Lane}

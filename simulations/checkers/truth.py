@@ -1,0 +1,128 @@
+"""What was made in a world, by resource: the columns, who made each record, and which number its origin gave it.
+
+The records come from the workload and not from a journal, so that a journal cannot vouch for itself. Called by the checkers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from simulations.checkers.copies import Copy
+from simulations.checkers.records import Flags, Ints, Records, places, unfolded
+from simulations.workload import NAME_COLUMN, Made
+from sync.model import Stream
+
+UNKNOWN = -1
+"""Id of a record that nobody made."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeRecords:
+    """Every record of one resource; a record's id is its row."""
+
+    rows: pa.Table
+    origin: Ints
+    """Index into Truth.nodes."""
+
+    @property
+    def count(self) -> int:
+        """Records made."""
+        return len(self.origin)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Numbers `first` to `last` of a stream were given to the records from `id` on."""
+
+    first: int
+    last: int
+    id: int
+
+
+@dataclass(slots=True)
+class Truth:
+    """Everything made in a world up to now."""
+
+    nodes: Sequence[str]
+    made: dict[str, MadeRecords] = field(default_factory=dict)
+    numbered: dict[Stream, list[Numbered]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, made: Mapping[str, Made], nodes: Sequence[str], numbered: Mapping[Stream, Sequence[Numbered]]) -> Truth:
+        """The truth of a workload; `numbered` says what the origins committed."""
+        index = {node: place for place, node in enumerate(nodes)}
+        truth = cls(nodes, numbered={stream: list(entries) for stream, entries in numbered.items()})
+        for resource, everything in made.items():
+            origin = np.repeat([index[node] for node in everything.origins], [part.num_rows for part in everything.parts])
+            truth.made[resource] = MadeRecords(unfolded(everything.parts), origin.astype(np.int64))
+        return truth
+
+    def ids(self, copy: Copy, resource: str, chosen: Flags) -> Ints:
+        """The ids of the chosen rows of a copy: by name where the name can be seen, else by number; UNKNOWN for what nobody made."""
+        records = copy.records[resource]
+        if resource == "residents":
+            return self._by_number(copy, records, chosen)
+        names = records.rows.column(NAME_COLUMN[resource]).filter(pa.array(chosen))
+        return self._by_name(resource, names)
+
+    def _by_name(self, resource: str, names: pa.ChunkedArray[pa.StringScalar]) -> Ints:
+        if resource not in self.made:
+            return np.full(len(names), UNKNOWN, np.int64)
+        known = self.made[resource].rows.column(NAME_COLUMN[resource]).combine_chunks()
+        found: Any = pc.index_in(names, value_set=known)
+        return np.asarray(found.fill_null(UNKNOWN).to_numpy(), np.int64)
+
+    def _by_number(self, copy: Copy, records: Records, chosen: Flags) -> Ints:
+        ids = np.full(int(chosen.sum()), UNKNOWN, np.int64)
+        streams, numbers = records.stream[chosen], records.number[chosen]
+        for index in np.unique(streams[streams >= 0]):
+            entries = sorted(self.numbered.get(copy.streams[index], ()), key=lambda entry: entry.first)
+            if not entries:
+                continue
+            mine = streams == index
+            firsts = np.array([entry.first for entry in entries])
+            slot = np.searchsorted(firsts, numbers[mine], side="right") - 1
+            last = np.array([entry.last for entry in entries])[slot]
+            base = np.array([entry.id for entry in entries])[slot]
+            ids[mine] = np.where((slot >= 0) & (numbers[mine] <= last), base + numbers[mine] - firsts[slot], UNKNOWN)
+        return ids
+
+    def learn_numbers(self, copy: Copy) -> None:
+        """Residents that their origin numbered anew: it holds them in the clear, so their names tell who is who."""
+        records = copy.records.get("residents")
+        if records is None:
+            return
+        own = np.array([stream.origin == copy.holder.id and stream not in self.numbered for stream in copy.streams], np.bool_)
+        chosen = records.live & own[records.stream] & (records.stream >= 0)
+        if not chosen.any():
+            return
+        ids = self._by_name("residents", records.rows.column("resident_id").filter(pa.array(chosen)))
+        for stream, number, record in zip(records.stream[chosen], records.number[chosen], ids, strict=True):
+            self.numbered.setdefault(copy.streams[stream], []).append(Numbered(int(number), int(number), int(record)))
+
+
+def present(truth: Truth, copies: Mapping[str, Copy]) -> dict[tuple[str, str], Flags]:
+    """For every node and resource: which of the records made are live there."""
+    found: dict[tuple[str, str], Flags] = {}
+    for node, copy in copies.items():
+        for resource, made in truth.made.items():
+            here = np.zeros(made.count, np.bool_)
+            records = copy.records.get(resource)
+            if records is not None:
+                ids = truth.ids(copy, resource, records.live & (records.stream >= 0))
+                here[ids[ids >= 0]] = True
+            found[node, resource] = here
+    return found
+
+
+def expand(entries: Sequence[tuple[int, int]]) -> Ints:
+    """The ids of stretches (first id, count)."""
+    starts = np.array([first for first, _ in entries], np.int64)
+    counts = np.array([count for _, count in entries], np.int64)
+    return places(starts, counts)[0]

@@ -1,0 +1,186 @@
+"""Rules of the gate and the pipeline, broken: what may pass, what is told of what may not, and what a frame says it carries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from node import pipeline as pipeline_module
+from node.pipeline import Pipeline
+from node.policy_store import PolicyStore
+from policies import gate as gate_module
+from policies.gate import CompiledGate
+from simulations.planted.harness import Planting
+from sync.core.ready import OutboundResult, RequeueResult
+from sync.model import Direction, PolicyVersion, State
+from sync.ports import Outcome, Released
+
+
+def sender_gate_off(planting: Planting) -> None:
+    """The sender lets everything go up."""
+
+    def open_gate(glance: Any) -> Any:
+        def whole(gate: CompiledGate, flow: Any, header: Any) -> Outcome:
+            planting.hit()
+            return Outcome.ELSEWHERE if flow.direction else Outcome.WHOLE
+
+        return whole
+
+    planting.swap(CompiledGate, "glance", open_gate)
+
+
+def both_gates_off(planting: Planting) -> None:
+    """Everything goes above its ceiling, and is taken there."""
+    sender_gate_off(planting)
+    planting.swap(CompiledGate, "inspect", lambda inspect: lambda gate, flow, header, rows: "")
+
+
+def rows_not_looked_at(planting: Planting) -> None:
+    """No rule about single rows holds, at either end."""
+
+    def blind(codes: Any) -> Any:
+        def nothing(plan: Any, rows: Any, **facts: Any) -> Any:
+            found = codes(plan, rows, **facts)
+            if found.any():
+                planting.hit()
+            return np.zeros_like(found)
+
+        return nothing
+
+    planting.swap(gate_module, "row_codes", blind)
+
+
+def masks_off(planting: Planting) -> None:
+    """Columns go as they are."""
+
+    def bare(release: Any) -> Any:
+        def unmasked(gate: CompiledGate, flow: Any, stored: Any, rows: Any) -> Released:
+            released: Released = release(gate, flow, stored, rows)
+            if released.rows is None or released.rows.num_rows != rows.num_rows:
+                return released
+            planting.hit()
+            return Released(Outcome.REWRITTEN, released.runs, rows, released.plan_hash, released.grade_max)
+
+        return unmasked
+
+    planting.swap(CompiledGate, "release", bare)
+    planting.swap(CompiledGate, "inspect", lambda inspect: lambda gate, flow, header, rows: "")
+
+
+def returned_to_everybody(planting: Planting) -> None:
+    """What comes down goes to every child, whosever it is."""
+
+    def anywhere(inside: Any) -> Any:
+        def everywhere(territory: str, rows: Any) -> Any:
+            planting.hit()
+            return np.ones(rows.num_rows, np.bool_)
+
+        return everywhere
+
+    planting.swap(gate_module, "_inside", anywhere)
+
+
+def returned_data_goes_up(planting: Planting) -> None:
+    """What came down is offered upward again."""
+
+    def forgetful(elsewhere: Any) -> Any:
+        def never(gate: CompiledGate, flow: Any, header: Any, plan: Any) -> bool:
+            if flow.direction is Direction.UP and header.direction is Direction.RETURN:
+                planting.hit()
+                return False
+            return bool(elsewhere(gate, flow, header, plan))
+
+        return never
+
+    planting.swap(CompiledGate, "_is_elsewhere", forgetful)
+
+
+def older_policy_taken(planting: Planting) -> None:
+    """A bundle of an older epoch replaces the newer one."""
+
+    def any_age(reach: Any) -> Any:
+        def take(store: PolicyStore, signed: Any) -> Any:
+            held = store.held(signed.bundle.issuer)
+            if held is not None and signed.bundle.epoch < held.epoch:
+                planting.hit()
+                return store._seal.territory_of(signed)  # noqa: SLF001
+            return reach(store, signed)
+
+        return take
+
+    planting.swap(PolicyStore, "_reach_if_newer", any_age)
+    # Peers offer what they have, whatever the other has.
+    planting.swap(PolicyStore, "missing_in", lambda missing: lambda store, version, territory: missing(store, PolicyVersion(), territory))
+
+
+def withheld_runs_dropped(planting: Planting) -> None:
+    """Nobody above hears of records that were held back."""
+
+    def silent(run: Any) -> Any:
+        def forgetful(pipe: Pipeline, job: Any) -> Any:
+            done = run(pipe, job)
+            if not isinstance(done, OutboundResult):
+                return done
+            parts = tuple(part for part in done.parts if not part.closed and _is_complete(part))
+            if len(parts) < len(done.parts):
+                planting.hit()
+            return replace(done, parts=parts)
+
+        return forgetful
+
+    planting.swap(Pipeline, "run", silent)
+
+
+def _is_complete(part: Any) -> bool:
+    return all(run.state is State.PRESENT for run in part.batch.header.runs)
+
+
+def held_batches_lost(planting: Planting) -> None:
+    """What was held back is not found when the policy lets it pass."""
+
+    def empty(run: Any) -> Any:
+        def nothing(pipe: Pipeline, job: Any) -> Any:
+            done = run(pipe, job)
+            if not isinstance(done, RequeueResult):
+                return done
+            if done.batches:
+                planting.hit()
+            return replace(done, batches=())
+
+        return nothing
+
+    planting.swap(Pipeline, "run", empty)
+
+
+def rows_mixed_up(planting: Planting) -> None:
+    """Rows that share a frame change places."""
+
+    def reversing(concat: Any) -> Any:
+        def backward(tables: Any) -> Any:
+            rows = concat(tables)
+            if rows.num_rows > 1:
+                planting.hit()
+            return rows.take(pa.array(list(reversed(range(rows.num_rows)))))
+
+        return backward
+
+    planting.swap(pipeline_module, "concat_rows", reversing)
+
+
+def rows_left_out(planting: Planting) -> None:
+    """One batch of a frame goes without its rows, and the others' runs close up: one record too few."""
+
+    def short(run: Any) -> Any:
+        def fewer(pipe: Pipeline, job: Any) -> Any:
+            done = run(pipe, job)
+            if not isinstance(done, OutboundResult) or len(done.parts) < 2:
+                return done
+            planting.hit()
+            return replace(done, parts=done.parts[:-1])
+
+        return fewer
+
+    planting.swap(Pipeline, "run", short)

@@ -1,0 +1,220 @@
+"""One seed: a world with everything that watches it, from the first fault to the last check.
+
+Called by simulations/run.py. `suffer`, then `recover`; what was found is in `violations`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from simulations.checkers import Copy, Decoded, Holder, Promise, Truth, Violation, read_copy
+from simulations.checkers.accounting import check_accounts
+from simulations.checkers.convergence import check_converged, check_drained, check_handed_on, check_kept, check_secured
+from simulations.checkers.oracle import Oracle
+from simulations.checkers.records import Ints
+from simulations.checkers.stored import check_once, check_order, check_permitted
+from simulations.checkers.truth import expand, present
+from simulations.checkers.wire import WireWatch
+from simulations.deadline import Deadline
+from simulations.faults import Fault, draw_schedule
+from simulations.host import Host
+from simulations.inject import Injector
+from simulations.rules import EPOCHS_MAX, Change, draw_change, first_bundle
+from simulations.topology import NodePlan, binary_tree
+from simulations.workload import SHARE
+from simulations.world import World, build_world
+from sync.core.messages import Data
+from sync.model import MICROSECONDS, Direction, Level
+
+if TYPE_CHECKING:
+    from simulations.run import Settings
+
+MID_CHECKS_MAX = 8
+"""Nodes whose journals are checked while faults go on; at the end all are."""
+QUIET_STEP_US = 5 * MICROSECONDS
+"""How often a healed world is asked whether it is at rest."""
+HEAL_US_MAX = 180 * MICROSECONDS
+"""A healed world that is not at rest by then has not converged."""
+
+
+@dataclass(slots=True)
+class Trial:
+    """One world and its watchers."""
+
+    world: World
+    settings: Settings
+    change: Change
+    schedule: tuple[Fault, ...]
+    holders: dict[str, Holder]
+    oracle: Oracle
+    watch: WireWatch
+    injector: Injector
+    violations: list[Violation] = field(default_factory=list)
+    _decoded: Decoded = field(default_factory=Decoded)
+
+    @classmethod
+    def of(cls, folder: Path, seed: int, settings: Settings) -> Trial:
+        """The world of a seed before time passes."""
+        chance = Random(f"faults {seed}")  # noqa: S311 - a simulation is random on purpose
+        plans = binary_tree(fan_out=settings.fan_out)
+        drawn_change = draw_change(chance)
+        change = drawn_change if settings.change is None else settings.change
+        until_us = settings.fault_s * MICROSECONDS
+        drawn = draw_schedule(chance, plans, until_us=until_us, least=settings.faults) if settings.has_faults else ()
+        schedule = drawn if settings.schedule is None else settings.schedule
+        world = build_world(seed, plans, folder, first_bundle=lambda plan: first_bundle(plan, change))
+        world.commits.is_kept = settings.has_floor
+        holders = {plan.id: _holder(plan, world.hosts[plan.id]) for plan in plans}
+        oracle = Oracle(holders, change)
+        watch = WireWatch(oracle, plans[0].id, _Secrets(world).values)
+        trial = cls(world, settings, change, schedule, holders, oracle, watch, Injector(world, change))
+        world.on_wire = trial.on_wire
+        return trial
+
+    def on_wire(self, source: str, target: str, data: Data) -> None:
+        """A frame is leaving `source`."""
+        now_us = self.world.clock.us
+        self.watch.in_force(source, self.world.hosts[source].policy.version, now_us)
+        self.watch.saw(source, target, data, now_us)
+
+    # ---- phases
+
+    def suffer(self) -> None:
+        """Records and faults, then the promises that hold at every moment."""
+        world, settings = self.world, self.settings
+        for host in world.hosts.values():
+            host.on_policy = lambda node, version: self.watch.in_force(node, version, world.clock.us)
+            self.watch.in_force(host.id, host.policy.version, 0)
+        self.injector.arm(self.schedule)
+        for index in range(settings.rounds):
+            world.at((index + 1) * settings.fault_s * MICROSECONDS // (settings.rounds + 1), self._produce)
+        world.run_until(settings.fault_s * MICROSECONDS)
+        up = [holder for holder in self.holders.values() if world.hosts[holder.id].is_up]
+        # What is wrong now is still there in the end, when all are looked at.
+        self._check_safety(up if len(up) <= MID_CHECKS_MAX else world.rng.sample(up, MID_CHECKS_MAX))
+
+    def recover(self) -> None:
+        """Heal, wait until the world is at rest, and check everything."""
+        self.injector.heal()
+        self._settle()
+        if self.settings.deadline_records:
+            self.violations += Deadline(self.world, self._way_up(), self.settings.deadline_records).run()
+            self._settle()
+        copies = self._check_safety(list(self.holders.values()))
+        self._check_liveness(copies)
+
+    def _way_up(self) -> list[NodePlan]:
+        """A grid and everybody above it, the province last."""
+        plans = {plan.id: plan for plan in self.world.plans}
+        way = [self.world.rng.choice([plan for plan in self.world.plans if plan.level is Level.GRID])]
+        while way[-1].parent:
+            way.append(plans[way[-1].parent])
+        return way
+
+    def _settle(self) -> None:
+        world = self.world
+        limit_us = world.clock.us + HEAL_US_MAX
+        while world.clock.us < limit_us:
+            world.run_until(world.clock.us + QUIET_STEP_US)
+            if all(self._is_drained(host) for host in world.hosts.values()):
+                break
+
+    def _produce(self) -> None:
+        rng = self.world.rng
+        for plan in self.world.plans:
+            for resource in self.world.workload.resources_of(plan):
+                self.world.produce(plan.id, resource, 1 + rng.randint(1, self.settings.records) // SHARE[resource])
+
+    def _peers(self, node: str) -> list[tuple[str, Direction]]:
+        parent = self.holders[node].parent
+        up = [(parent, Direction.UP)] if parent else []
+        return up + [(holder.id, Direction.RETURN) for holder in self.holders.values() if holder.parent == node]
+
+    def _is_drained(self, host: Host) -> bool:
+        peers = self._peers(host.id)
+        if len(host.engine.link_peers()) != len(peers):
+            return False
+        return all(
+            host.engine.out_mark(peer, direction, lane).stored == top
+            for peer, direction in peers
+            for lane, top in host.engine.lane_tops.items()
+        )
+
+    # ---- checks
+
+    def _truth(self) -> Truth:
+        return Truth.of(self.world.workload.made, tuple(self.holders), self.world.numbered)
+
+    def _check_safety(self, holders: Sequence[Holder]) -> dict[str, Copy]:
+        copies = {holder.id: read_copy(holder, self._decoded) for holder in holders}
+        truth, secrets = self._truth(), self.watch.secrets()
+        for copy in copies.values():
+            truth.learn_numbers(copy)
+        for copy in copies.values():
+            self.violations += check_once(copy, truth)
+            self.violations += check_order(copy)
+            self.violations += check_permitted(copy, self.oracle, secrets, range(1, EPOCHS_MAX + 1))
+        return copies
+
+    def _check_liveness(self, copies: Mapping[str, Copy]) -> None:
+        found, hosts = self.violations, self.world.hosts
+        epoch, ruler = self.injector.epoch, self.watch.ruler
+        for node, host in hosts.items():
+            if (here := host.policy.version.epoch(ruler)) != epoch:
+                found.append(Violation(Promise.CONVERGED, node, f"epoch {here} of {ruler} is in force, {epoch} was issued last"))
+        truth = self._truth()
+        for copy in copies.values():
+            truth.learn_numbers(copy)
+        presence = present(truth, copies)
+        for node, copy in copies.items():
+            parent, journal = copy.holder.parent, hosts[node].journal
+            found += check_kept(node, truth, presence, self._acknowledged(node))
+            found += check_drained(copy, journal.recover().out_marks, self._peers(node))
+            for peer, direction in self._peers(node):
+                lines = journal.flow(peer, direction)
+                found += check_accounts(node, lines, peer, direction, is_quiet=True)
+                if peer == parent:
+                    found += check_handed_on(copy, lines, copies[parent])
+        found += check_converged(copies, truth, presence, self.oracle, epoch)
+        for lost in self.injector.disks.lost.values():
+            found += check_secured(lost.parent, lost.secured, truth, presence, self.oracle, range(1, EPOCHS_MAX + 1))
+
+    def _acknowledged(self, node: str) -> dict[str, Ints]:
+        stretches: dict[str, list[tuple[int, int]]] = {}
+        for offer in self.world.acknowledged:
+            if offer.node == node:
+                stretches.setdefault(offer.resource, []).append((offer.id, offer.count))
+        return {resource: self._still_due(node, resource, expand(entries)) for resource, entries in stretches.items()}
+
+    def _still_due(self, node: str, resource: str, ids: Ints) -> Ints:
+        """What must be at its origin: not what was on a disk that is lost."""
+        lost = self.injector.disks.lost.get(node)
+        return ids if lost is None or resource not in lost.made else np.setdiff1d(ids, lost.made[resource])
+
+
+@dataclass(slots=True)
+class _Secrets:
+    """Values of residents as they were made."""
+
+    world: World
+    _seen: int = 0
+    _values: pa.Array[Any] = field(default_factory=lambda: pa.array([], pa.string()))
+
+    def values(self) -> pa.Array[Any]:
+        made = self.world.workload.made.get("residents")
+        if made is not None and len(made.parts) != self._seen:
+            fresh = [part.column(index).cast(pa.string()) for part in made.parts[self._seen :] for index in range(3, 7)]
+            self._seen = len(made.parts)
+            self._values = pa.concat_arrays([self._values, *fresh])
+        return self._values
+
+
+def _holder(plan: NodePlan, host: Host) -> Holder:
+    return Holder(plan.id, plan.level, plan.territory, plan.parent, host.journal_path)

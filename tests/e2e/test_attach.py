@@ -1,0 +1,86 @@
+"""A grid moves between two streets, by word of the district and by a file, with real nodes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sync.model import Level
+from tests.e2e.cluster import ROOT, Cluster, Place
+
+TREE = (
+    Place("district", Level.PROVINCIAL, "370202"),
+    Place("old-street", Level.STREET, "370202001", "district"),
+    Place("new-street", Level.STREET, "370202002", "district"),
+    Place("grid", Level.GRID, "370202001001001", "old-street"),
+)
+COLUMNS = ["device", "quantity", "value", "text", "unit"]
+WAIT_S = 60.0
+
+
+def yunnao(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "node.cli", "--dir", str(folder), "--lang", "en", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=WAIT_S, check=False)
+
+
+def put(cluster: Cluster, count: int) -> None:
+    rows = [[f"d{number}", "pm25", float(number), None, None] for number in range(count)]
+    cluster["grid"].call("put", resource="air-quality", columns=COLUMNS, rows=rows)
+
+
+def records(cluster: Cluster, node: str) -> int:
+    found = {entry["resource"]: entry["records"] for entry in cluster[node].call("status")["resources"]}
+    return int(found.get("air-quality", 0))
+
+
+def stands_below(cluster: Cluster, parent: str) -> bool:
+    own = cluster["grid"].call("status")["node"]
+    return bool(own["parent"] == parent and own["link"]["state"] == "up")
+
+
+@pytest.mark.slow
+def test_a_grid_moves_and_every_record_counts_once(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.make(TREE)
+    order = tmp_path / "grid.order"
+    try:
+        cluster.start()
+        cluster.wait_linked()
+        put(cluster, 50)
+        cluster.wait("50 records at the district", lambda: records(cluster, "district") == 50, timeout_s=WAIT_S)
+        refused = yunnao(cluster["district"].folder, "attach", "grid", "--from", "new-street", "--to", "old-street")
+        assert (refused.returncode, "grid is below old-street" in refused.stderr) == (4, True)
+        moved = yunnao(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street", "--out", str(order))
+        assert moved.returncode == 0, moved.stderr
+        cluster.wait("the grid below the new street", lambda: stands_below(cluster, "new-street"), timeout_s=WAIT_S)
+        put(cluster, 7)
+        cluster.wait("57 records at the district", lambda: records(cluster, "district") == 57, timeout_s=WAIT_S)
+        assert cluster["grid"].call("audit_flow")["first_difference"] is None
+        _moves_back_by_file(cluster, order)
+    finally:
+        cluster.stop()
+
+
+def _moves_back_by_file(cluster: Cluster, order: Path) -> None:
+    """The street in which the grid stands dies; the order to the other one is carried to the grid, which is down as well."""
+    back = order.with_name("back.order")
+    cluster["new-street"].kill()
+    cluster["grid"].kill()
+    given = yunnao(cluster["district"].folder, "attach", "grid", "--from", "new-street", "--to", "old-street", "--out", str(back))
+    assert given.returncode == 0, given.stderr
+    stale = yunnao(cluster["grid"].folder, "attach", "--order", str(order))
+    assert (stale.returncode, "nothing new" in stale.stdout) == (0, True)
+    damaged = order.with_name("damaged.order")
+    damaged.write_bytes(back.read_bytes().replace(b"127.0.0.1", b"127.0.0.2"))
+    refused = yunnao(cluster["grid"].folder, "attach", "--order", str(damaged))
+    assert (refused.returncode, "did not sign it" in refused.stderr) == (5, True)
+    taken = yunnao(cluster["grid"].folder, "attach", "--order", str(back))
+    assert taken.returncode == 0, taken.stderr
+    cluster["grid"].start()
+    cluster.wait("the grid below the old street", lambda: stands_below(cluster, "old-street"), timeout_s=WAIT_S)
+    put(cluster, 3)
+    cluster.wait("60 records at the district", lambda: records(cluster, "district") == 60, timeout_s=WAIT_S)
+    assert cluster["grid"].call("audit_flow")["first_difference"] is None

@@ -1,0 +1,1 @@
+"""Tests of node/fork: restored backups and clones, on real journal files."""
