@@ -2,7 +2,7 @@
 
 Each has an identity of its own below FOLDER, dials with mTLS on two connections as a node does, goes through the real handshake, sends
 heartbeats, and waits by the node's own rules (full jitter, the parent's word) before it dials again. Prints one JSON line a second
-with the links that stand.
+with the links that stand; why a link that stood has ended goes to stderr.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ class Child:
                 self.told_to_wait += 1
                 await asyncio.sleep(self._backoff.next_wait_after_s(error.retry_after_s))
                 continue
-            except (LinkError, TimeoutError):
-                pass  # the parent is down, which is what this benchmark is about
+            except (LinkError, TimeoutError) as error:
+                self._tell_end(str(error))  # mostly that the parent is down, which is what this benchmark is about
             finally:
                 self.is_up = False
             self._backoff.lived(self._clock.now().seconds_since(began))
@@ -85,8 +85,13 @@ class Child:
         )
         try:
             await self._talk(session)
+            self._tell_end(session.closed.result() if session.closed.done() else "the urgent half ended")
         finally:
             await session.close("the child's link ended")
+
+    def _tell_end(self, why: str) -> None:
+        if self.is_up:
+            sys.stderr.write(f"{self._me.node}: {why}\n")
 
     async def _talk(self, session: Session) -> None:
         messages = session.incoming(Group.URGENT)

@@ -29,6 +29,7 @@ ADMITTED_GOAL_S = 60.0
 RSS_GOAL_MB = 250.0
 FIRST_TIMEOUT_S = 180.0
 SETTLE_S = 5.0
+ENDS_SHOWN_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +42,31 @@ class Outcome:
     """Refusals with a time that the children got after the restart."""
     fell_off: int
     """Links that did not stand any more SETTLE_S later."""
+    ends: tuple[str, ...]
+    """Why links ended after the restart."""
 
 
 class Children:
     """The other process."""
 
-    def __init__(self, folder: Path, address: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.children", str(folder), address], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, folder: Path, address: str, ends: Path) -> None:
+        self._ends = ends
+        with ends.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.children", str(folder), address], cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True
+            )
 
     def look(self) -> dict[str, int]:
         """Its next report; one comes every second."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError("the children's process ended: its errors are above")
+            raise RuntimeError(f"the children's process ended: {self._ends.read_text()[-2_000:]}")
         return dict(json.loads(line))
+
+    def ends(self) -> list[str]:
+        """Why links that stood have ended so far, a line each."""
+        return self._ends.read_text().splitlines()
 
     def end(self) -> None:
         """End the process."""
@@ -72,19 +81,19 @@ def run(root: Path, count: int) -> Outcome:
     parent = cluster[PARENT]
     make_children(parent.folder, root / "c", count)
     cluster.start()
-    children = Children(root / "c", f"{HOST}:{parent.ports['link']}")
+    children = Children(root / "c", f"{HOST}:{parent.ports['link']}", root / "ends")
     try:
         _wait_all(children, count, FIRST_TIMEOUT_S, parent.pid)
         parent.kill()
         told = _wait_none(children)
         cluster.start()
-        begin = time.monotonic()
+        begin, known = time.monotonic(), len(children.ends())
         facts, rss_mb = _wait_all(children, count, FIRST_TIMEOUT_S, parent.pid)
         admitted_s = time.monotonic() - begin
         end = time.monotonic() + SETTLE_S
         while time.monotonic() < end:
             later, rss_mb = children.look(), max(rss_mb, _rss_mb(parent.pid))
-        return Outcome(admitted_s, rss_mb, facts["told_to_wait"] - told, count - later["up"])
+        return Outcome(admitted_s, rss_mb, facts["told_to_wait"] - told, count - later["up"], tuple(children.ends()[known:]))
     finally:
         children.end()
         cluster.stop()
@@ -130,6 +139,7 @@ def main() -> int:
         f"parent's memory at most {outcome.rss_mb:.0f} MB (goal {RSS_GOAL_MB:g} MB), {outcome.told_to_wait} refusals with a time, "
         f"{outcome.fell_off} fell off"
     )
+    print("".join(f"  {line}\n" for line in outcome.ends[:ENDS_SHOWN_MAX]), end="")
     return 0 if outcome.admitted_s <= ADMITTED_GOAL_S and outcome.rss_mb < RSS_GOAL_MB and not outcome.fell_off else 1
 
 

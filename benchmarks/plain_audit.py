@@ -126,7 +126,8 @@ def live_batches(path: Path) -> Iterator[tuple[bytes, bytes, list[tuple[int, int
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA query_only = 1")
         connection.execute("BEGIN")
-        for lsn, payload, sha256 in connection.execute("SELECT lsn, payload, payload_sha256 FROM batch WHERE row_count > 0 AND freed = 0 ORDER BY lsn"):
+        held = "SELECT lsn, payload, payload_sha256 FROM batch WHERE row_count > 0 AND freed = 0 ORDER BY lsn"
+        for lsn, payload, sha256 in connection.execute(held):
             runs = connection.execute(
                 "SELECT row_offset, last_seq - first_seq + 1 FROM batch_run WHERE lsn = ? AND state = ? AND duplicate = 0 ORDER BY idx",
                 (lsn, STATE_PRESENT),

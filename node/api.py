@@ -24,6 +24,7 @@ from node.quarantine import QuarantineVerbs
 from node.records import ROWS_MAX, find_row, newest_rows
 from node.services import Services
 from node.summaries.spec import SummarySpec
+from node.tracing.api import TraceVerbs
 from node.untrusted import UNREADABLE
 from policies.catalogue import FIELDS_MAX
 from policies.errors import PolicyError
@@ -146,6 +147,7 @@ class Api:
         self.verbs: Mapping[str, Entry] = {
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
+            **{name: Entry(*entry) for name, entry in TraceVerbs(lambda: self._services.tracing).table.items()},
             **{name: Entry(*entry) for name, entry in QuarantineVerbs(lambda: self._services.care.quarantine).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
@@ -198,6 +200,7 @@ class Api:
             + [{"peer": child} | down | services.links.pace_of(child, backlog_bytes=None) for child in children],
             "resources": [{"resource": code, "records": count} for code, count in sorted(own.records.items())],
             "clones": services.links.clones(),
+            "offences": services.links.offences.facts(),
             "storage": services.storage.report(),
             "door": services.door_facts(),
             "cameras": services.cameras(),

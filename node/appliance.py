@@ -34,6 +34,7 @@ from node.fork.errors import ForkFound
 from node.identity.chance import new_id, new_rng
 from node.identity.join_server import JoinServer
 from node.link_caps import keep_day
+from node.offences import STRANGERS
 from node.records import ROWS_MAX, newest_rows
 from node.run_lock import run_lock
 from node.services import OwnIdentity, Services
@@ -42,6 +43,7 @@ from node.storage import Storage, storage_of
 from node.store.failures import ForeignJournal
 from node.summaries.pull import SummaryDesk
 from node.totals import Totals
+from node.tracing.desk import tracing_of
 from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
 from sync.transport.link_dialer import dial
 from sync.transport.link_server import LinkServer
@@ -227,6 +229,7 @@ class Appliance:
             storage=storage,
             attachments=parts.attachments,
             care=care,
+            tracing=tracing_of(parts),
         )
 
     def _summaries(self, parts: Parts) -> SummaryDesk:
@@ -271,11 +274,12 @@ class Appliance:
             try:
                 await parts.links.accept(session)
             except LinkError as error:
-                log.warning("link from a child ended: %s", error)
+                offender = session.peer.node if session.peer else STRANGERS
+                parts.links.offences.link(offender, f"link from a child ended: {error}")
                 raise
 
         door = LinkDoor(config.links, parts.clock)
-        server = LinkServer(parts.authorise_child, on_refused=lambda why: log.warning("%s", why), ask=door.ask)
+        server = LinkServer(parts.authorise_child, on_refused=lambda why: parts.links.offences.link(STRANGERS, why), ask=door.ask)
         await server.start(config.links.listen, parts.tls, accept)
         self._closers.append(server.stop)
         host, _ = split_address(config.links.listen)

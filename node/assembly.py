@@ -175,6 +175,7 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
     )  # fmt: skip
     links = Links(context)
     queries.tell = links.tell
+    room.runtime.pipeline.fosters = lambda peer: any(order.new.node in peer.subtree for order in attachments.book)
     return Parts(
         config=config,
         clock=passport.clock,

@@ -11,7 +11,8 @@ import msgspec
 
 from node.config_errors import KeyPath, Problem
 from node.config_model import CameraEntry, CapEntry, File
-from sync.model import Level, Limits, ModelError, Territory, check_node_id, check_resource
+from sync.core.lanes import FRESH_FIRST_LANES
+from sync.model import Lane, Level, Limits, ModelError, Territory, check_node_id, check_resource
 
 PORT_MAX = 65_535
 PLAIN_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
@@ -127,6 +128,7 @@ def _address_problems(file: File) -> Iterator[Problem]:
     for at, address in given:
         yield from _bad_address(at, address)
     yield from _cap_problems(links.cap)
+    yield from _fresh_problems(links.fresh_first)
     if file.node.level == Level.GRID.word:
         for key, address in (("listen", links.listen), ("join_listen", links.join_listen)):
             if address:
@@ -144,6 +146,17 @@ def _cap_problems(caps: list[CapEntry]) -> Iterator[Problem]:
                 check_node_id(cap.peer)
             except ModelError as error:
                 yield Problem(("links", "cap", index, "peer"), f"{error}; or write 'parent', or '*' for every link")
+
+
+def _fresh_problems(words: list[str]) -> Iterator[Problem]:
+    for index, word in enumerate(words):
+        if word in {lane.word for lane in set(Lane) - FRESH_FIRST_LANES}:
+            yield Problem(("links", "fresh_first", index), f"lane {word!r} is never put off: name event, bulk, blob or a resource")
+            continue
+        try:
+            check_resource(word)
+        except ModelError as error:
+            yield Problem(("links", "fresh_first", index), f"{error}; or name a lane: event, bulk or blob")
 
 
 def _bad_address(at: KeyPath, address: str) -> Iterator[Problem]:

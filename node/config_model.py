@@ -46,7 +46,7 @@ class LinksSection(msgspec.Struct, frozen=True, kw_only=True):
     handshakes_max: Annotated[int, Meta(ge=1, le=4_096)] = SHAKING_MAX
     utc_offset_minutes: Annotated[int, Meta(ge=-840, le=840)] = 480
     cap: Annotated[list[CapEntry], Meta(max_length=64)] = []
-    fresh_first: Annotated[list[Literal["event", "bulk", "blob"]], Meta(max_length=3)] = []
+    fresh_first: Annotated[list[str], Meta(max_length=256)] = []
 
 
 class ParentSection(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,25 +1,52 @@
 """Fresh first: of a backlog that waited for a link, the accounts go at once and the records follow when there is room.
 
-Owns: the account that goes instead of an old batch. Its records are held with reason `deferred`, so the requeue path brings them later
-as backfill. Called by node/pipeline.py for lanes that the configuration names fresh-first.
+Owns: which batches are put off, and the account that goes instead of one. Its records are held with reason `deferred`, so the requeue path
+brings them later as backfill. Refuses: state, whose newer values must not be overtaken by older ones. Called by node/pipeline.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sync.core.inbox import empty_header
-from sync.core.lanes import DEFERRED_REASON
+from sync.core.lanes import DEFERRED_REASON, FRESH_FIRST_LANES
 from sync.core.ready import OutboundJob
-from sync.model import NO_ROWS, Batch, Run, State, StoredBatch
+from sync.model import NO_ROWS, Batch, Lane, Run, State, StoredBatch
 
 
-def deferred(job: OutboundJob, found: Sequence[StoredBatch], *, node: str) -> Sequence[StoredBatch]:
+@dataclass(frozen=True, slots=True)
+class FreshFirst:
+    """What the configuration puts off; every lane that may be, unless it says less."""
+
+    whole: frozenset[Lane] = FRESH_FIRST_LANES
+    """Lanes of which everything is put off."""
+    resources: frozenset[str] = frozenset()
+    """Resources that are put off in the other lanes."""
+
+    @staticmethod
+    def of(words: Sequence[str]) -> FreshFirst:
+        """From `links.fresh_first`: words of lanes, and resources."""
+        lanes = {lane.word: lane for lane in FRESH_FIRST_LANES}
+        whole = frozenset(lanes[word] for word in words if word in lanes)
+        return FreshFirst(whole, frozenset(words) - set(lanes))
+
+    @property
+    def lanes(self) -> frozenset[Lane]:
+        """Lanes in which something may be put off: a resource of the catalogue may be of any of them."""
+        return FRESH_FIRST_LANES if self.resources else self.whole
+
+    def puts_off(self, stored: StoredBatch) -> bool:
+        """True for a batch whose records may wait."""
+        header = stored.batch.header
+        return header.lane in FRESH_FIRST_LANES and (header.lane in self.whole or header.resource in self.resources)
+
+
+def deferred(job: OutboundJob, found: Sequence[StoredBatch], fresh: FreshFirst, *, node: str) -> Sequence[StoredBatch]:
     """`found`, with accounts in place of the batches that `job` puts off; what comes back as backfill goes whole."""
     if not found or found[0].lsn > job.defer_upto:
         return found
-    return [_account(stored, node) if _is_put_off(stored, job) else stored for stored in found]
+    return [_account(stored, node) if _is_put_off(stored, job) and fresh.puts_off(stored) else stored for stored in found]
 
 
 def _is_put_off(stored: StoredBatch, job: OutboundJob) -> bool:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from node.clock import Clock, HybridClock
 from node.config import NodeConfig
+from node.deferral import FreshFirst
 from node.identity.bundle_seal import BundleSeal
 from node.identity.chance import new_incarnation
 from node.identity.files import IdentityFiles
@@ -67,6 +68,7 @@ def open_engine_room(config: NodeConfig, passport: Passport) -> EngineRoom:
         gate_of=lambda: policy.gate,
         vouch=passport.vouch,
         limits=config.limits,
+        fresh=FreshFirst.of(config.links.fresh_first),
     )
     schemas, hybrid = record_layouts(policy), HybridClock(clock)
     wake: list[Callable[[], None]] = []
@@ -95,7 +97,7 @@ def _engine(config: NodeConfig, passport: Passport, policy: PolicyStore, journal
         clock=ClockQuality(),
     )
     engine.caps = cap_table(config.links, passport.clock)
-    engine.fresh_first = frozenset(Lane[word.upper()] for word in config.links.fresh_first)
+    engine.fresh_first = FreshFirst.of(config.links.fresh_first).lanes
     return engine
 
 

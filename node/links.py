@@ -20,6 +20,7 @@ from node.directory import Directory, LinkStatus, NodeStatus
 from node.fork.desk import ForkDesk
 from node.fork.giveback import ReseedProgress
 from node.handshake import Handshake, Me, Step
+from node.offences import Offences
 from node.outgoing import Outgoing
 from node.pace import pace_facts
 from node.policy_store import PolicyStore
@@ -29,6 +30,7 @@ from node.runtime import Runtime
 from policies.errors import PolicyError
 from sync.core.engine import ChainAt
 from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Query, Refused, Stop
+from sync.core.pacing import TokenBucket
 from sync.core.ready import Event, FrameRefused, LinkBroken, Moved, PeerFacts, Send
 from sync.model import MICROSECONDS, Limits, LinkError, PolicyVersion, SyncError
 from sync.ports import Journal
@@ -49,6 +51,13 @@ CERTIFICATE_LOOK_S = 60.0
 FENCE_GRACE_S = 5.0
 """How long a child that was moved away has to end its link itself."""
 
+MESSAGES_PER_S = 1_000.0
+MESSAGES_BURST = 100.0
+"""Messages of one peer that are heard; what comes faster waits on its connection. A link at full speed needs a few hundred a second."""
+MESSAGE_TOKEN_BYTES = 4_096
+MESSAGES_AT_ONCE = 8
+"""Messages of one peer after which the others have their turn."""
+
 URGENT_BODY_BYTES_MAX = 65_536
 """A question or answer with a longer body goes with the bulk: no alarm waits behind it."""
 
@@ -67,6 +76,8 @@ class Peer:
     """What it said last in the handshake."""
     reseed: ReseedProgress | None = None
     """For a child that lost its journal: how far it has got back what it had brought."""
+    budget: TokenBucket = field(default_factory=lambda: TokenBucket(per_s=MESSAGES_PER_S, burst=MESSAGES_BURST))
+    """What it may say: a message is a token, and one more for each MESSAGE_TOKEN_BYTES of what is no frame."""
 
 
 @dataclass(slots=True)
@@ -94,11 +105,14 @@ class Links:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._peers: dict[str, Peer] = {}
+        self.offences = Offences(context.clock)
+        """What peers did that was refused."""
         self.trouble = ""
         """Why the link to the parent is down, for status; empty while it is up or none is wanted."""
         context.runtime.on_send = self._send
         context.runtime.on_event = self._event
         context.policy.on_new = self._spread_bundles
+        context.policy.on_dates = self._decide_again
         context.attachments.on_spread = self._spread_orders
         context.attachments.on_fenced = self._fence
         self._stood: dict[str, frozenset[str]] = {}
@@ -142,7 +156,7 @@ class Links:
         return True
 
     def renew_uplink(self) -> None:
-        """The certificates were renewed: open the link to the parent again, so that it shows the new one (a channel keeps what it began with)."""
+        """The certificates were renewed: open the link to the parent again; a channel goes on showing what it began with."""
         for peer in self._peers.values():
             if peer.facts.is_parent:
                 peer.session.end("this node's certificate was renewed")
@@ -301,6 +315,7 @@ class Links:
         context = self._context
         pulse = Pulse(context.limits, context.clock.now())
         while True:
+            context.policy.look_at_dates()
             own, now_us = context.own_status(), context.clock.wall_us()
             body = context.directory.upward(own, now_us) if peer.facts.is_parent else context.directory.downward(own, now_us)
             peer.urgent.put_nowait(Heartbeat(body, context.hybrid.tick(), reseeded=peer.reseed is not None and peer.reseed.is_done))
@@ -315,7 +330,7 @@ class Links:
         assert identity is not None, "a session without an authorised peer"
         if not identity.not_after_us:
             return
-        while identity.not_after_us > (now_us := self._context.clock.wall_us()):
+        while identity.not_after_us > (now_us := self._context.clock.wall_us()):  # noqa: ASYNC110 - a wall clock tells nobody that it jumped
             await asyncio.sleep(min((identity.not_after_us - now_us) / MICROSECONDS, CERTIFICATE_LOOK_S))
         peer.session.end(f"the certificate that {identity.node} showed has ended: it opens the link again with a new one")
 
@@ -332,10 +347,13 @@ class Links:
             reader.result()
 
     async def _read_one(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
+        heard = 0
         async for data in messages:
             if peer.is_closing:
                 return
             message = decode(data, self._context.limits)
+            heard += 1
+            await self._wait_for_turn(peer, 0 if isinstance(message, Data) else len(data), heard)
             if isinstance(message, Data):
                 assert peer.hello is not None, "data before the handshake"
                 self._context.forks.data_from(peer.facts, peer.hello)
@@ -344,6 +362,14 @@ class Links:
                 self._to_engine(peer.facts.node, message)
             else:
                 self._to_shell(peer, message)
+
+    async def _wait_for_turn(self, peer: Peer, body_bytes: int, heard: int) -> None:
+        """Hear a peer no faster than its budget, and the others in between."""
+        peer.budget.take(1.0 + body_bytes / MESSAGE_TOKEN_BYTES, self._context.clock.now())
+        if wait_s := peer.budget.wait_s(0.0, self._context.clock.now()):
+            await asyncio.sleep(wait_s)
+        elif heard % MESSAGES_AT_ONCE == 0:
+            await asyncio.sleep(0)
 
     def _to_engine(self, peer: str, message: Message) -> None:
         self._context.runtime.post(lambda engine, now: engine.receive(peer, message, now))
@@ -396,11 +422,11 @@ class Links:
 
     def _event(self, event: Event) -> None:
         if isinstance(event, FrameRefused):
-            log.warning("a frame of lane %s from %s was refused: %s", event.lane.word, event.peer, event.reason)
+            self.offences.frame(event.peer, f"a frame of lane {event.lane.word} from {event.peer} was refused: {event.reason}")
         if isinstance(event, Moved) and (peer := self._peers.get(event.peer)) is not None and peer.reseed is not None:
             peer.reseed.moved(event.lane, event.stored)
         if isinstance(event, LinkBroken) and (peer := self._peers.get(event.peer)) is not None:
-            log.warning("link to %s broken: %s", event.peer, event.reason)
+            self.offences.link(event.peer, f"link to {event.peer} broken: {event.reason}")
             if peer.facts.is_parent:
                 self.trouble = event.reason
             peer.is_closing = True
@@ -418,6 +444,9 @@ class Links:
         if (peer := self._peers.get(node)) is not None and not peer.facts.is_parent:
             peer.urgent.put_nowait(Stop(reason))
             asyncio.get_running_loop().call_later(FENCE_GRACE_S, peer.session.end, reason)
+
+    def _decide_again(self, reasons: frozenset[str]) -> None:
+        self._context.runtime.post(lambda engine, now: engine.dates_moved(reasons, now))
 
     def _spread_bundles(self) -> None:
         version = self._context.policy.version

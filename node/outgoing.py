@@ -1,6 +1,7 @@
 """What waits to be sent on one connection of a link: in order, bounded, the newer replacing what it makes pointless.
 
-Owns: the queue between the engine and a connection. An acknowledgement replaces the one of its lane that still waits, a heartbeat the
+Owns: the queue between the engine and a connection. An acknowledgement replaces the one of its lane that still waits, unless a refusal
+of that lane came between: a sender that heard the newer one first would enter as delivered what was refused. A heartbeat replaces the
 one before. Frames are bounded by the engine's window; of everything else at most MESSAGES_MAX wait, and a peer that lets more come
 together is not reading: `get` then raises LinkError, and the link is rebuilt from what is durable. Called by links.py.
 """
@@ -8,9 +9,10 @@ together is not reading: `get` then raises LinkError, and the link is rebuilt fr
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
-from sync.core.messages import Ack, Data, Heartbeat, Message
-from sync.model import LinkError
+from sync.core.messages import Ack, Data, Heartbeat, Message, Refused
+from sync.model import Direction, Lane, LinkError
 
 MESSAGES_MAX = 8_192
 """Messages other than frames that wait for one connection."""
@@ -23,6 +25,8 @@ class Outgoing:
         self._messages_max = messages_max
         self._waiting: dict[object, Message] = {}
         self._next = 0
+        self._refusals: Counter[tuple[Direction, Lane]] = Counter()
+        """Refusals put so far; an acknowledgement takes no place before the newest."""
         self._frames = 0
         self._overflowed = False
         self._changed = asyncio.Event()
@@ -54,8 +58,10 @@ class Outgoing:
 
     def _key(self, message: Message) -> object:
         if isinstance(message, Ack):
-            return (message.direction, message.lane)
+            return (message.direction, message.lane, self._refusals[message.direction, message.lane])
         if isinstance(message, Heartbeat):
             return Heartbeat
+        if isinstance(message, Refused):
+            self._refusals[message.direction, message.lane] += 1
         self._next += 1
         return self._next

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -12,6 +13,21 @@ from policies.columns import highest_grade
 from sync.model import Batch, BatchHeader, Direction, Limits, PolicyVersion, Run, StoredBatch
 from sync.ports import Flow, Outcome, Released
 from sync.wire.payload import layout_of, unfold_together
+
+
+class GroupKey(NamedTuple):
+    """What pieces must have in common to share a frame."""
+
+    resource: str
+    schema_version: int
+    origin_distance: int
+    backfill: bool
+    plan_hash: bytes
+
+    def may_share_streams(self, other: GroupKey) -> bool:
+        """True when records of one stream, whose order counts, may be under both keys."""
+        same_kind = (self.resource, self.origin_distance) == (other.resource, other.origin_distance)
+        return same_kind and not (self.backfill or other.backfill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +54,10 @@ class Piece:
         return self.stored.batch.header.payload_bytes if self.row_count else 0
 
     @property
-    def key(self) -> tuple[object, ...]:
+    def key(self) -> GroupKey:
         """Pieces of one key may share a frame."""
         header = self.stored.batch.header
-        return (header.resource, header.schema_version, header.origin_distance, header.backfill, self.released.plan_hash)
+        return GroupKey(header.resource, header.schema_version, header.origin_distance, header.backfill, self.released.plan_hash)
 
     @property
     def members(self) -> tuple[StoredBatch, ...]:

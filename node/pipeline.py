@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
-from node.deferral import deferred
+from node.deferral import FreshFirst, deferred
 from node.equality.sums import part_sums
+from node.foreign import foreign_code
 from node.fork.giveback import ways_of
 from node.freed import account_of_freed
 from node.handover import Handover
-from node.pieces import Lot, Piece, header_of, repeats, shifted_runs
+from node.pieces import GroupKey, Lot, Piece, header_of, repeats, shifted_runs
 from node.rowfacts import facts_of
 from sync.core.inbox import empty_header
 from sync.core.ready import (
@@ -44,6 +45,8 @@ REQUEUE_BATCHES_MAX = 64
 
 THIN_FRAME_BYTES = 2 << 20
 """A link whose frames should be smaller (half a second of its measured rate) is thin: below 4 MB/s zstd pays."""
+
+ALL_FRESH = FreshFirst()
 
 LARGE_PART = 4
 """A batch of this part of the rows that a frame aims at is large enough to go alone."""
@@ -96,6 +99,7 @@ class Pipeline:
         vouch: Vouch,
         limits: Limits,
         compression: Compression | None = "lz4",
+        fresh: FreshFirst = ALL_FRESH,
     ) -> None:
         self._me = me
         self._journal = journal
@@ -103,6 +107,9 @@ class Pipeline:
         self._vouch = vouch
         self._limits = limits
         self._compression = compression
+        self._fresh = fresh
+        self.fosters: Callable[[PeerFacts], bool] = lambda peer: False
+        """True when an order put nodes below a child that lie outside its territory."""
         self._handover = Handover(journal, me.node)
         self._rows_large = limits.batch_rows_target // LARGE_PART
         """Rows from which a batch is forwarded by itself when the plan leaves it whole."""
@@ -125,12 +132,12 @@ class Pipeline:
             job.lane,
             Span(job.after, job.upto),
             batches_max=self._limits.job_batches_max,
-            bytes_max=job.bytes_target or self._limits.batch_bytes_target,
+            bytes_max=self._bytes_to_read(job),
             # What the peer itself brought is not returned to it, and what no plan addresses to it is not even read.
             only=None if addressed is None or job.peer.reseeds else Selection(addressed, not_from=job.peer.node),
         )
         parts: list[OutboundPart] = []
-        groups: dict[tuple[object, ...], _Group] = {}
+        groups: dict[GroupKey, _Group] = {}
         is_thin = 0 < job.bytes_target < THIN_FRAME_BYTES
         for way, batches in ways_of(found, job.peer, flow) if job.peer.reseeds else [(flow, found)]:
             for piece in self._pieces(self._sparing(job, batches), way, gate):
@@ -140,7 +147,12 @@ class Pipeline:
         return OutboundResult(job.id, gate.version, Span(job.after, upto), tuple(parts))
 
     def _sparing(self, job: OutboundJob, found: Sequence[StoredBatch]) -> Sequence[StoredBatch]:
-        return deferred(job, self._handover.spare(job, found), node=self._me.node)
+        return deferred(job, self._handover.spare(job, found), self._fresh, node=self._me.node)
+
+    def _bytes_to_read(self, job: OutboundJob) -> int:
+        # Accounts are small: of a lane that is put off altogether, as many batches as a job may read go into one frame.
+        are_accounts = bool(job.defer_upto) and job.lane in self._fresh.whole
+        return self._limits.batch_bytes_target if are_accounts or not job.bytes_target else job.bytes_target
 
     def _pieces(self, found: Sequence[StoredBatch], flow: Flow, gate: Gate) -> Iterator[Piece]:
         """What the gate makes of the batches, in order within each resource; those whose rows are read are decided in lots."""
@@ -169,15 +181,20 @@ class Pipeline:
             yield from _kept(piece)
 
     def _place(
-        self, piece: Piece, groups: dict[tuple[object, ...], _Group], flow: Flow, version: PolicyVersion, *, is_thin: bool
+        self, piece: Piece, groups: dict[GroupKey, _Group], flow: Flow, version: PolicyVersion, *, is_thin: bool
     ) -> list[OutboundPart]:
-        """Put a piece into its group; the parts that are complete because of it."""
+        """Put a piece into its group; the parts that are complete because of it.
+
+        A group that may hold earlier records of the piece's streams is closed before the piece goes another way: order holds in a stream.
+        """
         if piece.released.outcome is Outcome.CLOSED:
             return [OutboundPart(Batch(header_of(piece, flow, version), b""), closed=True)]
         if piece.is_large_whole(self._rows_large) and not is_thin:
-            return [self._seal(_Group([piece], piece.row_count, piece.payload_bytes), flow, version)]
+            done = [self._seal(groups.pop(key), flow, version) for key in [*groups] if key.may_share_streams(piece.key)]
+            return [*done, self._seal(_Group([piece], piece.row_count, piece.payload_bytes), flow, version)]
+        before = [key for key in groups if key != piece.key and key.may_share_streams(piece.key)]
+        done = [self._seal(groups.pop(key), flow, version) for key in before]
         group = groups.setdefault(piece.key, _Group(is_thin=is_thin))
-        done = []
         if group.pieces and not group.has_room(piece, self._limits):
             done.append(self._seal(group, flow, version))
             group = groups[piece.key] = _Group(is_thin=is_thin)
@@ -207,7 +224,8 @@ class Pipeline:
         return OutboundPart(Batch(header, payload, manifest, origin), closed=False)
 
     def _requeue(self, job: RequeueJob, gate: Gate) -> RequeueResult:
-        held = self._journal.held(job.peer.node, job.direction, not_version=gate.version.digest, batches_max=min(job.batches_max, REQUEUE_BATCHES_MAX))
+        most = min(job.batches_max, REQUEUE_BATCHES_MAX)
+        held = self._journal.held(job.peer.node, job.direction, not_version=gate.version.digest, batches_max=most, again=dict(job.again))
         return RequeueResult(job.id, gate.version, tuple(held))
 
     # ---- on the way in
@@ -223,7 +241,18 @@ class Pipeline:
             return InboundResult(job.id, gate.version, str(error), quarantine=True)
         purpose = RESEED_PURPOSE if job.peer.reseeds and job.frame.direction is Direction.RETURN else ""
         flow = Flow(self._me.node, self._me.level, self._me.territory, job.frame.direction, purpose=purpose)
-        return InboundResult(job.id, gate.version, gate.inspect(flow, batch.header, rows))
+        refusal = gate.inspect(flow, batch.header, rows) or self._foreign(job, rows)
+        return InboundResult(job.id, gate.version, refusal)
+
+    def _foreign(self, job: InboundJob, rows: pa.RecordBatch | None) -> str:
+        """Why a child may not bring these rows: they lie outside its territory; empty when it may."""
+        peer, resource = job.peer, job.frame.batch.header.resource
+        if rows is None or job.frame.direction is not Direction.UP:
+            return ""
+        code = foreign_code(rows, peer.territory)
+        if not code or self.fosters(peer):
+            return ""
+        return f"{resource} refused: a row of territory {code} from {peer.node}, whose territory is {peer.territory}: no order put it there"
 
     def _damage(self, peer: str, batch: Batch) -> str:
         """Why a frame cannot be what its sender made; empty when it can."""

@@ -1,6 +1,7 @@
 """The policy bundles this node holds, on disk and in force: what peers lack, what they bring, and the compiled gate.
 
 A bundle is taken only when its signature leads to the pinned root and its epoch is newer. Files live in `<dir>/policy/<issuer>.json`.
+Dates make other plans of the same bundles: whoever has a timer calls `look_at_dates`, and what was held because of them is told.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from policies.bundle import Bundle, SignedBundle, decode_signed, newer_than
 from policies.errors import PolicyError
 from policies.gate import CompiledGate
 from policies.ruleset import Ruleset, merge
+from policies.words import Reason
 from sync.model import PolicyVersion, code_contains
 
 log = logging.getLogger("yunnao.policy")
@@ -23,14 +25,20 @@ log = logging.getLogger("yunnao.policy")
 ISSUERS_MAX = 64
 """Issuers whose bundles a node holds at once: its own chain and a margin."""
 
+HELD_OUT_OF_DATE = frozenset({Reason.STALE_POLICY.word})
+"""Why records are held while the clock lies outside the dates of the bundles."""
+HELD_FOR_A_TIME = HELD_OUT_OF_DATE | {Reason.PROVISIONAL_HOLD.word}
+"""Why records are held that may go when any date has passed."""
+
 CompileGate = Callable[[Ruleset], CompiledGate]
 
 
 class PolicyStore:
-    """Bundles by issuer. `on_new` is called after a bundle came into force."""
+    """Bundles by issuer. `on_new` is called after a bundle came into force, `on_dates` with the reasons that a passed date may have ended."""
 
     def __init__(self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock) -> None:
         self.on_new: Callable[[], None] = lambda: None
+        self.on_dates: Callable[[frozenset[str]], None] = lambda reasons: None
         self._folder = folder
         self._seal = seal
         self._compile = compile_gate
@@ -41,6 +49,8 @@ class PolicyStore:
             signed = decode_signed(path.read_bytes())
             self._held[signed.bundle.issuer] = (signed, seal.territory_of(signed))
         self._enforce(self._held)
+        # The node may have been off when its clock came right: then nobody noticed.
+        self._perhaps_over = HELD_OUT_OF_DATE
 
     @property
     def version(self) -> PolicyVersion:
@@ -49,10 +59,20 @@ class PolicyStore:
 
     @property
     def gate(self) -> CompiledGate:
-        """The compiled policy in force; one whose dates moved on is compiled again."""
-        if self._changes_us is not None and self._clock.wall_us() >= self._changes_us:
+        """The compiled policy in force; one whose dates moved on is compiled again. Any thread may ask."""
+        now_us = self._clock.wall_us()
+        if now_us < self._since_us or (self._changes_us is not None and now_us >= self._changes_us):
             self._enforce(self._held)
+            self._perhaps_over = HELD_FOR_A_TIME
         return self._gate
+
+    def look_at_dates(self) -> None:
+        """Tell `on_dates` if a date passed since the last look and the bundles are in their dates now."""
+        version = self.gate.version
+        if self._perhaps_over and not self.ruleset.is_stale(self._clock.wall_us()):
+            over, self._perhaps_over = self._perhaps_over, frozenset()
+            log.info("policy %s is in its dates: what was held for %s is decided again", version.digest.hex()[:8], ", ".join(sorted(over)))
+            self.on_dates(over)
 
     def missing_in(self, version: PolicyVersion, territory: str) -> tuple[bytes, ...]:
         """The bundles that a peer of this version and territory lacks: of issuers above it and below it, not of its neighbours."""
@@ -112,4 +132,5 @@ class PolicyStore:
         ruleset = merge(signed.bundle for signed, _ in held.values())
         self._gate = self._compile(ruleset)
         self.ruleset = ruleset
-        self._changes_us = ruleset.next_change_us(self._clock.wall_us())
+        now_us = self._clock.wall_us()
+        self._since_us, self._changes_us = ruleset.last_change_us(now_us), ruleset.next_change_us(now_us)

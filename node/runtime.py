@@ -2,8 +2,8 @@
 
 Links, ingest and timers post inputs; each turn drains them, asks the engine for one `Ready`, makes its writes durable in one
 transaction on the commit thread, then
-hands out sends, jobs and events. Inputs that arrive during a commit wait for the next turn: that is the group commit. Every link has
-one pipeline thread.
+hands out sends, jobs and events. Inputs that arrive during a commit wait for the next turn: that is the group commit. The jobs of
+links run on a few threads (job_threads.py), those of one link in order.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from typing import TypeVar
 
 from node.clock import Clock, HybridClock
 from node.ingest.inbox import Inbox, PendingBatch
+from node.job_threads import JobThreads
 from node.pipeline import Pipeline
 from node.sealing import seal
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
-from sync.core.ready import Event, Job, JobResult, Ready, Send, Stored
-from sync.model import Instant, JournalCorrupt, JournalFull, Lane
-from sync.model.writes import AppendRefusal, Write
+from sync.core.ready import Event, Job, JobResult, LinkBroken, Ready, Send, Stored
+from sync.model import Instant, JournalCorrupt, JournalError, JournalFull, Lane
+from sync.model.writes import AppendRefusal, Recovered, Write
 from sync.ports import Journal
 
 INPUTS_PER_TURN_MAX = 1_024
@@ -72,11 +73,12 @@ class Runtime:
         self._wake = asyncio.Event()
         self._stopping = False
         self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._link_threads: dict[str, ThreadPoolExecutor] = {}
+        self._job_threads = JobThreads[JobResult]()
         self._sealed: dict[int, PendingBatch] = {}
         self._next_ticket = 1
         self._failure: BaseException | None = None
         self._after_commit: list[Callable[[], None]] = []
+        self._successor: tuple[Callable[[Engine, Recovered], Engine], asyncio.Future[None]] | None = None
         self._jobs_out: Counter[str] = Counter()
         self._job_done = asyncio.Event()
         self._closed_lanes: frozenset[Lane] = frozenset()
@@ -107,6 +109,17 @@ class Runtime:
 
         self.post(answer)
         return await waiting
+
+    async def begin_anew(self, make: Callable[[Engine, Recovered], Engine]) -> None:
+        """Before the next turn, put in the place of the engine what `make` builds from it and from what the journal holds.
+
+        As after a start of the process: every session ends and is opened again. Raises what reading the journal raises, with nothing
+        changed.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._successor = (make, done)
+        self._wake.set()
+        await done
 
     async def wait_for_room(self, peer: str, jobs_max: int, lane: Lane | None = None) -> None:
         """Wait until fewer than `jobs_max` jobs of `peer` are out and `lane` takes data: the back-pressure of a link."""
@@ -153,6 +166,8 @@ class Runtime:
         try:
             while not self._stopping:
                 await self._wait_for_input(wake_at)
+                if self._successor is not None:
+                    await self._succeed(*self._successor)
                 ready = self._gather()
                 await self._hand_out(ready)
                 wake_at = ready.wake_at
@@ -169,7 +184,22 @@ class Runtime:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
         except TimeoutError:
-            self._inputs.append(Engine.timeout)
+            self._inputs.append(lambda engine, now: engine.timeout(now))
+
+    async def _succeed(self, make: Callable[[Engine, Recovered], Engine], done: asyncio.Future[None]) -> None:
+        self._successor = None
+        try:
+            recovered = await self.beside_commits(self._journal.recover)
+        except JournalError as error:
+            if not done.done():
+                done.set_exception(error)
+            return
+        former = self.engine
+        self.engine = make(former, recovered)
+        for peer in former.link_peers():
+            self.on_event(LinkBroken(peer, "the engine of this node begins anew: the link is opened again", fatal=False))
+        if not done.done():
+            done.set_result(None)
 
     def _gather(self) -> Ready:
         self._wake.clear()
@@ -243,35 +273,35 @@ class Runtime:
             self.engine.offer(local, now)
 
     def _start(self, job: Job) -> None:
-        peer = job.peer.node
-        thread = self._link_threads.get(peer)
-        if thread is None:
-            thread = self._link_threads[peer] = ThreadPoolExecutor(1, thread_name_prefix=f"link-{peer}")
+        peer, engine = job.peer.node, self.engine
         loop = asyncio.get_running_loop()
         self._jobs_out[peer] += 1
-        thread.submit(self._pipeline.run, job).add_done_callback(lambda done: loop.call_soon_threadsafe(self._finished, job, done))
+        self._job_threads.submit(
+            peer, lambda: self._pipeline.run(job), lambda done: loop.call_soon_threadsafe(self._finished, job, done, engine)
+        )  # fmt: skip
 
-    def _finished(self, job: Job, done: Future[JobResult]) -> None:
+    def _finished(self, job: Job, done: Future[JobResult], asker: Engine) -> None:
         self._jobs_out[job.peer.node] -= 1
         self._job_done.set()
         if done.cancelled():
             return
         failure = done.exception()
         if isinstance(failure, JournalCorrupt) and failure.lsn is not None and self.on_damage is not None:
-            self.on_damage(failure.lsn, lambda: self._start_again(job))
+            self.on_damage(failure.lsn, lambda: self._start_again(job, asker))
             return
         if failure is not None:
             self._failure = failure  # raised by the next turn: a job never fails on a peer's data, only on our own journal
             self._wake.set()
             return
         outcome = done.result()
-        self.post(lambda engine, now: engine.gated(outcome, now))
+        # An engine that began anew counts its jobs from one again.
+        self.post(lambda engine, now: engine.gated(outcome, now) if engine is asker else None)
 
-    def _start_again(self, job: Job) -> None:
-        """The batch that the job could not read is set aside; by now the runtime may have stopped."""
-        if not self._stopping:
+    def _start_again(self, job: Job, asker: Engine) -> None:
+        """The batch that the job could not read is set aside; by now the runtime may have stopped, or have another engine."""
+        if not self._stopping and self.engine is asker:
             self._start(job)
 
     def _close_threads(self) -> None:
-        for thread in (self._commit_thread, *self._link_threads.values()):
-            thread.shutdown(wait=True, cancel_futures=True)
+        self._commit_thread.shutdown(wait=True, cancel_futures=True)
+        self._job_threads.shutdown()

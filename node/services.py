@@ -19,6 +19,7 @@ from node.status import StatusBoard
 from node.storage import Storage
 from node.store.journal import SqliteJournal
 from node.summaries.pull import SummaryDesk
+from node.tracing.desk import Tracing
 from policies.catalogue import Resource
 from policies.explain import target_level
 from policies.words import Way
@@ -66,6 +67,7 @@ class Services:
     storage: Storage
     attachments: AttachmentDesk
     care: Care
+    tracing: Tracing
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

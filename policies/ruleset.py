@@ -57,10 +57,17 @@ class Ruleset:
 
     def next_change_us(self, now_us: int) -> int | None:
         """The next moment at which plans must be compiled again because a date passes; None when none is ahead."""
+        return min((moment for moment in self._moments() if moment > now_us), default=None)
+
+    def last_change_us(self, now_us: int) -> int:
+        """The last moment up to `now_us` at which a date passed: a clock set back behind it makes other plans; 0 when none did."""
+        return max((moment for moment in self._moments() if moment <= now_us), default=0)
+
+    def _moments(self) -> list[int]:
         moments = [self.not_before_us, self.not_after_us]
         for issued in self.entries:
             moments += [issued.entry.valid_from_us, issued.entry.valid_to_us]
-        return min((moment for moment in moments if moment > now_us), default=None)
+        return moments
 
 
 def merge(bundles: Iterable[Bundle]) -> Ruleset:

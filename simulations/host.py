@@ -457,4 +457,4 @@ class Host:
 
     def _wake(self, moment: Instant) -> None:
         if self._wake_at == moment:
-            self.post(Engine.timeout)
+            self.post(lambda engine, now: engine.timeout(now))

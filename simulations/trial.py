@@ -181,9 +181,11 @@ class Trial:
                 lines = journal.flow(peer, direction)
                 found += check_accounts(node, lines, peer, direction, is_quiet=True)
                 if peer == parent:
-                    found += check_handed_on(copy, lines, copies[parent])
+                    found += check_handed_on(copy, lines, copies[parent], is_rebuilt=node in self.injector.disks.lost)
         found += check_converged(copies, truth, presence, self.oracle, epoch)
         for lost in self.injector.disks.lost.values():
+            if not lost.parent:
+                continue  # the top has nobody to secure its own records
             found += check_secured(lost.parent, lost.secured, truth, presence, self.oracle, range(1, EPOCHS_MAX + 1))
 
     def _acknowledged(self, node: str) -> dict[str, Ints]:

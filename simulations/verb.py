@@ -15,6 +15,7 @@ from pathlib import Path
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb, VerbParser
+from simulations import replay_verb
 from simulations.faults import read_schedule, write_schedule
 from simulations.planning import city_verb
 from simulations.run import NODES, SeedReport, Settings, run_seed, run_seeds
@@ -37,11 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help=text("simulate.option_processes", language))
     parser.add_argument("--keep", type=Path, help=text("simulate.option_keep", language))
     parser.add_argument("--json", action="store_true", help=text("simulate.option_json", language))
+    replay_verb.add_arguments(parser)
     city_verb.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the seeds, print each report; 1 when one of them broke a promise. A city of one's own is run instead when one is named."""
+    if args.replay is not None:
+        return replay_verb.run(args)
     if city_verb.is_asked(args):
         return city_verb.run(args)
     settings = _settings(args)

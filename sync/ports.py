@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 from sync.model import Direction, Lane, Level, Manifest, PolicyVersion, Run, RunMap, Span, StoredBatch, Stream
@@ -22,6 +23,10 @@ class Selection:
     resources: frozenset[str]
     not_from: str
     """Source whose batches are left out."""
+
+
+NOTHING_AGAIN: Mapping[str, int] = MappingProxyType({})
+"""No reason whose held records are decided again under the same version."""
 
 
 class Journal(Protocol):
@@ -49,10 +54,14 @@ class Journal(Protocol):
         newest.
         """
 
-    def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
+    def held(
+        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN
+    ) -> list[StoredBatch]:
         """Batches with records that were held back from `peer`, or that `peer` refused, under another policy version than
-        `not_version`, or put off (reason `deferred`), not yet settled, ascending by lsn."""
+        `not_version`, or put off (reason `deferred`), not yet settled, ascending by lsn.
 
+        `again` names reasons whose records count whatever the version, each with the highest lsn of a batch that it holds for.
+        """
     def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
         """What became of every record that `peer` above has acknowledged, by stream."""
 

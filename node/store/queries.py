@@ -5,8 +5,9 @@ Called by node/store/journal.py. Refuses rows that make no value (JournalCorrupt
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal, InPosition, OutM
 from sync.ports import Selection
 
 _HELD_BY_GATE = """
-    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
+    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq,
+        CASE WHEN l.policy_version <> :not_version OR h.reason = 'deferred' THEN l.span_upto ELSE a.value END AS due_upto
     FROM ledger_run h INDEXED BY ledger_run_held CROSS JOIN ledger l ON l.id = h.ledger_id
-    WHERE h.state = 12 AND l.peer = :peer AND l.direction = :direction AND (l.policy_version <> :not_version OR h.reason = 'deferred')
+    LEFT JOIN json_each(:again) a ON a.key = h.reason
+    WHERE h.state = 12 AND l.peer = :peer AND l.direction = :direction AND due_upto > l.span_after
 """
 _REFUSED_BY_PEER = """
-    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq
+    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq, l.span_upto
     FROM refusal f
     JOIN ledger l ON l.peer = f.peer AND l.direction = f.direction AND l.lane = f.lane AND l.span_upto = f.span_upto AND l.part = f.part
         AND l.span_after = f.span_after AND l.closed = 0 AND l.id <= f.ledger_top
@@ -35,7 +38,7 @@ _REFUSED_BY_PEER = """
 _HELD_LSNS = f"""
     SELECT DISTINCT b.lsn
     FROM ({_HELD_BY_GATE} UNION ALL {_REFUSED_BY_PEER}) h
-    JOIN batch b ON b.lane = h.lane AND b.lsn > h.span_after AND b.lsn <= h.span_upto AND b.resource = h.resource
+    JOIN batch b ON b.lane = h.lane AND b.lsn > h.span_after AND b.lsn <= min(h.span_upto, h.due_upto) AND b.resource = h.resource
     JOIN batch_run r ON r.lsn = b.lsn AND r.origin = h.origin AND r.incarnation = h.incarnation
         AND r.first_seq <= h.last_seq AND r.last_seq >= h.first_seq AND r.row_offset IS NOT NULL
     WHERE b.freed = 0 AND NOT EXISTS (SELECT 1 FROM held_settled s WHERE s.peer = :peer AND s.direction = :direction AND s.lsn = b.lsn)
@@ -106,9 +109,13 @@ def recent_lsns(connection: sqlite3.Connection, resource: str, before_lsn: int, 
     return [lsn for (lsn,) in connection.execute(statement, (resource, before_lsn, limit))]
 
 
-def held_lsns(connection: sqlite3.Connection, peer: str, direction: Direction, not_version: bytes, batches_max: int) -> list[int]:
+def held_lsns(
+    connection: sqlite3.Connection, peer: str, direction: Direction, not_version: bytes, batches_max: int, again: Mapping[str, int]
+) -> list[int]:
     """The batches that Journal.held returns, ascending."""
-    values = {"peer": peer, "direction": int(direction), "not_version": not_version, "batches_max": batches_max}
+    values = {
+        "peer": peer, "direction": int(direction), "not_version": not_version, "batches_max": batches_max, "again": json.dumps(dict(again))
+    }  # fmt: skip
     return [lsn for (lsn,) in connection.execute(_HELD_LSNS, values)]
 
 

@@ -9,7 +9,7 @@ too large. Called by desk.py and simulations/replay.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, TypeVar
 
 import msgspec
 
@@ -91,9 +91,10 @@ class End(msgspec.Struct, frozen=True, tag_field="input", tag="end", array_like=
 
 
 Record = Snapshot | AnyInput | Turn | End
+Read = TypeVar("Read")
 _encoder = msgspec.msgpack.Encoder()
 _first = msgspec.msgpack.Decoder(Snapshot)
-_others = msgspec.msgpack.Decoder(AnyInput | Turn | End)  # type: ignore[var-annotated]
+_others = msgspec.msgpack.Decoder(AnyInput | Turn | End)
 
 
 def encoded(record: Snapshot | Input | Turn | End) -> bytes:
@@ -108,9 +109,7 @@ def read_trace(file: IO[bytes], name: str) -> Iterator[Record]:
     """The records of an open file, its Snapshot first and its End last; `name` is for errors. Raises TraceError."""
     _check_size(file, name)
     _check_header(file.read(len(HEADER)), name)
-    snapshot = _decode(_first, _body(file, name, 0), name, 0)
-    assert isinstance(snapshot, Snapshot)
-    yield snapshot
+    yield _decode(_first, _body(file, name, 0), name, 0)
     number = inputs = turns = 0
     while True:
         number += 1
@@ -148,11 +147,11 @@ def _body(file: IO[bytes], name: str, number: int) -> bytes:
         raise TraceError(f"record {number} of {name} claims {size} bytes, {RECORD_BYTES_MAX} are the most: the file is damaged")
     body = file.read(size) if len(prefix) == _LENGTH_BYTES else b""
     if len(prefix) < _LENGTH_BYTES or len(body) < size:
-        raise TraceError(f"{name} is cut off after record {number - 1}: the node stopped while it recorded, or the file was not copied whole")
+        raise TraceError(f"{name} is cut off after {number} records: the node stopped meanwhile, or the file was not copied whole")
     return body
 
 
-def _decode(decoder: msgspec.msgpack.Decoder[Record], body: bytes, name: str, number: int) -> Record:
+def _decode(decoder: msgspec.msgpack.Decoder[Read], body: bytes, name: str, number: int) -> Read:
     try:
         return decoder.decode(body)
     except (*UNREADABLE, ModelError) as error:

@@ -26,9 +26,10 @@ WRITES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Write)}
 
 
 class Input(msgspec.Struct, frozen=True, tag_field="input", array_like=True):
-    """One input, and when on the node's monotonic clock its turn was."""
+    """One input."""
 
     us: int
+    """The node's monotonic clock as the engine was told it; 0 where it is told no time."""
 
     def veiled(self, veil: Veil) -> Input:
         """The input as it may be written."""
@@ -39,7 +40,7 @@ class Input(msgspec.Struct, frozen=True, tag_field="input", array_like=True):
         raise NotImplementedError
 
 
-class Offered(Input, tag="offer"):
+class Offered(Input, frozen=True, tag="offer"):
     """Engine.offer."""
 
     local: LocalBatch
@@ -51,7 +52,7 @@ class Offered(Input, tag="offer"):
         engine.offer(StandIns().local(self.local), now)
 
 
-class LinkUp(Input, tag="link_up"):
+class LinkUp(Input, frozen=True, tag="link_up"):
     """Engine.link_up."""
 
     peer: PeerFacts
@@ -69,7 +70,7 @@ class LinkUp(Input, tag="link_up"):
         engine.link_up(self.peer, self.hello, chains, now, by_file=self.by_file)
 
 
-class LinkDown(Input, tag="link_down"):
+class LinkDown(Input, frozen=True, tag="link_down"):
     """Engine.link_down."""
 
     peer: str
@@ -78,7 +79,7 @@ class LinkDown(Input, tag="link_down"):
         engine.link_down(self.peer, now)
 
 
-class Received(Input, tag="receive"):
+class Received(Input, frozen=True, tag="receive"):
     """Engine.receive; exactly one of the messages is there."""
 
     peer: str
@@ -106,7 +107,7 @@ class Received(Input, tag="receive"):
         return self if self.data is None else Received(self.us, self.peer, data=Data(veil.frame(self.data.frame)))
 
     def apply(self, engine: Engine, now: Instant) -> None:
-        message = self.ack or self.refused or self.stop
+        message: Message | None = self.ack or self.refused or self.stop
         if self.data is not None:
             message = Data(StandIns().frame(self.data.frame))
         if message is None:
@@ -114,7 +115,7 @@ class Received(Input, tag="receive"):
         engine.receive(self.peer, message, now)
 
 
-class Gated(Input, tag="gated"):
+class Gated(Input, frozen=True, tag="gated"):
     """Engine.gated; exactly one of the results is there."""
 
     outbound: OutboundResult | None = None
@@ -144,7 +145,7 @@ class Gated(Input, tag="gated"):
         engine.gated(outcome, now)
 
 
-class Damaged(Input, tag="set_aside"):
+class Damaged(Input, frozen=True, tag="set_aside"):
     """Engine.set_aside."""
 
     stored: StoredBatch
@@ -156,7 +157,7 @@ class Damaged(Input, tag="set_aside"):
         engine.set_aside(*StandIns().batches([self.stored]))
 
 
-class Mended(Input, tag="put_back"):
+class Mended(Input, frozen=True, tag="put_back"):
     """Engine.put_back."""
 
     stored: StoredBatch
@@ -169,7 +170,7 @@ class Mended(Input, tag="put_back"):
         engine.put_back(*StandIns().batches([self.stored]), was_told=self.was_told, now=now)
 
 
-class Freed(Input, tag="free"):
+class Freed(Input, frozen=True, tag="free"):
     """Engine.free."""
 
     lsns: tuple[int, ...]
@@ -179,7 +180,7 @@ class Freed(Input, tag="free"):
         engine.free(self.lsns, self.state, now)
 
 
-class Stood(Input, tag="stands"):
+class Stood(Input, frozen=True, tag="stands"):
     """Engine.stands."""
 
     standing: Standing
@@ -188,7 +189,7 @@ class Stood(Input, tag="stands"):
         engine.stands(self.standing)
 
 
-class Detached(Input, tag="detach"):
+class Detached(Input, frozen=True, tag="detach"):
     """Engine.detach."""
 
     peer: str
@@ -197,7 +198,7 @@ class Detached(Input, tag="detach"):
         engine.detach(self.peer, now)
 
 
-class SentAgain(Input, tag="send_again"):
+class SentAgain(Input, frozen=True, tag="send_again"):
     """Engine.send_again."""
 
     batches: tuple[StoredBatch, ...]
@@ -209,7 +210,7 @@ class SentAgain(Input, tag="send_again"):
         engine.send_again(StandIns().batches(self.batches), now)
 
 
-class Written(Input, tag="write"):
+class Written(Input, frozen=True, tag="write"):
     """Engine.write: a write of the shell's, by name."""
 
     kind: str
@@ -228,7 +229,7 @@ class Written(Input, tag="write"):
         engine.write(write)
 
 
-class PolicyChanged(Input, tag="policy_changed"):
+class PolicyChanged(Input, frozen=True, tag="policy_changed"):
     """Engine.policy_changed."""
 
     version: PolicyVersion
@@ -237,14 +238,23 @@ class PolicyChanged(Input, tag="policy_changed"):
         engine.policy_changed(self.version, now)
 
 
-class Timeout(Input, tag="timeout"):
+class DatesMoved(Input, frozen=True, tag="dates_moved"):
+    """Engine.dates_moved."""
+
+    reasons: tuple[str, ...]
+
+    def apply(self, engine: Engine, now: Instant) -> None:
+        engine.dates_moved(frozenset(self.reasons), now)
+
+
+class Timeout(Input, frozen=True, tag="timeout"):
     """Engine.timeout."""
 
     def apply(self, engine: Engine, now: Instant) -> None:
         engine.timeout(now)
 
 
-class ClockSet(Input, tag="clock"):
+class ClockSet(Input, frozen=True, tag="clock"):
     """Engine.clock."""
 
     clock: ClockQuality
@@ -253,7 +263,7 @@ class ClockSet(Input, tag="clock"):
         engine.clock = self.clock
 
 
-class DayBegan(Input, tag="day_began"):
+class DayBegan(Input, frozen=True, tag="day_began"):
     """Engine.caps.day_began."""
 
     midnight_us: int
@@ -264,5 +274,6 @@ class DayBegan(Input, tag="day_began"):
 
 AnyInput = (
     Offered | LinkUp | LinkDown | Received | Gated | Damaged | Mended | Freed | Stood | Detached | SentAgain | Written | PolicyChanged
+    | DatesMoved
     | Timeout | ClockSet | DayBegan
 )  # fmt: skip

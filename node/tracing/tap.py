@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from node.tracing.inputs import (
     ClockSet,
     Damaged,
+    DatesMoved,
     DayBegan,
     Detached,
     Freed,
@@ -116,11 +117,9 @@ class TracedEngine(Engine):
         """As in Engine."""
         if self._tap.is_open:
             self._tap.saw(LinkUp(now.us, peer, hello, [(*place, chain) for place, chain in chains.items()], by_file))
-        with_tap, self._tap = self._tap, _CLOSED  # the engine ends the link before by its own link_down
-        try:
-            super().link_up(peer, hello, chains, now, by_file=by_file)
-        finally:
-            self._tap = with_tap
+        was_open, self._tap.is_open = self._tap.is_open, False  # the engine ends the link before by its own `link_down`
+        super().link_up(peer, hello, chains, now, by_file=by_file)
+        self._tap.is_open = was_open
 
     def link_down(self, peer: str, now: Instant) -> None:
         """As in Engine."""
@@ -188,6 +187,12 @@ class TracedEngine(Engine):
             self._tap.saw(PolicyChanged(now.us, version))
         super().policy_changed(version, now)
 
+    def dates_moved(self, reasons: frozenset[str], now: Instant) -> None:
+        """As in Engine."""
+        if self._tap.is_open:
+            self._tap.saw(DatesMoved(now.us, tuple(sorted(reasons))))
+        super().dates_moved(reasons, now)
+
     def timeout(self, now: Instant) -> None:
         """As in Engine."""
         if self._tap.is_open:
@@ -208,7 +213,3 @@ def _payload_bytes(outcome: JobResult) -> int:
     if isinstance(outcome, OutboundResult):
         return sum(len(part.batch.payload) for part in outcome.parts)
     return sum(len(stored.batch.payload) for stored in outcome.batches) if isinstance(outcome, RequeueResult) else 0
-
-
-_CLOSED = Tap()
-_CLOSED.is_open = False

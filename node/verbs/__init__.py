@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NAMES = (
     "init", "restore", "reseed", "token", "join", "admit", "attach", "password", "device", "run",
-    "status", "summary", "audit", "policy", "feed", "put", "doctor", "bundle", "journal",
+    "status", "summary", "audit", "policy", "feed", "put", "doctor", "bundle", "journal", "trace",
     "quarantine",
 )  # fmt: skip
 BUILT_IN = {name: f"node.verbs.{name}" for name in NAMES}

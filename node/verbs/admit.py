@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List who waits, or decide about one node."""
     config = read_config(args.dir)
-    with open_admissions(config.folder) as (_, admissions):
+    with open_admissions(config.folder, ca_life_s=config.identity.ca_life_s) as (_, admissions):
         if args.node is None:
             return _list(args, admissions.all() if args.all else admissions.pending())
         decided = admissions.refuse(args.node) if args.refuse else admissions.accept(args.node, now_us=SystemClock().wall_us())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from node.config import CONFIG_NAME, NodeConfig, load_config
 from node.identity.admissions import Admissions
+from node.identity.certificates import CA_LIFE_S
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
 
@@ -23,10 +24,10 @@ def facts_of_config(config: NodeConfig) -> NodeFacts:
 
 
 @contextmanager
-def open_admissions(folder: Path) -> Iterator[tuple[IdentityFiles, Admissions]]:
-    """The identity and admissions of a certified node; raises KeyFileError before join, ConfigError."""
+def open_admissions(folder: Path, *, ca_life_s: int = CA_LIFE_S) -> Iterator[tuple[IdentityFiles, Admissions]]:
+    """The identity and admissions of a certified node, issuing for `ca_life_s` seconds; raises KeyFileError before join."""
     files = IdentityFiles(folder)
-    admissions = Admissions(files.database, files.authority(life_s=read_config(folder).identity.ca_life_s))
+    admissions = Admissions(files.database, files.authority(life_s=ca_life_s))
     try:
         yield files, admissions
     finally:

@@ -17,7 +17,7 @@ from simulations.checkers.oracle import SECRET_COLUMNS, May, Oracle, Origins
 from simulations.checkers.records import Flags, Ints, Records, equals
 from simulations.checkers.truth import UNKNOWN, Truth
 from simulations.checkers.values import VIOLATIONS_PER_CHECK_MAX, Promise, Violation
-from sync.model import Stream
+from sync.model import State, Stream
 
 
 def check_once(copy: Copy, truth: Truth) -> list[Violation]:
@@ -26,7 +26,10 @@ def check_once(copy: Copy, truth: Truth) -> list[Violation]:
 
 
 def check_order(copy: Copy) -> list[Violation]:
-    """P3: within a stream, live runs that are no backfill ascend."""
+    """P3: within a stream, live runs with rows that are no backfill ascend.
+
+    Accounts do not count: a relay that lost its disk brings records anew that its former life had accounted for as withheld.
+    """
     return _bounded(_disorder(copy), Promise.ORDER, copy.holder.id)
 
 
@@ -87,7 +90,7 @@ def _changed(copy: Copy, truth: Truth, resource: str, rows: Ints, ids: Ints) -> 
 
 def _disorder(copy: Copy) -> Iterator[str]:
     runs = copy.runs
-    chosen = np.flatnonzero(runs.live & ~runs.backfill)
+    chosen = np.flatnonzero(runs.live & ~runs.backfill & (runs.state == State.PRESENT))
     order = chosen[np.argsort(runs.stream[chosen], kind="stable")]
     before, after = order[:-1], order[1:]
     wrong = (runs.stream[before] == runs.stream[after]) & (runs.first[after] <= runs.last[before])

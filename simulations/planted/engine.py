@@ -175,21 +175,6 @@ def refusal_forgotten(planting: Planting) -> None:
     planting.swap(Refusals, "made_toward", lambda made: lambda refusals, peer: [])
 
 
-def stale_decision_sent(planting: Planting) -> None:
-    """A batch decided under an older policy goes out under the newer one."""
-
-    def lax(gated: Any) -> Any:
-        def as_if_new(sending: Sending, link: Any, job: Any, outcome: Any, now: Any) -> Any:
-            version = sending._desk.version  # noqa: SLF001
-            if outcome.version != version:
-                planting.hit()
-            return gated(sending, link, job, replace(outcome, version=version), now)
-
-        return as_if_new
-
-    planting.swap(Sending, "gated", lax)
-
-
 def release_without_requeue(planting: Planting) -> None:
     """A new policy does not decide again what was held back."""
 

@@ -50,8 +50,6 @@ _WINDOW = f"""
 2000000 loss - - 27000000 60 -
 {_LINES}
 """
-_POLICIES = "".join(f"{1_000_000 * second + 190_000} policy p0 - 0 0 -\n" for second in (6, 12, 18))
-_STALE = "".join(f"{1_000_000 * second + 200_000 + 3_000 * second} policy p0 - 0 0 -\n" for second in (6, 12, 18))
 
 HARSH = Settings(
     fan_out=1, fault_s=30, rounds=8, records=12, deadline_records=0, has_floor=False, schedule=read_schedule(_HARSH), change=Change.NONE
@@ -65,8 +63,6 @@ OVERTAKEN = replace(HARSH, rounds=20, schedule=read_schedule(_OVERTAKES), change
 """On a slow network a stricter policy reaches receivers before senders, so that frames under way are refused."""
 WINDOW = replace(RELEASED, rounds=29, schedule=read_schedule(_WINDOW + "15000000 policy p0 - 0 0 -\n"))
 """Much under way at once, and sessions that end in the middle of it."""
-POLICIES = replace(RELEASED, rounds=50, schedule=read_schedule(_POLICIES), change=Change.RELEASE_ROWS)
-"""Policies that change while batches are being decided and verified."""
 DISKS = replace(HARSH, schedule=read_schedule(_DISKS))
 """Full, exchanged and lost disks."""
 BACKLOG = replace(HARSH, rounds=2, schedule=(), deadline_records=9_000)

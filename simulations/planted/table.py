@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from simulations.planted import engine, policy, shell
 from simulations.planted.harness import Mutation, Planting
-from simulations.planted.plans import BACKLOG, DENIED, DISKS, HARSH, OVERTAKEN, POLICIES, RELEASED, WINDOW
+from simulations.planted.plans import BACKLOG, DENIED, DISKS, HARSH, OVERTAKEN, RELEASED, WINDOW
 from simulations.run import Settings
 
 _ROWS: tuple[tuple[Callable[[Planting], None], str, Settings, int], ...] = (
@@ -29,7 +29,6 @@ _ROWS: tuple[tuple[Callable[[Planting], None], str, Settings, int], ...] = (
     (engine.own_mark_trusted, "a receiver that lost its disk gets everything again", DISKS, 0),
     (engine.ledger_not_written, "nothing leaves that the ledger does not know", HARSH, 0),
     (engine.refusal_forgotten, "a refusal is noted and told again", OVERTAKEN, 0),
-    (engine.stale_decision_sent, "a decision of an older policy is taken back", POLICIES, 0),
     (engine.release_without_requeue, "a new policy decides again what was held back", RELEASED, 0),
     (engine.requeued_as_new, "a record put back is live once", RELEASED, 0),
     (engine.requeued_as_live, "what is out of order says that it is a backfill", RELEASED, 0),

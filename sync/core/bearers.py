@@ -49,6 +49,11 @@ class Bearers:
         """Where nodes are known to stand now."""
         self._subtrees, self._formerly, self._above = dict(standing.subtrees), dict(standing.formerly), standing.above
 
+    @property
+    def standing(self) -> Standing:
+        """Where nodes are known to stand, as told last."""
+        return Standing(dict(self._subtrees), self._above, dict(self._formerly))
+
     def unknown(self, child: str, runs: Iterable[Run]) -> set[LifeKey]:
         """The lives in `runs` that `child` has not brought before."""
         return {(run.origin, run.incarnation) for run in runs} - self._lives.get(child, set())

@@ -55,6 +55,8 @@ class Desk:
             if direction is Direction.UP:
                 self.up_stored[lane] = max(self.up_stored[lane], mark.stored)
         self.links: dict[str, Link] = {}
+        self.again: dict[str, int] = {}
+        """Reasons of held records that are decided again under the same policy version, with the highest lsn that it holds for."""
         self.fresh_first: frozenset[Lane] = frozenset()
         """Lanes whose backlog is put off at link-up, so that newer records go first."""
         self.turn = Turn()

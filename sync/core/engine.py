@@ -133,6 +133,11 @@ class Engine:
         self._desk.fresh_first = lanes
 
     @property
+    def standing(self) -> Standing:
+        """Where nodes are known to stand, as told last."""
+        return self._desk.bearers.standing
+
+    @property
     def lane_tops(self) -> Mapping[Lane, int]:
         """The newest lsn of each lane."""
         return dict(self._desk.tops)
@@ -243,6 +248,15 @@ class Engine:
     def policy_changed(self, version: PolicyVersion, now: Instant) -> None:
         """Another policy version is in force: what was held back is decided again, results of the old version are discarded."""
         self._desk.version = version
+        for link in self._desk.links.values():
+            link.requeue_due = True
+
+    def dates_moved(self, reasons: frozenset[str], now: Instant) -> None:
+        """The plans of the same policy version are others since a date passed: records held for one of `reasons` are decided again.
+
+        Once: what is put back lies above the lsn that bounds this.
+        """
+        self._desk.again |= dict.fromkeys(reasons, self._desk.last_lsn)
         for link in self._desk.links.values():
             link.requeue_due = True
 

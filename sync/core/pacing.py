@@ -123,6 +123,20 @@ class CapTable:
         self._links: dict[str, LinkCaps] = {}
         self._midnight: Instant | None = None
 
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """What the table was made of."""
+        return self._caps
+
+    @property
+    def midnight(self) -> Instant | None:
+        """When the local day began, as told last."""
+        return self._midnight
+
+    def forget_links(self) -> None:
+        """Every link begins anew, with all that its caps let pass at once."""
+        self._links.clear()
+
     def of(self, peer: str, *, is_parent: bool) -> LinkCaps:
         """The caps of the link to `peer`."""
         known = self._links.get(peer)

@@ -124,6 +124,8 @@ class RequeueJob:
     version: PolicyVersion
     batches_max: int = 64
     """Held batches to put back at once."""
+    again: tuple[tuple[str, int], ...] = ()
+    """Reasons whose records are decided again under the same version too, each with the highest lsn that it holds for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Sending:
             link.requeue_due, link.is_requeueing = False, True
             # Where newer records go first, older ones come back a few at a time, when nothing else is waiting.
             most = FRESH_REQUEUE_BATCHES if self._desk.fresh_first else REQUEUE_BATCHES
-            self._desk.start(link, lambda job_id: RequeueJob(job_id, link.peer, link.out_direction, self._desk.version, most))
+            self._desk.start(link, lambda job_id: self._requeue_job(job_id, link, most))
         reading = sum(state.is_reading for state in link.outbox.lanes.values())
         while reading < OUTBOUND_JOBS_PER_LINK and (lane := link.outbox.pick(now)) is not None:
             self._start_reading(link, lane, now)
@@ -68,6 +68,10 @@ class Sending:
 
     def refused(self, link: Link, refused: Refused) -> None:
         """The peer refused one of our frames: its records are held, and decided again when the policy moves."""
+        if refused.direction is not link.out_direction or refused.span.upto > self._desk.tops[refused.lane]:
+            reason = f"{link.peer.node} refused {refused.span} of lane {refused.lane.word}, which was never sent to it"
+            self._desk.break_link(link.peer.node, reason, fatal=True)
+            return
         heard = AppendRefusal(
             link.peer.node, refused.direction, refused.lane, refused.span, refused.part, "", (), b"",
             refused.reason, refused.policy.digest, by_peer=True, quarantine=refused.quarantine,
@@ -88,6 +92,8 @@ class Sending:
         self._desk.write(*(AppendLedger(entry) for entry in entries))
         self._desk.tell(link.peer.node, (Data(frame) for frame in frames), job.lane)
         state = link.outbox.lanes[job.lane]
+        if self._desk.again and any(run.reason in self._desk.again for entry in entries for run in entry.runs):
+            link.requeue_due = True  # decided under the old dates, entered after held records were asked for
         if state.defer_upto and state.cursor >= state.defer_upto:
             state.defer_upto, link.requeue_due = 0, True
         mark = state.mark
@@ -104,13 +110,17 @@ class Sending:
             self._desk.append(batch, held.source, everything, now)
             self._desk.write(SettleHeld(link.peer.node, link.out_direction, held.lsn))
 
+    def _requeue_job(self, job_id: int, link: Link, batches_max: int) -> RequeueJob:
+        again = tuple(sorted(self._desk.again.items()))
+        return RequeueJob(job_id, link.peer, link.out_direction, self._desk.version, batches_max, again)
+
     def _start_reading(self, link: Link, lane: Lane, now: Instant) -> None:
         frame_bytes = link.outbox.frame_bytes(lane, now)
         link.outbox.started(lane)
         peer, after, upto = link.peer, link.outbox.lanes[lane].cursor, self._desk.tops[lane]
         defer_upto = link.outbox.lanes[lane].defer_upto
-        if defer_upto:  # accounts are small: as many batches as a job may read go into one frame
-            upto, frame_bytes = min(upto, defer_upto), 0
+        if defer_upto:
+            upto = min(upto, defer_upto)
         # What the parent of the old parent has as well need not climb a second way: its account does.
         spared = self._desk.out_mark(peer.former, Direction.UP, lane).secured if peer.former else 0
         def job(job_id: int) -> OutboundJob:

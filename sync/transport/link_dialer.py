@@ -93,6 +93,8 @@ async def dial(
         raise LinkError(f"no link to {server_name} at {address}: {error}") from None
     except (TimeoutError, *StreamBroken) as error:
         await _abandon(pipes)
+        if (later := _told_later(error)) is not None:
+            raise later from None
         cause = await _cause(error, address, credentials, server_name)
         raise LinkError(f"no link to {server_name} at {address}: {cause}") from None
     except asyncio.CancelledError:
@@ -129,6 +131,14 @@ def _retry_after_s(milliseconds: object) -> float | None:
     if not isinstance(milliseconds, str) or not (milliseconds.isascii() and milliseconds.isdigit()):
         return None
     return min(int(milliseconds[:9]) / 1_000, RETRY_S_MAX)
+
+
+def _told_later(error: BaseException) -> TryLaterError | None:
+    """A refusal with a time may end the call before its first metadata is read: the wait is in the error as well."""
+    if not isinstance(error, aio.AioRpcError):
+        return None
+    retry_after_s = _retry_after_s(dict(error.trailing_metadata() or ()).get(RETRY_KEY))
+    return None if retry_after_s is None else TryLaterError(f"refused by the peer: {error.details()}", retry_after_s=retry_after_s)
 
 
 async def _cause(error: BaseException, address: str, credentials: TlsCredentials, server_name: str) -> str:

@@ -9,6 +9,9 @@ import asyncio
 from collections import deque
 from enum import Enum
 
+MESSAGE_BYTES = 512
+"""What a waiting message counts beside its own bytes: a million messages of three bytes are not three megabytes of memory."""
+
 
 class Group(Enum):
     """The two connections of a session."""
@@ -36,7 +39,7 @@ class Mailbox:
         if self._closed:
             return False
         self._waiting[group].append(data)
-        self._bytes[group] += len(data)
+        self._bytes[group] += MESSAGE_BYTES + len(data)
         self._changed.set()
         return True
 
@@ -46,7 +49,7 @@ class Mailbox:
             for group in groups:
                 if self._waiting[group]:
                     data = self._waiting[group].popleft()
-                    self._bytes[group] -= len(data)
+                    self._bytes[group] -= MESSAGE_BYTES + len(data)
                     self._changed.set()
                     return group, data
             if self._closed:

@@ -18,10 +18,14 @@ SIGNATURE_BYTES = 64
 """An Ed25519 signature."""
 NUMBER_MAX = (1 << 63) - 1
 """Numbers are stored in SQLite's signed 64-bit integers."""
+SEQUENCE_MAX = (1 << 53) - 1
+"""The highest sequence number a peer may name: a million records a second for 285 years, and sums over numbers stay far from 63 bits."""
 HEADER_BYTES_MAX = 6 << 20
 """Encoded bytes of one batch header; the run table of a full frame with the longest names fits."""
 SMALL_BYTES_MAX = 64 << 10
 """Encoded bytes of a message that holds no data: Hello, Ack, Refused, Stop."""
+HEARTBEAT_BYTES_MAX = 8 << 20
+"""Encoded bytes of a heartbeat; 4,096 statuses fit."""
 REASON_CHARS_MAX = 4_096
 """A reason meant for a person; longer ones are cut by the encoder."""
 REASON_CLASS_CHARS_MAX = 64

@@ -12,7 +12,7 @@ from operator import attrgetter
 from sync.model import BatchHeader, Frame, Limits, Manifest, ModelError, Run, Span, State, WireError, check_node_id, check_resource
 from sync.wire import bounds
 
-_MOST = bounds.NUMBER_MAX
+_MOST, _LAST_MOST = bounds.NUMBER_MAX, bounds.SEQUENCE_MAX
 _PRESENT = State.PRESENT
 
 Numbering = tuple[str, int]
@@ -103,7 +103,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
             _check_name(run.decider, f"runs[{index}].decider")
             names.add(run.decider)
         if not (
-            run.incarnation >= 1 <= run.last <= _MOST
+            run.incarnation >= 1 <= run.last <= _LAST_MOST
             and run.incarnation <= _MOST
             and 0 <= run.at.wall_us <= _MOST
             and 0 <= run.at.counter <= _MOST
@@ -117,7 +117,7 @@ def _check_runs(runs: Sequence[Run]) -> None:
 
 def _refuse_numbers(run: Run, field: str) -> None:
     bounds.check_number(run.incarnation, f"{field}.incarnation", least=1)
-    bounds.check_number(run.last, f"{field}.last")
+    bounds.check_number(run.last, f"{field}.last", most=bounds.SEQUENCE_MAX)
     bounds.check_number(run.at.wall_us, f"{field}.wall_us")
     bounds.check_number(run.at.counter, f"{field}.counter")
     bounds.check_number(run.clock.offset_us, f"{field}.offset_us", least=-bounds.NUMBER_MAX)

@@ -92,6 +92,7 @@ def _check_size(sizes: dict[int, int], total: int, limits: Limits) -> None:
     if len(bodies) > 1:
         raise WireError(f"envelope refused: it has more than one body ({', '.join(bodies)})")
     most = bounds.SMALL_BYTES_MAX if _SMALL_BODIES.issuperset(bodies) and bodies else limits.frame_bytes_max
+    most = min(most, bounds.HEARTBEAT_BYTES_MAX) if bodies == ["heartbeat"] else most
     if total > most:
         raise WireError(f"{bodies[0] if bodies else 'message'} of {total} bytes refused: at most {most}")
 

@@ -29,7 +29,7 @@ from sync.model.writes import (
     StoreBatch,
     Write,
 )
-from sync.ports import Selection
+from sync.ports import NOTHING_AGAIN, Selection
 
 
 @dataclass(slots=True)
@@ -123,11 +123,16 @@ class MemoryJournal:
         ]
         return claimed if claimed in chains else chains[-1] if chains else None
 
-    def held(self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int) -> list[StoredBatch]:
+    def held(
+        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN
+    ) -> list[StoredBatch]:
         books = self._opened()
         held = _held_runs(books, peer, direction)
-        due = [(entry, run) for entry, run in held if entry.policy_version != not_version or run.reason == "deferred"]
-        lsns = {lsn for entry, run in due for lsn in _holders(books, entry, run)}
+        lsns = set[int]()
+        for entry, run in held:
+            is_due = entry.policy_version != not_version or run.reason == "deferred"
+            upto = entry.span.upto if is_due else again.get(run.reason, 0) if run.state is State.HELD else 0
+            lsns |= {lsn for lsn in _holders(books, entry, run) if lsn <= upto}
         open_lsns = sorted(lsn for lsn in lsns if (peer, direction, lsn) not in books.settled)
         return [_checked(books.batches[lsn - 1]) for lsn in open_lsns[:batches_max]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -304,3 +305,15 @@ def test_what_a_parent_got_is_what_it_acknowledged_less_what_it_refused(bench: B
 def test_who_brought_a_life_is_known_after_a_restart(bench: Bench) -> None:
     bench.journal.commit([SetBearer("grid-1", 5, "street"), SetBearer("grid-1", 5, "street"), SetBearer("grid-1", 6, "other")])
     assert bench.restart().recover().bearers == (("grid-1", 5, "street"), ("grid-1", 6, "other"))
+
+
+def test_a_reason_that_a_date_ended_counts_under_the_same_version_up_to_its_lsn(bench: Bench) -> None:
+    bench.journal.commit(commit_of(*(stored(lsn, [run(10 * lsn, 10 * lsn + 9)]) for lsn in (1, 2, 3))))
+    stale = [run(10 * lsn, 10 * lsn + 9, state=State.HELD, reason="stale-policy") for lsn in (1, 3)]
+    bench.journal.commit([entry(Span(0, 3), [stale[0], run(20, 29, state=State.HELD, reason="unclassified"), stale[1]])])
+    ask = partial(bench.journal.held, PARENT, Direction.UP, not_version=b"v" * 32, batches_max=10)
+    assert ask() == []
+    assert [found.lsn for found in ask(again={"stale-policy": 2})] == [1]
+    assert [found.lsn for found in ask(again={"stale-policy": 3})] == [1, 3]
+    bench.journal.commit([SettleHeld(PARENT, Direction.UP, 1)])
+    assert [found.lsn for found in ask(again={"stale-policy": 3, "no-grant": 3})] == [3]

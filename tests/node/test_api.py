@@ -16,7 +16,7 @@ from tests.node.station import call, make_station, running
 VERBS = [
     "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "bundle_export", "bundle_import", "bundle_receipt",
     "bundle_receipt_write", "device_admit", "devices", "events", "evidence", "explain", "incidents", "put", "quarantine",
-    "quarantine_decide", "readings", "resources", "specimen", "status", "summary", "token_create", "tree",
+    "quarantine_decide", "readings", "resources", "specimen", "status", "summary", "token_create", "trace_record", "tree",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 

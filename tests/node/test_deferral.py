@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from sync.core.lanes import DEFERRED_REASON, FRESH_BACKLOG_LSNS
+import pytest
+
+from node.deferral import FreshFirst
+from node.pipeline import Pipeline, Self
+from sync.core.lanes import DEFERRED_REASON, FRESH_BACKLOG_LSNS, FRESH_FIRST_LANES
 from sync.core.messages import Data, Message
 from sync.model import Lane, Level, State
-from tests.sync.core.rig import Rig, Station
+from tests.sync.core.rig import Rig, RigVouch, Station
 
 BACKLOG = FRESH_BACKLOG_LSNS + 10
 
@@ -78,3 +82,56 @@ def test_a_link_that_breaks_on_the_way_loses_and_doubles_nothing() -> None:
     assert sorted(rig.values("district")) == [*map(float, range(BACKLOG))]
     held = [run for stored in rig.batches("district") for run in stored.live_runs if run.reason == DEFERRED_REASON]
     assert held
+
+
+def by_resource(*words: str, lane: Lane) -> Rig:
+    """A street that puts off `words`, with a backlog in which air quality and noise take turns."""
+    rig = Rig(Station("district", Level.DISTRICT), Station("street", Level.STREET, "district"))
+    street, fresh = rig.stations["street"], FreshFirst.of(words)
+    street.engine.fresh_first = fresh.lanes
+    me = Self("street", Level.STREET, "37")
+    street.pipeline = Pipeline(
+        me=me, journal=street.journal, gate_of=lambda: street.gate, vouch=RigVouch("street"), limits=street.limits, fresh=fresh
+    )
+    for number in range(BACKLOG):
+        rig.offer("street", [float(number)], resource="noise" if number % 2 else "air-quality", lane=lane)
+        rig.turn("street")
+    return rig
+
+
+def states_by_resource(rig: Rig) -> dict[str, list[State]]:
+    """Connect and settle; what of each resource went first, run by run."""
+    seen: dict[str, list[State]] = {}
+
+    def watch(source: str, target: str, message: Message) -> bool:
+        if isinstance(message, Data):
+            header = message.frame.batch.header
+            seen.setdefault(header.resource, []).extend(run.state for run in header.runs)
+        return False
+
+    rig.drop = watch
+    rig.connect("street", "district")
+    rig.settle(seconds=3.0)
+    return seen
+
+
+def test_a_resource_is_put_off_and_its_neighbour_in_the_lane_is_not() -> None:
+    rig = by_resource("air-quality", lane=Lane.BULK)
+    seen = states_by_resource(rig)
+    assert seen["air-quality"][0] is State.HELD
+    assert set(seen["noise"]) == {State.PRESENT}
+    assert rig.values("district", "noise") == [float(number) for number in range(1, BACKLOG, 2)]
+    assert sorted(rig.values("district")) == [float(number) for number in range(0, BACKLOG, 2)]
+
+
+def test_a_resource_of_lane_state_stays_oldest_first_whoever_names_it() -> None:
+    rig = by_resource("air-quality", lane=Lane.STATE)
+    assert set(states_by_resource(rig)["air-quality"]) == {State.PRESENT}
+    assert rig.values("district") == [float(number) for number in range(0, BACKLOG, 2)]
+
+
+@pytest.mark.parametrize(
+    ("words", "lanes"), [([], frozenset()), (["bulk"], {Lane.BULK}), (["noise"], FRESH_FIRST_LANES), (["bulk", "noise"], FRESH_FIRST_LANES)]
+)
+def test_only_lanes_in_which_something_may_wait_are_looked_at(words: list[str], lanes: frozenset[Lane]) -> None:
+    assert FreshFirst.of(words).lanes == lanes

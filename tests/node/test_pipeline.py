@@ -83,6 +83,16 @@ def test_small_batches_of_one_resource_share_a_frame_and_others_do_not_join(shel
     assert sorted((part.batch.header.resource, part.batch.header.row_count) for part in parts) == [("air-quality", 3), ("traffic-flow", 3)]
 
 
+def test_a_large_batch_does_not_overtake_a_small_one_of_its_stream(shelf: Shelf) -> None:
+    small = rows_of(city().resources["air-quality"], air(1))
+    large = small.take(pa.array([0] * (DEFAULT_LIMITS.batch_rows_target // 4)))
+    for rows in (small, large, small):
+        shelf.journal.commit(commit_of(shelf.append(rows, code="air-quality", lane=Lane.BULK, origin=NODE)))
+    firsts = [run.first for part in outbound(shelf, Lane.BULK) for run in part.batch.header.runs]
+    assert firsts == sorted(firsts)
+    assert len(firsts) == 3
+
+
 def test_batches_of_another_distance_do_not_share_a_frame(shelf: Shelf) -> None:
     shelf.add("air-quality", air(1))
     shelf.add("air-quality", air(1), origin="grid-1", distance=1)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node.identity.bundle_seal import BundleSeal
-from node.policy_store import PolicyStore
+from node.policy_store import HELD_FOR_A_TIME, HELD_OUT_OF_DATE, PolicyStore
 from policies import CompiledGate, Ruleset, Station
 from policies.bundle import SignedBundle
 from policies.errors import PolicyError
@@ -130,3 +130,50 @@ def test_the_gate_is_compiled_again_when_a_date_passes(town: Town) -> None:
     assert store.gate is before
     town.clock.us = NOW_US + 20
     assert store.gate is not before
+
+
+def dated(town: Town, store_clock_us: int) -> tuple[PolicyStore, list[frozenset[str]]]:
+    """A store that begins at a time, with a bundle in force from NOW_US - 10 to NOW_US + 10, and what it tells."""
+    town.clock.us = store_clock_us
+    store, told = town.store(), []
+    store.on_dates = told.append
+    bundle = preset_bundle(Level.PROVINCIAL, issuer="shandong", not_before_us=NOW_US - 10, not_after_us=NOW_US + 10)
+    store.install(town.seals["shandong"].sign(bundle))
+    return store, told
+
+
+def test_a_clock_that_begins_in_1970_tells_once_when_it_comes_right(town: Town) -> None:
+    store, told = dated(town, 5)
+    store.look_at_dates()
+    assert (told, store.gate.book.stale) == ([], True)
+    town.clock.us = NOW_US
+    store.look_at_dates()
+    store.look_at_dates()
+    assert (told, store.gate.book.stale) == ([HELD_FOR_A_TIME], False)
+
+
+def test_a_date_that_another_thread_noticed_is_told_all_the_same(town: Town) -> None:
+    store, told = dated(town, 5)
+    town.clock.us = NOW_US
+    assert not store.gate.book.stale
+    store.look_at_dates()
+    assert told == [HELD_FOR_A_TIME]
+
+
+def test_a_clock_that_was_years_ahead_and_is_set_back_makes_the_plans_again(town: Town) -> None:
+    store, told = dated(town, NOW_US + 1_000)
+    assert store.gate.book.stale
+    town.clock.us = NOW_US
+    store.look_at_dates()
+    assert not store.gate.book.stale
+    assert told == [HELD_FOR_A_TIME]
+
+
+def test_a_node_that_starts_inside_the_dates_asks_for_what_an_earlier_life_held(town: Town) -> None:
+    dated(town, 5)
+    town.clock.us = NOW_US
+    store, told = town.store(), []
+    store.on_dates = told.append
+    store.look_at_dates()
+    store.look_at_dates()
+    assert told == [HELD_OUT_OF_DATE]

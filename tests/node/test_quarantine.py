@@ -58,7 +58,8 @@ class Hop:
         return desk
 
     def _down(self, peer: str, message: Query | Answer) -> bool:
-        assert isinstance(message, Query) and peer == CHILD
+        assert isinstance(message, Query)
+        assert peer == CHILD
         is_linked = (CHILD, PARENT) in self.rig.queues
         if is_linked:
             self.queries[CHILD].asked(message, lambda answer: self.queries[PARENT].answered(CHILD, answer))
@@ -196,7 +197,7 @@ async def test_without_a_link_the_receiver_says_where_to_decide(hop: Hop) -> Non
     hop.poison([1.0])
     hop.rig.disconnect(CHILD, PARENT)
     (entry,) = await listed(hop, PARENT)
-    with pytest.raises(QuarantineError, match="grid has no link.*on grid, which has them"):
+    with pytest.raises(QuarantineError, match=r"grid has no link.*on grid, which has them"):
         await hop.desks[PARENT].decide(Decide(entry["id"], "requeue"))
     assert len(await listed(hop, PARENT)) == len(await listed(hop, CHILD)) == 1
 

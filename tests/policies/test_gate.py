@@ -217,11 +217,12 @@ def test_without_any_bundle_everything_is_held() -> None:
 
 
 def test_without_a_catalogue_what_might_return_is_held_and_not_passed_over() -> None:
-    header = stored(FIRMS, rows_of(FIRMS, [{"territory": STREET}])).batch.header
+    rows = rows_of(FIRMS, [{"territory": STREET}])
+    header = stored(FIRMS, rows).batch.header
     bare = gate(Level.MUNICIPAL, Ruleset())
     assert bare.addressed(back_to(STREET)) is None
     assert bare.glance(back_to(STREET), header) is not Outcome.ELSEWHERE
-    released = bare.release(back_to(STREET), stored(FIRMS, rows_of(FIRMS, [{"territory": STREET}])), rows_of(FIRMS, [{"territory": STREET}]))
+    released = bare.release(back_to(STREET), stored(FIRMS, rows), rows)
     assert states(released) == [(State.HELD, "unclassified", 1)]
 
 

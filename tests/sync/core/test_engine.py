@@ -170,6 +170,49 @@ def test_held_records_are_decided_again_under_a_newer_policy() -> None:
     assert map_of(rig, "city", "grid").count(Fate.DELIVERED) == 3
 
 
+def test_records_held_for_a_date_go_once_the_date_has_passed_under_the_same_version() -> None:
+    rig = linked()
+    rig.stations["grid"].gate = RigGate("grid", held=frozenset({2.0}))
+    rig.offer("grid", [1.0, 2.0, 3.0])
+    rig.settle(seconds=LINGER)
+    rig.stations["grid"].gate.held = frozenset()
+    rig.stations["grid"].engine.dates_moved(frozenset({"stale-policy"}), rig.now)
+    rig.settle(seconds=LINGER)
+    assert rig.values("city") == [1.0, 3.0], "they are held for another reason"
+    rig.stations["grid"].engine.dates_moved(frozenset({"unclassified"}), rig.now)
+    rig.settle(seconds=LINGER)
+    rig.settle(seconds=LINGER)
+    assert sorted(rig.values("city")) == [1.0, 2.0, 3.0]
+    assert map_of(rig, "city", "grid").count(Fate.DELIVERED) == 3
+
+
+def test_what_no_date_mends_is_put_back_once_and_no_more() -> None:
+    rig = linked()
+    rig.stations["grid"].gate = RigGate("grid", held=frozenset({2.0}))
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    before = rig.stations["grid"].engine.last_lsn
+    rig.stations["grid"].engine.dates_moved(frozenset({"unclassified"}), rig.now)
+    for _ in range(5):
+        rig.settle(seconds=LINGER)
+    assert rig.stations["grid"].engine.last_lsn == before + 1
+    assert rig.values("city") == [1.0]
+
+
+def test_a_date_that_passes_while_the_link_is_down_counts_on_the_next_one() -> None:
+    rig = linked()
+    rig.stations["grid"].gate = RigGate("grid", held=frozenset({2.0}))
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    rig.disconnect("grid", "street")
+    rig.stations["grid"].gate.held = frozenset()
+    rig.stations["grid"].engine.dates_moved(frozenset({"unclassified"}), rig.now)
+    rig.connect("grid", "street")
+    rig.settle(seconds=LINGER)
+    rig.settle(seconds=LINGER)
+    assert sorted(rig.values("city")) == [1.0, 2.0]
+
+
 def test_returned_records_come_down_and_are_never_offered_upward() -> None:
     rig = linked()
     rig.offer("city", [7.0], resource="enterprises", lane=Lane.STATE)

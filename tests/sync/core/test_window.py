@@ -157,3 +157,48 @@ def test_whatever_the_link_it_is_used_and_not_flooded(kbit_s: int, round_trip_s:
     assert line.acked > 0.85 * bytes_s * 20
     largest = max(bytes_s * line.window.horizon_s * 1.2, LIMITS.window_bytes_min) + line.window.frame_bytes
     assert line.window.in_flight <= largest + FRAME_BYTES_MIN
+
+
+HAPPENINGS = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.integers(1, 4 << 20)),
+        st.tuples(st.just("ack"), st.floats(0.0, 30.0)),
+        st.tuples(st.just("lose"), st.just(0)),
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(HAPPENINGS)
+def test_whatever_happens_the_window_stays_in_its_bounds_and_counts_right(happenings: list[tuple[str, float]]) -> None:
+    window, now = Window(LIMITS), START
+    on_way: deque[Sent] = deque()
+    for what, value in happenings:
+        before, had_room = window.size, window.has_room()
+        if what == "send":
+            on_way.append(window.sent(int(value), now))
+            assert window.size == before
+        elif what == "ack" and on_way:
+            now = now.plus(value)
+            window.acked(on_way.popleft(), now)
+        elif what == "lose":
+            window.stalled()
+            assert window.size == max(before // 2, LIMITS.window_bytes_min) or window.size == before == LIMITS.window_bytes_min
+        assert LIMITS.window_bytes_min <= window.size <= LIMITS.window_bytes_max
+        assert window.in_flight == sum(sent.frame_bytes for sent in on_way)
+        assert window.has_room() == (window.in_flight < window.size) or window.size != before
+        assert window.has_room(urgent=True) or not window.has_room()
+        assert window.rate_bytes_s >= 0.0
+        assert had_room or what != "send" or not window.has_room()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 30), st.floats(9.1, 60.0))
+def test_one_congestion_decreases_the_window_once_and_by_no_more_than_its_factor(frames: int, late_s: float) -> None:
+    window = Window(LIMITS)
+    window.acked(window.sent(1_000, START), START.plus(0.1))
+    before = window.size
+    for one in [window.sent(4_000, START.plus(1)) for _ in range(frames)]:
+        window.acked(one, START.plus(1 + late_s))
+    assert int(before * DECREASE) <= window.size < before

@@ -1,0 +1,84 @@
+"""A real node is recorded while readings flow and its link breaks; the recording replays equal, holds no value, and changes are found."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sync.model import Level
+from tests.e2e.cluster import QUICK_LIMITS, ROOT, Cluster, Place, cli, records
+
+TREE = (
+    Place("city", Level.PROVINCIAL, "370202"),
+    Place("grid", Level.GRID, "370202001001001", "city"),
+)
+COLUMNS = ["device", "quantity", "value", "text", "unit"]
+SECRET = "a-word-nobody-else-uses"
+SECONDS = 4.0
+WAIT_S = 30.0
+
+
+def put(cluster: Cluster, count: int) -> None:
+    rows = [[f"{SECRET}-{number}", "pm25", 0.5, SECRET, None] for number in range(count)]
+    cluster["grid"].call("put", resource="air-quality", columns=COLUMNS, rows=rows)
+
+
+def record(cluster: Cluster, node: str, out: Path, done: list[dict[str, Any]]) -> threading.Thread:
+    """Record a node in a thread, as a person would in another terminal."""
+
+    def work() -> None:
+        ended = cli(cluster[node].folder, "trace", "record", "--seconds", f"{SECONDS:g}", "--out", str(out), "--json")
+        done.append({"code": ended.returncode, "stderr": ended.stderr} | (json.loads(ended.stdout) if ended.stdout else {}))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def replay(path: Path) -> tuple[int, dict[str, Any], str]:
+    command = [sys.executable, "-m", "node.cli", "--lang", "en", "simulate", "--replay", str(path), "--json"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    return ended.returncode, json.loads(ended.stdout) if ended.stdout else {}, ended.stderr
+
+
+@pytest.mark.slow
+def test_a_recorded_node_replays_equal_over_a_broken_link(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.make(TREE, limits=QUICK_LIMITS)
+    files = {name: tmp_path / f"{name}.trace" for name in ("grid", "city")}
+    try:
+        cluster.start()
+        cluster.wait_linked()
+        put(cluster, 40)
+        cluster.wait("40 records at the city", lambda: records(cluster["city"], "air-quality") == 40, timeout_s=WAIT_S)
+        done: list[dict[str, Any]] = []
+        threads = []
+        for name, path in files.items():  # the second recording ends the link that the first one sees
+            threads.append(record(cluster, name, path, done))
+            cluster.wait(f"the recording of {name} to begin", lambda path=path: path.exists() and path.stat().st_size > 0)  # type: ignore[misc]
+            for _ in range(5):
+                put(cluster, 7)
+                cluster["grid"].pace()
+        cluster.wait("110 records at the city", lambda: records(cluster["city"], "air-quality") == 110, timeout_s=WAIT_S)
+        for thread in threads:
+            thread.join(WAIT_S)
+        assert [entry["code"] for entry in done] == [0, 0], done
+        again = cli(cluster["grid"].folder, "trace", "record", "--seconds", "1", "--out", str(files["grid"]))
+        assert (again.returncode, "is there already" in again.stderr) == (4, True)
+        put(cluster, 3)
+        cluster.wait("113 records at the city", lambda: records(cluster["city"], "air-quality") == 113, timeout_s=WAIT_S)
+    finally:
+        cluster.stop()
+    least = {"grid": 8, "city": 1}  # what arrives is merged
+    for name, path in files.items():
+        assert SECRET.encode() not in path.read_bytes()
+        code, found, stderr = replay(path)
+        assert (code, found["equal"], found["violations"]) == (0, True, []), (name, found, stderr)
+        assert found["kinds"]["link_up"] >= 1, found
+        assert found["batches"] >= least[name], found
