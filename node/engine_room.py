@@ -5,6 +5,7 @@ Owns how they are opened and wired, and what of the configuration the engine get
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,13 +27,17 @@ from node.pipeline import Pipeline, Self
 from node.policy_store import PolicyStore
 from node.runtime import Runtime
 from node.store.journal import SqliteJournal, open_journal
+from node.store.schema import tuning_under
 from policies.bundle import schemas_of
 from policies.gate import CompiledGate, Station
 from policies.masks import KeyRing
 from policies.presets import PRESET_LEVELS, city_bundle_contents, preset_bundle
 from policies.ruleset import Ruleset
 from sync.core.engine import Engine
+from sync.core.lanes import FRESH_FIRST_LANES
 from sync.model import MICROSECONDS, ClockQuality, Lane, Level
+
+log = logging.getLogger("yunnao.node")
 
 POLICY_LIFE_US = 400 * 86_400 * MICROSECONDS
 """How long the bundle that a node issues at its first start is in force."""
@@ -61,15 +66,18 @@ def open_engine_room(config: NodeConfig, passport: Passport) -> EngineRoom:
     me, clock = passport.me, passport.clock
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     policy = _policy(config, passport.files, clock)
-    journal = open_journal(journal_path(config), node=me.node, incarnation=me.incarnation, life=new_incarnation())
+    tuning = tuning_under(config.file.storage.quota_mb << 20)
+    journal = open_journal(journal_path(config), node=me.node, incarnation=me.incarnation, life=new_incarnation(), tuning=tuning)
+    fresh = FreshFirst.of(config.links.fresh_first)
     pipeline = Pipeline(
         me=Self(me.node, me.level, me.territory),
         journal=journal,
         gate_of=lambda: policy.gate,
         vouch=passport.vouch,
         limits=config.limits,
-        fresh=FreshFirst.of(config.links.fresh_first),
+        fresh=fresh,
     )
+    lane_of = _lanes(policy)
     schemas, hybrid = record_layouts(policy), HybridClock(clock)
     wake: list[Callable[[], None]] = []
     inbox = Inbox(schemas, on_data=lambda: wake[0](), limits=config.limits)
@@ -78,12 +86,25 @@ def open_engine_room(config: NodeConfig, passport: Passport) -> EngineRoom:
         journal=journal,
         pipeline=pipeline,
         records=inbox,
-        lane_of=_lanes(policy),
+        lane_of=lane_of,
         clock=clock,
         hybrid=hybrid,
     )
     wake.append(runtime.wake)
+    _check_fresh(fresh, lane_of)
     return EngineRoom(policy, schemas, journal, inbox, hybrid, runtime)
+
+
+def _check_fresh(fresh: FreshFirst, lane_of: Callable[[str], tuple[Lane, int]]) -> None:
+    """Say which names in links.fresh_first put nothing off; the catalogue may still change, so this is no error."""
+    for resource in sorted(fresh.resources):
+        try:
+            lane, _ = lane_of(resource)
+        except KeyError:
+            log.warning("links.fresh_first names %s, which is neither a lane nor a resource of the catalogue in force", resource)
+            continue
+        if lane not in FRESH_FIRST_LANES:
+            log.warning("links.fresh_first names %s, which is of lane %s and stays oldest-first", resource, lane.word)
 
 
 def _engine(config: NodeConfig, passport: Passport, policy: PolicyStore, journal: SqliteJournal) -> Engine:

@@ -34,7 +34,11 @@ CompileGate = Callable[[Ruleset], CompiledGate]
 
 
 class PolicyStore:
-    """Bundles by issuer. `on_new` is called after a bundle came into force, `on_dates` with the reasons that a passed date may have ended."""
+    """Bundles by issuer.
+
+    `on_new` is called after a bundle came into force, `on_dates` with the reasons for which records were held and that a passed date
+    may have ended.
+    """
 
     def __init__(self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock) -> None:
         self.on_new: Callable[[], None] = lambda: None

@@ -72,7 +72,7 @@ def plan(look: Look) -> Plan:
     needed -= sum(batch.payload_bytes for batch in going[len(gone) :])
     shed = _until(_shed_order(look, left), needed, FREED_PER_TURN_MAX - len(going)) if needed > 0 else []
     freed_bytes = sum(batch.payload_bytes for batch in (*going, *shed))
-    closed = _closed(look, look.used_bytes - freed_bytes)
+    closed = closed_doors(look, look.used_bytes - freed_bytes)
     return Plan(tuple(batch.lsn for batch in going), tuple(batch.lsn for batch in shed), closed)
 
 
@@ -133,7 +133,7 @@ def _taken(batches: Iterable[KeptBatch], needed_bytes: int, batches_max: int) ->
         yield batch
 
 
-def _closed(look: Look, used_bytes: int) -> frozenset[Lane]:
+def closed_doors(look: Look, used_bytes: int) -> frozenset[Lane]:
     """Doors that are closed: those whose share is used up, and those that were and have not got the slack back yet."""
     slack = look.quota_bytes * SLACK_SHARE / 2
     return frozenset(

@@ -61,6 +61,8 @@ class Runtime:
         self.engine = engine
         self.on_send: Callable[[Send], None] = lambda send: None
         self.on_event: Callable[[Event], None] = lambda event: None
+        self.on_committed: Callable[[], None] = lambda: None
+        """Called after every commit, before anything of its turn is handed out."""
         self.on_damage: Callable[[int, Callable[[], None]], None] | None = None
         """Called with the lsn of a batch that a job could not read, and with what starts the job again once that is settled."""
         self._journal = journal
@@ -215,6 +217,7 @@ class Runtime:
     async def _hand_out(self, ready: Ready) -> None:
         if ready.writes:
             await self._commit(ready.writes)
+            self.on_committed()
         answers, self._after_commit = self._after_commit, []
         for tell in answers:
             tell()

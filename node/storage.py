@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from node.assembly import Parts
 from node.clock import Clock
 from node.config_model import StorageSection
-from node.retention import FREED_PER_TURN_MAX, Look, Plan, aged_upto, next_time, plan
+from node.retention import FREED_PER_TURN_MAX, Look, Plan, aged_upto, closed_doors, next_time, plan
 from node.runtime import Runtime
 from node.store.journal import SqliteJournal
 from node.store.keeping import KeptBatch, KeptTime
@@ -81,6 +81,8 @@ class Storage:
         self._seen = dict(journal.usage.lanes)
         self._space: Space | None = None
         self._look: Look | None = None
+        self._payload_at_look = 0
+        runtime.on_committed = self.guard
         self.closed: frozenset[Lane] = frozenset()
         """Lanes that take nothing at the moment."""
         self._asked: set[Lane] = set()
@@ -100,6 +102,7 @@ class Storage:
 
     async def turn(self) -> Plan:
         """One look and what follows from it."""
+        payload = self._payload_bytes()  # before the pages: what is stored in between counts twice rather than not at all
         space = self._space = await asyncio.to_thread(self._journal.space)
         is_due = await self._note_time()
         quota = self.quota_bytes(space)
@@ -115,10 +118,22 @@ class Storage:
             asking=asking,
             closed=self.closed,
         )
+        self._payload_at_look = payload
         decided = plan(look)
         self._apply(decided)
         await self._give_back(space)
         return decided
+
+    def guard(self) -> None:
+        """After a commit: a burst that would use up a lane's share before the next look closes its door at once."""
+        if self._look is None:
+            return
+        closed = closed_doors(self._look, self._look.used_bytes + self._payload_bytes() - self._payload_at_look)
+        if closed - self.closed:
+            self._turn_doors(self.closed | closed)
+
+    def _payload_bytes(self) -> int:
+        return sum(amount.payload_bytes for amount in self._journal.usage.lanes.values())
 
     def quota_bytes(self, space: Space) -> int:
         """Bytes the journal may use: as configured, and never the disk's reserve."""

@@ -43,6 +43,17 @@ class Tuning:
 
 
 DEFAULT_TUNING = Tuning()
+LOG_SHARE = 16
+"""Under a quota the log moves into the file at this part of it; the log's file keeps at most twice that."""
+LOG_BYTES_MIN = 1 << 20
+
+
+def tuning_under(quota_bytes: int) -> Tuning:
+    """Sizes for a journal that may use so many bytes; 0: as much as the disk has."""
+    if not quota_bytes:
+        return DEFAULT_TUNING
+    return Tuning(checkpoint_bytes=min(DEFAULT_TUNING.checkpoint_bytes, max(LOG_BYTES_MIN, quota_bytes // LOG_SHARE)))
+
 
 journal_migrations = Migrations("journal")
 

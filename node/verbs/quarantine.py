@@ -81,4 +81,4 @@ def _text(parser: argparse.ArgumentParser, key: str) -> str:
     return text(f"quarantine.{key}", getattr(parser, "language", "en")).replace("%", "%%")
 
 
-VERB = Verb("quarantine", "quarantine.help", add_arguments, run)
+VERB = Verb("quarantine", "cli.help_quarantine", add_arguments, run)

@@ -46,4 +46,4 @@ def run(args: argparse.Namespace) -> int:
     return EXIT_OK if answer["ended"] in BY_ITSELF else EXIT_NEGATIVE
 
 
-VERB = Verb("trace", "trace.help_trace", add_arguments, run)
+VERB = Verb("trace", "cli.help_trace", add_arguments, run)

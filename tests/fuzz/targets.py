@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ from node.repair import wire as repair
 from node.summaries.errors import SummaryError
 from node.summaries.sketches import HLL_LG_K, HLL_TYPE, KLL_K, read_distinct, read_quantiles
 from node.summaries.spec import SummarySpec, decode_spec
+from node.tracing.errors import TraceError
+from node.tracing.file import read_trace
 from policies.bundle import SignedBundle, decode_signed
 from policies.errors import PolicyError
 from policies.presets import preset_bundle
@@ -41,6 +44,7 @@ from sync.wire.codec import decode, encode
 from sync.wire.codec_batch import decode_header, encode_header
 from sync.wire.payload import decode_payload, encode_payload
 from tests.node.identity.family import CITY, PROVINCE, make_node
+from tests.node.tracing.test_file import WHOLE
 from tests.sync.wire.samples import sample_header, sample_messages
 
 Decode = Callable[[bytes], object]
@@ -84,6 +88,7 @@ def _peers() -> list[Target]:
         Target("heartbeat", (encode_statuses([status]),), decode_statuses, (WireError,)),
         Target("quantile sketch", (_quantiles(1), _quantiles(50), _quantiles(5_000)), read_quantiles, (SummaryError,)),
         Target("distinct sketch", (_distinct(3), _distinct(100), _distinct(9_000)), read_distinct, (SummaryError,)),
+        Target("recording", (WHOLE,), lambda data: list(read_trace(io.BytesIO(data), "recording")), (TraceError,)),
         Target("policy bundle", (_bundle(),), decode_signed, (PolicyError,)),
     ]
 

@@ -77,6 +77,8 @@ def test_problem_in_a_rule_has_its_line() -> None:
         (STREET.replace("street", "village"), "node.toml:3: level 'village' is not one of"),
         (STREET.replace("370202006", "3702020"), "node.toml:4: territory '3702020' refused"),
         (STREET + '[devices]\nlisten = ["1883"]\n', "'1883' is not host:port"),
+        (STREET + '[links]\nfresh_first = ["bulk", "state"]\n', "lane 'state' is never put off: name event, bulk, blob or a resource"),
+        (STREET + '[links]\nfresh_first = ["Air"]\n', "resource 'Air' refused"),
         (STREET + '[devices]\ntls_key = "k"\n', "go together"),
         (STREET + '[devices]\nmosquitto = [{url = "http://x", topics = ["#"]}]\n', "mqtts://host:port"),
         (STREET + '[[devices.profiles]]\ntopic="a"\nresource="Air"\nformat="json"\n', "resource 'Air' refused"),

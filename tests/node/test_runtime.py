@@ -15,6 +15,7 @@ from node.ingest.inbox import Inbox
 from node.pipeline import Pipeline, Self
 from node.runtime import Runtime
 from node.store.journal import SqliteJournal, open_journal
+from node.store.schema import DEFAULT_TUNING, Tuning
 from policies.catalogue import schema
 from sync.core.engine import Engine
 from sync.core.ready import Event, Moved, OutboundJob, PeerFacts
@@ -51,8 +52,8 @@ class ScriptedJournal:
 class Stage:
     """A runtime over a scripted journal; `acked` notes what was acknowledged, `events` what the engine reported."""
 
-    def __init__(self, folder: Path) -> None:
-        self.journal = ScriptedJournal(open_journal(folder / "journal.db", node="street", incarnation=7))
+    def __init__(self, folder: Path, *, tuning: Tuning = DEFAULT_TUNING) -> None:
+        self.journal = ScriptedJournal(open_journal(folder / "journal.db", node="street", incarnation=7, tuning=tuning))
         self.gate = gate(Level.STREET)
         clock = self.clock = StandingClock()
         engine = Engine(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from node.config_model import StorageSection
 from node.storage import Rules, Storage
+from node.store.schema import DEFAULT_TUNING, tuning_under
 from sync.model import Lane, State
+from tests.node.ingest.parts import reading
 from tests.node.test_runtime import Stage
 
 NOBODY = Rules(parent="", children=frozenset, retention_s=dict, for_ever=frozenset)
@@ -137,3 +140,28 @@ async def test_a_lane_alone_is_never_shed_and_a_higher_one_that_asks_is_given_ro
     await turn(stage, storage)
     assert {state for _, _, state in stage.journal.real.usage.freed} == {State.SHED}
     close(stage)
+
+
+async def test_a_burst_between_two_looks_does_not_pass_the_quota(tmp_path: Path) -> None:
+    stage, rng = Stage(tmp_path, tuning=tuning_under(8 << 20)), Random(7)
+    storage = keeper(stage, quota_mb=8)
+    await turn(stage, storage)
+    taken = 0
+    while stage.inbox.has_room and taken < 200:
+        readings = [reading(rng.randbytes(50).hex(), value=rng.random()) for _ in range(1_000)]
+        stage.inbox.put("air-quality", readings, lambda: None)
+        await stage.runtime._hand_out(stage.runtime._gather())
+        taken += 1
+    space = stage.journal.real.space()
+    assert 20 < taken < 200
+    assert Lane.BULK in storage.closed
+    assert (4 << 20) < space.file_bytes < 8 << 20
+    assert space.log_bytes < 3 << 20
+    close(stage)
+
+
+def test_the_log_is_small_under_a_small_quota() -> None:
+    assert tuning_under(0) == DEFAULT_TUNING
+    assert tuning_under(64 << 20).checkpoint_bytes == 4 << 20
+    assert tuning_under(1 << 20).checkpoint_bytes == 1 << 20
+    assert tuning_under(1 << 40) == DEFAULT_TUNING

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
 
+from node.cli import main
 from node.clock import SystemClock
+from node.tracing.errors import TraceError
 from node.tracing.file import HEADER, Record, Snapshot, encoded, read_trace
 from node.tracing.inputs import Offered
 from simulations.replay import Replay, replay
@@ -21,6 +24,7 @@ from sync.model.writes import FreeBatches, GiveUp, OutMark, SetAside, SetOutMark
 from tests.contracts.batches import INCARNATION, NODE, RESOURCE, run, stored
 from tests.simulations.recorded import Life, record_city, write
 
+DAMAGED = 24
 EMPTY = Snapshot(
     "test", NODE, INCARNATION, True, PolicyVersion(), DEFAULT_LIMITS, ClockQuality(), (), (), Standing(), 0, 0, (), (), (), (), (), ()
 )
@@ -31,7 +35,7 @@ def records(data: bytes) -> list[Record]:
 
 
 def whole(kept: list[Record]) -> bytes:
-    return HEADER + b"".join(map(encoded, kept))  # type: ignore[arg-type]
+    return HEADER + b"".join(map(encoded, kept))
 
 
 def again(folder: Path, data: bytes) -> Replay:
@@ -81,6 +85,30 @@ def test_a_changed_engine_is_found(busiest: bytes, tmp_path: Path, monkeypatch: 
     found = again(tmp_path, busiest)
     assert found.difference is not None
     assert "SetOutMark" in found.difference.expected
+
+
+@pytest.mark.slow
+def test_a_damaged_recording_is_refused_or_differs_and_nothing_else(busiest: bytes, tmp_path: Path) -> None:
+    rng, refused = Random(5), 0
+    for _ in range(DAMAGED):
+        data = bytearray(busiest)
+        data[rng.randrange(len(HEADER), len(data))] = rng.randrange(256)
+        try:
+            again(tmp_path, bytes(data))
+        except TraceError:
+            refused += 1
+    assert 0 < refused < DAMAGED
+
+
+@pytest.mark.slow
+def test_the_exit_code_says_equal_different_or_unusable(busiest: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def code(data: bytes) -> int:
+        return main(["--lang", "en", "simulate", "--replay", str(write(tmp_path / "a.trace", data))])
+
+    assert code(busiest) == 0
+    assert code(busiest[:-1]) == 2
+    monkeypatch.setattr(Outbox, "acked", lambda self, ack, now: None)
+    assert code(busiest) == 1
 
 
 def test_books_that_do_not_hold_are_found(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from node.tracing.inputs import (
     ClockSet,
     Damaged,
+    DatesMoved,
     DayBegan,
     Detached,
     Freed,
@@ -17,7 +18,6 @@ from node.tracing.inputs import (
     LinkUp,
     Mended,
     Offered,
-    DatesMoved,
     PolicyChanged,
     Received,
     SentAgain,

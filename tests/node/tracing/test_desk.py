@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node.tracing import desk as desks
-from node.tracing.desk import Tracing
+from node.tracing.desk import Recorded, Tracing
 from node.tracing.errors import TraceError
 from node.tracing.file import End, Snapshot, read_trace
 from node.tracing.inputs import Offered
 from sync.core.ready import LinkBroken
-from sync.model import DEFAULT_LIMITS, Direction, JournalError
+from sync.model import DEFAULT_LIMITS, JournalError
 from tests.node.station import until
 from tests.node.test_runtime import Stage
+from tests.node.tracing.samples import HELLO, PEER
 
 
 def tracing(stage: Stage) -> Tracing:
     return Tracing(stage.runtime, stage.clock, has_parent=True, limits=DEFAULT_LIMITS, software="0.1", draw_key=lambda: b"key")
+
+
+def time_passes(stage: Stage, recording: asyncio.Task[Recorded]) -> bool:
+    stage.clock.us += 100_000
+    return recording.done()
 
 
 async def test_what_a_node_is_told_is_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +40,7 @@ async def test_what_a_node_is_told_is_in_the_file(tmp_path: Path, monkeypatch: p
     await until(lambda: path.exists() and path.stat().st_size > 0)
     stage.offer("meanwhile")
     await until(lambda: stage.acked == ["before", "meanwhile"])
-    stage.clock.us += 6_000_000
+    await until(lambda: time_passes(stage, recording))
     recorded = await recording
     stage.offer("after")
     await until(lambda: len(stage.acked) == 3)
@@ -45,16 +52,18 @@ async def test_what_a_node_is_told_is_in_the_file(tmp_path: Path, monkeypatch: p
     assert len([record for record in others if isinstance(record, Offered)]) == 1
 
 
-async def test_sessions_are_opened_again_and_old_jobs_answer_nobody(tmp_path: Path) -> None:
+async def test_every_session_is_opened_again_when_an_engine_begins_anew(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
-    stage.offer("one")
     running = asyncio.create_task(stage.runtime.run())
-    await until(lambda: stage.acked == ["one"])
+    stage.runtime.post(lambda engine, now: engine.link_up(PEER, replace(HELLO, positions=()), {}, now))
+    await until(lambda: stage.runtime.engine.link_peers() == ["city"])
     former = stage.runtime.engine
-    await stage.runtime.begin_anew(lambda engine, recovered: engine)
-    assert stage.runtime.engine is former
-    assert not [event for event in stage.events if isinstance(event, LinkBroken)]
-    assert former.out_mark("city", Direction.UP, next(iter(former.lane_tops))).stored == 0
+    recording = asyncio.create_task(tracing(stage).record(tmp_path / "a.trace", 1.0))
+    await until(lambda: stage.runtime.engine is not former)
+    assert [event.peer for event in stage.events if isinstance(event, LinkBroken)] == ["city"]
+    assert stage.runtime.engine.link_peers() == []
+    await until(lambda: time_passes(stage, recording))
+    await recording
     await stage.end(running)
 
 
@@ -95,6 +104,6 @@ async def test_one_recording_at_a_time(tmp_path: Path) -> None:
     await until(lambda: (tmp_path / "a.trace").exists())
     with pytest.raises(TraceError, match="made already"):
         await desk.record(tmp_path / "b.trace", 1.0)
-    stage.clock.us += 2_000_000
+    await until(lambda: time_passes(stage, first))
     await first
     await stage.end(running)

@@ -25,8 +25,13 @@ SNAPSHOT = Snapshot(
     (("a", 3, "a"),), (REFUSAL,),
 )  # fmt: skip
 WHOLE = HEADER + b"".join(
-    [encoded(SNAPSHOT), *(encoded(given.veiled(Veil(b"k"))) for given in INPUTS), encoded(Turn(9, Outline(()))), encoded(End(9, len(INPUTS), 1, "time"))]
-)  # fmt: skip
+    (
+        encoded(SNAPSHOT),
+        *(encoded(given.veiled(Veil(b"k"))) for given in INPUTS),
+        encoded(Turn(9, Outline(()))),
+        encoded(End(9, len(INPUTS), 1, "time")),
+    )
+)
 
 
 def read(data: bytes) -> list[files.Record]:
