@@ -59,19 +59,19 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        90,
+        60,
         commands=(("ruff", "check", "."), ("mypy",), ("lint-imports",)),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 100, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 120, tests=("tests/node",), workers=2),
-    Suite("policies", 30, tests=("tests/policies",), workers=2),
-    Suite("edge_ai", 40, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 60, tests=("tests/tui",), workers=2),
-    Suite("simulations", 200, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 190, tests=("tests/e2e",), workers=2),
-    Suite("network", 70, tests=("tests/network",), workers=2),
+    Suite("sync", 40, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 80, tests=("tests/node",), workers=2),
+    Suite("policies", 20, tests=("tests/policies",), workers=2),
+    Suite("edge_ai", 25, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 50, tests=("tests/tui",), workers=2),
+    Suite("simulations", 210, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 270, tests=("tests/e2e",), workers=2),
+    Suite("network", 145, tests=("tests/network",), workers=2),
 )
 
 
