@@ -99,8 +99,11 @@ class CertificateKeeper:
         """Do what is due now. Raises JoinError when the parent did not answer, IdentityError or OSError when a file cannot be written."""
         renewed = self.renew_leaf()
         try:
-            await self._ask_time()
-            renewed = await self._renew_ca() or renewed
+            # The time first, which judges what is issued; but a parent whose time is refused must not keep the CA from being renewed.
+            try:
+                await self._ask_time()
+            finally:
+                renewed = await self._renew_ca() or renewed
         finally:
             if renewed:
                 self._on_renewed()

@@ -102,7 +102,7 @@ def check(path: Path) -> list[Result]:
             return [Result(node, promise, why_unknown=str(error)) for promise in (Promise.ONCE, Promise.ORDER)] + [_accounts(node, journal)]
         return [
             Result(node, Promise.ONCE, tuple(islice(_doubles(copy), VIOLATIONS_PER_CHECK_MAX))),
-            Result(node, Promise.ORDER, tuple(check_order(copy))),
+            Result(node, Promise.ORDER, tuple(check_order(copy, has_rebuilt=True))),
             _governed(node, journal, config),
             _accounts(node, journal),
         ]

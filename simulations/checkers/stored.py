@@ -25,12 +25,13 @@ def check_once(copy: Copy, truth: Truth) -> list[Violation]:
     return _bounded(_doubles(copy, truth), Promise.ONCE, copy.holder.id)
 
 
-def check_order(copy: Copy) -> list[Violation]:
-    """P3: within a stream, live runs with rows that are no backfill ascend.
+def check_order(copy: Copy, *, has_rebuilt: bool = False) -> list[Violation]:
+    """P3: within a stream, live runs that are no backfill ascend.
 
-    Accounts do not count: a relay that lost its disk brings records anew that its former life had accounted for as withheld.
+    Where a node below lost its disk (`has_rebuilt`) only runs with rows count: it brings records anew that its former life had accounted
+    for as withheld.
     """
-    return _bounded(_disorder(copy), Promise.ORDER, copy.holder.id)
+    return _bounded(_disorder(copy, has_rebuilt=has_rebuilt), Promise.ORDER, copy.holder.id)
 
 
 def check_permitted(copy: Copy, oracle: Oracle, secrets: pa.Array[Any], epochs: range) -> list[Violation]:
@@ -88,9 +89,10 @@ def _changed(copy: Copy, truth: Truth, resource: str, rows: Ints, ids: Ints) -> 
         yield from (f"{_where(copy, records, row)} is not the one that was made: {name} differs" for row in rows[wrong])
 
 
-def _disorder(copy: Copy) -> Iterator[str]:
+def _disorder(copy: Copy, *, has_rebuilt: bool) -> Iterator[str]:
     runs = copy.runs
-    chosen = np.flatnonzero(runs.live & ~runs.backfill & (runs.state == State.PRESENT))
+    counts = runs.live & ~runs.backfill
+    chosen = np.flatnonzero(counts & (runs.state == State.PRESENT) if has_rebuilt else counts)
     order = chosen[np.argsort(runs.stream[chosen], kind="stable")]
     before, after = order[:-1], order[1:]
     wrong = (runs.stream[before] == runs.stream[after]) & (runs.first[after] <= runs.last[before])

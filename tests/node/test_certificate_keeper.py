@@ -12,8 +12,9 @@ from node.certificate_keeper import CertificateKeeper, Terms, known_floor_us
 from node.clock import FlooredClock
 from node.identity.admissions import Admissions
 from node.identity.certificates import CA_LIFE_S, LEAF_LIFE_S
-from node.identity.errors import JoinUnreachable
+from node.identity.errors import ForeignCa, JoinUnreachable
 from node.identity.files import IdentityFiles
+from node.identity.keys import new_manifest_key
 from sync.model import MICROSECONDS, ClockQuality
 from tests.node.identity.family import DAY_US, DISTRICT, NOW_US, PROVINCE, StandingClock, make_node
 from tests.node.identity.join_parent import Parent, serving_city
@@ -76,6 +77,15 @@ async def test_an_ended_ca_is_renewed_by_the_parent_and_the_link_is_told(city: P
     assert child.renewals == [late_us]
     assert child.files.own(now_us=late_us + 4 * DAY_US).node == "shinan"
     assert child.keeper.troubles == ["certificate_expiring"]
+
+
+async def test_a_refused_time_does_not_keep_the_ca_from_being_renewed(city: Parent, child: Kept) -> None:
+    city.server._manifest_key = new_manifest_key()
+    late_us = NOW_US + 725 * DAY_US
+    city.clock.us = child.machine.us = late_us
+    with pytest.raises(ForeignCa, match="not signed by"):
+        await child.keeper.look()
+    assert child.files.own(now_us=late_us + 4 * DAY_US).node == "shinan"
 
 
 async def test_a_wrong_clock_is_measured_shown_and_stamped_on_records(city: Parent, child: Kept) -> None:
