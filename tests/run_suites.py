@@ -36,6 +36,8 @@ class Suite:
     """Paths under the project root that one pytest run takes."""
     workers: int = 0
     """Processes of pytest-xdist; 0 runs in one."""
+    files_stay_whole: bool = False
+    """True where the tests of one file share nodes that were made for it: the file then runs in one worker, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,8 @@ SUITES = (
     Suite("edge_ai", 25, tests=("tests/edge_ai",), workers=2),
     Suite("tui", 50, tests=("tests/tui",), workers=2),
     Suite("simulations", 210, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 270, tests=("tests/e2e",), workers=2),
-    Suite("network", 145, tests=("tests/network",), workers=2),
+    Suite("e2e", 270, tests=("tests/e2e",), workers=2, files_stay_whole=True),
+    Suite("network", 145, tests=("tests/network",), workers=2, files_stay_whole=True),
 )
 
 
@@ -137,7 +139,7 @@ def tool(name: str) -> Path:
 
 def pytest_command(suite: Suite, xml: Path) -> list[str]:
     """The command line of a suite's pytest run, writing JUnit XML to `xml`."""
-    workers = ["-n", str(suite.workers)] if suite.workers else []
+    workers = ["-n", str(suite.workers), "--dist", "loadfile" if suite.files_stay_whole else "load"] if suite.workers else []
     return [sys.executable, "-m", "pytest", *suite.tests, *workers, "--durations=3", f"--junitxml={xml}"]
 
 

@@ -56,10 +56,12 @@ class Continuity:
             self._compare(lane, point.upto, point.chain)
 
     def step(self, frame: Frame) -> Step:
-        """Take the next frame of the file; raises OtherHistory."""
+        """Take the next frame of the file; one that the file says again is passed over. Raises OtherHistory."""
         assert frame.batch.manifest is not None, "the codec lets no frame without a manifest in"
         lane = frame.lane
         point = self._file.get(lane, LanePoint(int(lane), 0, EMPTY_CHAIN))
+        if frame.span.upto <= point.upto:
+            return Step.HERE
         chain = next_chain(point.chain, frame.batch.manifest.digest)
         here = _upto(self._held, lane)
         if frame.span.after < here < frame.span.upto:

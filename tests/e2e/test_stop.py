@@ -28,6 +28,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster.stop()
 
 
+def ensure_running(pair: Cluster) -> None:
+    """Start what does not run, so that each test can be run alone."""
+    for node in pair.nodes.values():
+        if node.process is None:
+            pair.start(node.id)
+
+
 async def test_a_node_that_never_met_its_parent_stores_and_passes_on_later(pair: Cluster) -> None:
     reading = {"device": "d", "time": 1_760_000_000, "quantity": "q", "value": 1.0}
     async with aiomqtt.Client(HOST, pair[CHILD].ports["door"]) as client:
@@ -41,6 +48,7 @@ async def test_a_node_that_never_met_its_parent_stores_and_passes_on_later(pair:
 
 
 def test_a_term_signal_stops_every_node_cleanly_in_time(pair: Cluster) -> None:
+    ensure_running(pair)
     for name in (CHILD, PARENT):
         assert pair[name].stop(STOP_TIMEOUT_S) == 0
         assert "Traceback" not in pair[name].log
@@ -48,7 +56,7 @@ def test_a_term_signal_stops_every_node_cleanly_in_time(pair: Cluster) -> None:
 
 
 def test_no_log_holds_a_secret(pair: Cluster) -> None:
-    pair.start(PARENT)
+    ensure_running(pair)
     token = cli_json(pair[PARENT].folder, "token", "create", "--level", Level.MUNICIPAL.word, "--territory", "3701")["token"]
     pair[PARENT].stop()
     secret = token.rpartition(".")[2]

@@ -33,6 +33,12 @@ def test_parts_of_one_span_belong_together() -> None:
     assert [file.step(entry) for entry in (*halves, SECOND)] == [Step.HERE, Step.HERE, Step.NEXT]
 
 
+def test_what_a_file_says_twice_is_passed_over_the_second_time() -> None:
+    file = Continuity(START, {})
+    steps = [file.step(entry) for entry in (FIRST, SECOND, FIRST, SECOND, THIRD)]
+    assert steps == [Step.NEXT, Step.NEXT, Step.HERE, Step.HERE, Step.NEXT]
+
+
 def test_another_history_of_the_same_stretch_is_refused() -> None:
     file = Continuity(START, held(4, bytes([1]) * 32))
     with pytest.raises(OtherHistory, match="lane bulk at 4 is not the history that is here"):
