@@ -23,6 +23,9 @@ from policies.words import Mode, National, Reason, Role, Share, Verdict, Way
 from sync.model import Fate, Lane, Level, Limits, State
 from tests.house.tree import ROOT
 
+NAMED_TEST = re.compile(r"`(tests/[a-z0-9_/]+\.py)(?:::([a-z0-9_]+))?`")
+"""A test file in backquotes, with or without a test of it."""
+
 
 def words_of(document: str) -> set[str]:
     """Words that a document sets as code, in backquotes or in indented or fenced blocks."""
@@ -94,3 +97,14 @@ def test_every_policy_word_is_documented() -> None:
 def test_the_table_of_contents_names_every_page_and_no_other() -> None:
     linked = set(re.findall(r"\]\(([a-z-]+\.md)\)", (ROOT / "docs" / "README.md").read_text("utf-8")))
     assert linked == {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {match for page in (ROOT / "docs").glob("*.md") for match in NAMED_TEST.findall(page.read_text("utf-8"))}
+    assert len(named) > 30
+    assert sorted(f"{path}::{name}" for path, name in named if not _has_test(path, name)) == []
+
+
+def _has_test(path: str, name: str) -> bool:
+    file = ROOT / path
+    return file.is_file() and (not name or f"def {name}(" in file.read_text("utf-8"))
