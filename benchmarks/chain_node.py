@@ -49,6 +49,8 @@ class Node:
         self._records = records
         self._live = live
         """Batches and rows of each that this node makes once its link stands."""
+        self._models = rows_of(live[1]) if live[0] > 0 else []
+        """What the live batches are sealed from: inventing readings is no work of a node."""
         self._pings = iter(ping_batches())
         self._is_done = False
         self._commits = self._batches = 0
@@ -106,10 +108,10 @@ class Node:
 
     async def _make_batches(self) -> None:
         """Seal and offer the live batches as fast as they are stored, a few at a time."""
-        batches, rows = self._live
-        if not batches:
+        batches, _ = self._live
+        models, runtime = self._models, self._parts.runtime
+        if not models:
             return
-        models, runtime = await asyncio.to_thread(rows_of, rows), self._parts.runtime
         waiting: set[asyncio.Task[None]] = set()
         for index in range(batches):
             local = await asyncio.to_thread(sealed, models[index % len(models)])
@@ -120,10 +122,10 @@ class Node:
             await asyncio.wait(waiting)
 
     async def _ping(self) -> None:
-        """Store one small batch in a lane that does not wait, and say when it was durable here."""
-        local = next(self._pings)
+        """Store one small batch in a lane that does not wait, and say when it was offered and when it was durable here."""
+        local, offered = next(self._pings), time.monotonic()
         await self._parts.runtime.ask(lambda engine, now: engine.offer(local, now))
-        say({"stored": time.monotonic()})
+        say({"stored": time.monotonic(), "offered": offered})
 
     def _runtime_ended(self, runtime: asyncio.Task[None]) -> None:
         """A node whose runtime failed will never be done: end it, so that the driver sees it."""

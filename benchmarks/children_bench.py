@@ -2,7 +2,8 @@
 
 The parent is a real node process; the children (benchmarks/children.py) are one other process with an identity, two mTLS connections
 and the real handshake each. The parent is killed and started again; the time runs from its first answer until every child's link
-stands, and its memory is the most that was seen on the way and for SETTLE_S after.
+stands, and its memory is the most that was seen on the way and for SETTLE_S after. Beside it: what a bare grpc.aio server takes for the
+same streams with the same certificates (benchmarks/bare_links.py).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from benchmarks.chain_files import _join, _make_node
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
 from sync.model import Level, Territory
+from sync.transport.mailbox import Group
 from tests.e2e.cluster import HOST, ROOT, Cluster, Place
 
 PARENT = "shandong"
@@ -37,6 +39,8 @@ class Outcome:
     """What one restart gave."""
 
     admitted_s: float
+    idle_mb: float
+    """The parent before its first child."""
     rss_mb: float
     told_to_wait: int
     """Refusals with a time that the children got after the restart."""
@@ -44,6 +48,9 @@ class Outcome:
     """Links that did not stand any more SETTLE_S later."""
     ends: tuple[str, ...]
     """Why links ended after the restart."""
+    bare_idle_mb: float
+    bare_mb: float
+    """A bare server before the first stream and with all of them."""
 
 
 class Children:
@@ -80,7 +87,9 @@ def run(root: Path, count: int) -> Outcome:
     cluster.make((Place(PARENT, Level.PROVINCIAL, "37"),), limits="")
     parent = cluster[PARENT]
     make_children(parent.folder, root / "c", count)
+    bare_idle_mb, bare_mb = bare(parent.folder, root / "c", count)
     cluster.start()
+    idle_mb = _rss_mb(parent.pid)
     children = Children(root / "c", f"{HOST}:{parent.ports['link']}", root / "ends")
     try:
         _wait_all(children, count, FIRST_TIMEOUT_S, parent.pid)
@@ -93,10 +102,33 @@ def run(root: Path, count: int) -> Outcome:
         end = time.monotonic() + SETTLE_S
         while time.monotonic() < end:
             later, rss_mb = children.look(), max(rss_mb, _rss_mb(parent.pid))
-        return Outcome(admitted_s, rss_mb, facts["told_to_wait"] - told, count - later["up"], tuple(children.ends()[known:]))
+        told_after, ends = facts["told_to_wait"] - told, tuple(children.ends()[known:])
+        return Outcome(admitted_s, idle_mb, rss_mb, told_after, count - later["up"], ends, bare_idle_mb, bare_mb)
     finally:
         children.end()
-        cluster.stop()
+        if parent.process is not None:
+            parent.kill()
+
+
+def bare(parent: Path, children: Path, count: int) -> tuple[float, float]:
+    """Megabytes of a bare server before and with the streams of all children."""
+    command = [sys.executable, "-m", "benchmarks.bare_links"]
+    server = subprocess.Popen([*command, "serve", str(parent)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    clients = None
+    try:
+        assert server.stdout is not None
+        address = f"{HOST}:{int(server.stdout.readline())}"
+        idle_mb = _rss_mb(server.pid)
+        clients = subprocess.Popen([*command, "dial", str(children), address], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert clients.stdout is not None
+        if int(clients.stdout.readline() or 0) != len(Group) * count:
+            raise RuntimeError("not every stream of the bare server stands: see the errors above")
+        return idle_mb, _rss_mb(server.pid)
+    finally:
+        for process in (server, clients):
+            if process is not None:
+                process.kill()
+                process.communicate()
 
 
 def make_children(parent: Path, folder: Path, count: int) -> None:
@@ -138,6 +170,12 @@ def main() -> int:
         f"{options.children} children: all admitted {outcome.admitted_s:.1f} s after the parent's restart (goal {ADMITTED_GOAL_S:g} s), "
         f"parent's memory at most {outcome.rss_mb:.0f} MB (goal {RSS_GOAL_MB:g} MB), {outcome.told_to_wait} refusals with a time, "
         f"{outcome.fell_off} fell off"
+    )
+    links_mb, bare_mb = outcome.rss_mb - outcome.idle_mb, outcome.bare_mb - outcome.bare_idle_mb
+    print(
+        f"the links took {links_mb:.0f} MB beside an idle node of {outcome.idle_mb:.0f} MB; a bare grpc.aio server takes {bare_mb:.0f} MB "
+        f"for the same {len(Group) * options.children} idle mTLS streams: ratio {links_mb / bare_mb:.2f}; idle node and bare streams "
+        f"together would be {outcome.idle_mb + bare_mb:.0f} MB"
     )
     print("".join(f"  {line}\n" for line in outcome.ends[:ENDS_SHOWN_MAX]), end="")
     return 0 if outcome.admitted_s <= ADMITTED_GOAL_S and outcome.rss_mb < RSS_GOAL_MB and not outcome.fell_off else 1

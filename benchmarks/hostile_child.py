@@ -13,19 +13,21 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from random import Random
 
 from benchmarks import hostile_frames as frames
 from benchmarks.children import NoShelf
 from benchmarks.hostile_frames import FORMAT_FIELD, TOP, Maker, Recipe
+from benchmarks.hostile_sockets import hold_half_open, hold_half_streams
 from node.clock import HybridClock, SystemClock
 from node.config import load_config
 from node.handshake import Handshake, Me, Step
 from node.identity.chance import new_id
 from node.identity.files import IdentityFiles
 from node.identity.vouch import KeyDirectory
+from node.strangers import raise_descriptors
 from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Message, Position, Query, Refused
 from sync.model import Direction, Lane, LinkError, PolicyVersion, Span
 from sync.transport.credentials import TlsCredentials
@@ -44,7 +46,9 @@ LAST_WORDS_S = 1.0
 FLOOD = 2_000
 """Messages of one flood before it looks whether the parent still listens."""
 HALF_OPEN = 1_000
-RAW_CONNECTIONS = 200
+RAW_CONNECTIONS = 1_000
+"""On each port."""
+HALF_STREAMS = 100
 HEARTBEAT_NUMBER = 7
 """Its number in the envelope: what is too large is written past the encoder, which would refuse it."""
 
@@ -52,7 +56,7 @@ HEARTBEAT_NUMBER = 7
 class Hostile:
     """The child. `told` is the last thing the parent said."""
 
-    def __init__(self, folder: Path, address: str) -> None:
+    def __init__(self, folder: Path, address: str, others: Sequence[str] = ()) -> None:
         config, files = load_config(folder / "node.toml"), IdentityFiles(folder)
         material, parent = files.tls(), files.parent(now_us=None)
         assert parent is not None, "a child without a parent"
@@ -62,7 +66,7 @@ class Hostile:
         self.told = ""
         self.upto = 0
         """Up to where the parent holds this child's bulk lane."""
-        self.address = address
+        self.address, self.others = address, others
         self.parent, self.server_name = parent.node, parent.tls_name
         self.credentials = TlsCredentials(material.key_pem, material.chain_pem, material.root_pem)
         self.hybrid = HybridClock(SystemClock())
@@ -80,15 +84,14 @@ class Hostile:
 
     @asynccontextmanager
     async def linked(self, positions: tuple[Position, ...] = ()) -> AsyncIterator[Session]:
-        """A session whose handshake is done; its end is awaited for the parent's last words."""
+        """A session whose handshake is done; its end is awaited for the parent's last words. Raises LinkError when there is none."""
         session = await self.dial()
         try:
             async with asyncio.timeout(LINK_TIMEOUT_S):
                 await self._shake_hands(session, positions)
-            yield session
-            await asyncio.wait([session.closed], timeout=LAST_WORDS_S)
-        except LinkError as error:
-            self.told = str(error)
+            with suppress(LinkError):  # the parent ends the link while the attack still writes
+                yield session
+                await asyncio.wait([session.closed], timeout=LAST_WORDS_S)
         finally:
             if session.closed.done():
                 self.told = session.closed.result()
@@ -228,14 +231,15 @@ async def metadata(child: Hostile) -> None:
 
 
 async def strangers(child: Hostile) -> None:
-    """Connections that say nothing, or half a TLS record, and stay."""
-    host, _, port = child.address.partition(":")
-    opened = [await asyncio.open_connection(host, int(port)) for _ in range(RAW_CONNECTIONS)]
-    for number, (_, writer) in enumerate(opened):
-        writer.write(b"\x16\x03\x01\x40\x00" if number % 2 else child.rng.randbytes(200))
-    await asyncio.sleep(LAST_WORDS_S / 3)
-    for _, writer in opened:
-        writer.close()
+    """Thousands of connections on every port that say nothing, garbage, or how a TLS handshake begins, and stay."""
+    stood = await hold_half_open((child.address, *child.others), RAW_CONNECTIONS, child.rng)
+    child.told = f"{stood} connections stood"
+
+
+async def headers(child: Hostile) -> None:
+    """Connections with the child's certificate whose only stream never ends its headers."""
+    stood = await hold_half_streams(child.address, child.credentials, child.server_name, HALF_STREAMS)
+    child.told = f"{stood} connections stood"
 
 
 def _channel(child: Hostile) -> aio.Channel:
@@ -277,6 +281,7 @@ ATTACKS: dict[str, Callable[[Hostile], Awaitable[None]]] = {
     "streams": streams,
     "metadata": metadata,
     "strangers": strangers,
+    "headers": headers,
 }
 
 
@@ -303,10 +308,12 @@ def main() -> int:
     parser.add_argument("attacks", nargs="+", choices=sorted(ATTACKS))
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--core", type=int, default=None)
+    parser.add_argument("--others", nargs="*", default=[], metavar="HOST:PORT", help="the parent's other ports, for `strangers`")
     options = parser.parse_args()
     if options.core is not None:
         os.sched_setaffinity(0, {options.core})
-    asyncio.run(attack(Hostile(options.folder, options.address), options.attacks, options.seconds))
+    raise_descriptors()
+    asyncio.run(attack(Hostile(options.folder, options.address, options.others), options.attacks, options.seconds))
     return 0
 
 

@@ -10,7 +10,9 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
@@ -36,12 +38,11 @@ from sync.model import DEFAULT_LIMITS, Batch, BatchHeader, Direction, Lane, Leve
 from sync.model.writes import StoreBatch
 from sync.ports import Flow
 from sync.wire.codec_batch import header_digest
-from sync.wire.payload import decode_payload, decoded_size, encode_payload, unfold_together
+from sync.wire.payload import Compression, decode_payload, decoded_size, encode_payload, unfold_together
 
 LOOPS = 30
 ROWS = 5_000
 BATCHES = 64
-SAMPLE_RECORDS = 15_000
 KEY = b"k" * 32
 FLOW = Flow("street", Level.STREET, "370202006", Direction.UP)
 
@@ -51,16 +52,21 @@ class Stages:
     """CPU seconds per million records of the backlog."""
 
     costs: dict[str, float]
-    wire_bytes: float
-    """Payload bytes on the wire per record."""
+    payload: bytes
+    """What is hashed, signed and sent of `records` records of the backlog."""
+    records: int
 
     @property
     def total(self) -> float:
         """All stages."""
         return sum(self.costs.values())
 
+    def per_million(self, stage: Callable[[bytes], None]) -> float:
+        """What another stage over the same payload costs."""
+        return cpu_us(lambda: stage(self.payload)) / self.records
 
-def measure(*, rules: Rules = Rules.POLICY) -> Stages:
+
+def measure(*, rules: Rules = Rules.POLICY, compression: Compression = "lz4") -> Stages:
     """The stages of a hop that joins as many batches of ROWS rows as one frame takes."""
     joined = DEFAULT_LIMITS.batch_rows_target // ROWS
     models = workload.batches(joined, rows=ROWS, spread=Spread.TOGETHER)
@@ -72,7 +78,7 @@ def measure(*, rules: Rules = Rules.POLICY) -> Stages:
     stored = _stored(models[0], records)
     released = gate.release(FLOW, stored, rows)
     kept = rows if released.rows is None else released.rows
-    payload = encode_payload(kept, compression="lz4")
+    payload = encode_payload(kept, compression=compression)
     header = replace(
         stored.batch.header, runs=released.runs, row_count=kept.num_rows, origin_distance=1, grade_max=released.grade_max,
         plan_hash=released.plan_hash, policy_version=gate.version.digest, payload_bytes=len(payload),
@@ -86,7 +92,7 @@ def measure(*, rules: Rules = Rules.POLICY) -> Stages:
         "unfold": lambda: unfold_together(payloads),
         "gate of the sender": lambda: gate.release(FLOW, stored, rows),
         "row sums of the proof of equality": lambda: part_sums(kept, released.runs, Lane.BULK, workload.RESOURCE),
-        "encode": lambda: (encode_payload(kept, compression="lz4"), facts_of(kept), decoded_size(payload)),
+        "encode": lambda: (encode_payload(kept, compression=compression), facts_of(kept), decoded_size(payload)),
         "hash and sign": lambda: (hashlib.sha256(payload).digest(), signer.sign(header_digest(header))),
         "hash and verify": lambda: (hashlib.sha256(payload).digest(), checker.verify(signature, header_digest(header))),
         "decode and validate": lambda: decode_payload(
@@ -96,7 +102,14 @@ def measure(*, rules: Rules = Rules.POLICY) -> Stages:
         "encrypt and decrypt (AES-256-GCM)": lambda: _aes(payload),
     }
     costs = {name: cpu_us(stage) / records for name, stage in stages.items()}
-    return Stages(costs | _journal_costs(), len(payload) / records)
+    return Stages(costs | _journal_costs(), payload, records)
+
+
+def measure_beside() -> Stages:
+    """As `measure`, by two processes at once: CPU seconds are longer while the other core is busy, and two nodes keep both busy."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        one, other = [started.result() for started in [pool.submit(measure) for _ in range(2)]]
+    return replace(one, costs={name: (cost + other.costs[name]) / 2 for name, cost in one.costs.items()})
 
 
 def _stored(model: LocalBatch, records: int) -> StoredBatch:
@@ -126,11 +139,6 @@ def _journal_costs() -> dict[str, float]:
         finally:
             journal.close()
     return {"journal read, checksums": read_s / records * 1e6, "journal commit": commit_s / records * 1e6}
-
-
-def sample_payload() -> bytes:
-    """One payload of SAMPLE_RECORDS records."""
-    return workload.batches(1, rows=SAMPLE_RECORDS, spread=Spread.TOGETHER)[0].payload
 
 
 def _aes(payload: bytes) -> None:

@@ -36,7 +36,8 @@ LISTED = "protected"
 START_US = 1_790_000_000_000_000
 END_US = 4_000_000_000_000_000
 DIFFERENT = 8
-"""Different payloads; batches beyond them repeat."""
+DIFFERENT_ROWS = 40_000
+"""Different payloads, and rows in them: batches beyond both repeat, so that small ones joined compress as large ones do."""
 TERRITORY = "370202006001001"
 PING_ROWS = 10
 """Readings of one small batch whose way is timed."""
@@ -95,7 +96,7 @@ def _entry(name: str, effect: Verdict, *, predicate: str = "", fields: tuple[str
 def batches(count: int, *, rows: int, spread: Spread) -> list[LocalBatch]:
     """`count` batches of `rows` rows, encoded as a node seals them."""
     resource, rng = _resource(), Random(7)
-    models = [_sealed(_rows(resource, rows, spread, rng), resource) for _ in range(min(count, DIFFERENT))]
+    models = [_sealed(_rows(resource, rows, spread, rng), resource) for _ in range(min(count, max(DIFFERENT, DIFFERENT_ROWS // rows)))]
     return [replace(models[index % len(models)], at=HybridTime(START_US + index), ticket=index + 1) for index in range(count)]
 
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from node.attach_api import AttachVerbs
 from node.carriage.api_verbs import BundleVerbs
+from node.catalogue.api import CatalogueVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
 from node.ingest.errors import IngestError
@@ -144,11 +145,13 @@ class Api:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        catalogue = CatalogueVerbs(lambda: self._services.catalogue_desk, lambda: self._services.review)
         self.verbs: Mapping[str, Entry] = {
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
             **{name: Entry(*entry) for name, entry in TraceVerbs(lambda: self._services.tracing).table.items()},
             **{name: Entry(*entry) for name, entry in QuarantineVerbs(lambda: self._services.care.quarantine).table.items()},
+            **{name: Entry(*entry) for name, entry in catalogue.table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Page, self._events),
@@ -201,12 +204,14 @@ class Api:
             "resources": [{"resource": code, "records": count} for code, count in sorted(own.records.items())],
             "clones": services.links.clones(),
             "offences": services.links.offences.facts(),
+            "newer": services.links.newer.facts(),
             "storage": services.storage.report(),
             "door": services.door_facts(),
             "cameras": services.cameras(),
             "carriages": services.carrier.status(),
             "proofs": services.care.proofs(),
             "damage": services.care.damage(),
+            "catalogue": services.catalogue_desk.facts(),
             "software": own.software,
         }
 

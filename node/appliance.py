@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,8 @@ from node.cameras import CameraSupervisor, camera_spec
 from node.care import Care
 from node.carriage.carrier import Carrier
 from node.carriage.watching import watches
+from node.catalogue.review import Review
+from node.catalogue.wiring import catalogue_of
 from node.config import NodeConfig, split_address
 from node.devices_plane import DevicePlane
 from node.engine_room import journal_path
@@ -41,6 +44,7 @@ from node.services import OwnIdentity, Services
 from node.status import Sources, StatusBoard
 from node.storage import Storage, storage_of
 from node.store.failures import ForeignJournal
+from node.strangers import Strangers, addresses_of, connections_max, raise_descriptors, shrink_tls_buffers
 from node.summaries.pull import SummaryDesk
 from node.totals import Totals
 from node.tracing.desk import tracing_of
@@ -115,6 +119,7 @@ class Appliance:
         self._memory = memory
         self._damaged = damaged
         self._closers: list[Callable[[], Coroutine[Any, Any, object]]] = []
+        self._strangers: Strangers
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run until `stopping`.
@@ -162,16 +167,22 @@ class Appliance:
         parts.keeper.renew_leaf()
         storage = storage_of(parts)
         services = self._services(parts, plane, cameras, care, storage)
+        self._closers.append(services.catalogue_desk.stop)
         await self._start_api(parts, services)
+        shrink_tls_buffers()
+        strangers = self._strangers = Strangers(partial(_close_strangers, parts), raise_descriptors())
         await self._start_links(parts, tasks)
         self._closers.append(plane.stop)
         await plane.start(parts.journal)
+        for _, port in plane.addresses:
+            strangers.watch(port, plane.door.clients, lambda: {client.address for client in plane.door.clients})
         background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), parts.keeper.run()]
         background.append(parts.attendance.run(parts.detach_silent))
-        background.append(storage.run())
+        background += [storage.run(), strangers.run()]
         background.append(keep_day(parts.runtime.engine.caps, config.links, parts.clock))
         background += [watch.run() for watch in watches(config, parts, services.carrier)]
         background += care.background()
+        background.append(services.catalogue_desk.run())
         if config.cameras:
             background.append(cameras.run())
         if parts.parent is not None:
@@ -187,6 +198,7 @@ class Appliance:
 
     def _services(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor, care: Care, storage: Storage) -> Services:
         config = self._config
+        catalogue = catalogue_of(parts)
 
         def camera_counts() -> dict[str, int]:
             states = [str(camera["state"]) for camera in cameras.cameras()] if config.cameras else []
@@ -204,12 +216,14 @@ class Appliance:
                 + storage.troubles()
                 + parts.keeper.troubles
                 + parts.forks.troubles()
+                + catalogue.troubles()
                 + ([] if plane.intake.has_room else ["door_refusing"])
             ),
         )
         parent = parts.parent.node if parts.parent else ""
         board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
         board.link_address = parts.directory.own_address = config.links.announce or config.links.listen
+        board.join_address, board.certified_as = join_address(config), "/".join(parts.attachments.own.path)
         parts.bind_status(board.status)
         return Services(
             journal=parts.journal,
@@ -230,6 +244,8 @@ class Appliance:
             attachments=parts.attachments,
             care=care,
             tracing=tracing_of(parts),
+            catalogue_desk=catalogue,
+            review=Review(catalogue, config.folder),
         )
 
     def _summaries(self, parts: Parts) -> SummaryDesk:
@@ -279,8 +295,14 @@ class Appliance:
                 raise
 
         door = LinkDoor(config.links, parts.clock)
-        server = LinkServer(parts.authorise_child, on_refused=lambda why: parts.links.offences.link(STRANGERS, why), ask=door.ask)
+        server = LinkServer(
+            parts.authorise_child,
+            on_refused=lambda why: parts.links.offences.link(STRANGERS, why),
+            ask=door.ask,
+            connections_max=connections_max(self._strangers.descriptors),
+        )
         await server.start(config.links.listen, parts.tls, accept)
+        self._strangers.watch(server.port, server.peers, lambda: addresses_of(server.peers))
         self._closers.append(server.stop)
         host, _ = split_address(config.links.listen)
         announce = config.links.announce or f"{host}:{server.port}"
@@ -290,7 +312,10 @@ class Appliance:
 
     async def _listen_for_joins(self, parts: Parts, announce: str) -> None:
         own = parts.files.own(now_us=None)
-        joins = JoinServer(parts.files, parts.admissions, own_path=own.path, link_address=announce, clock=parts.clock)
+        stands_here = parts.attachments.stands_here
+        joins = JoinServer(
+            parts.files, parts.admissions, own_path=own.path, link_address=announce, clock=parts.clock, stands_here=stands_here
+        )
         port = await joins.start(*split_address(self._config.links.join_listen))
         self._closers.append(joins.stop)
         log.info("joins on port %d", port)
@@ -306,6 +331,19 @@ class Appliance:
             node=parts.me.node,
             authorise=parts.authorise_parent,
         )
+
+
+def _close_strangers(parts: Parts, count: int, why: str) -> None:
+    parts.links.offences.link(STRANGERS, why, count=count)
+
+
+def join_address(config: NodeConfig) -> str:
+    """Where this node certifies children, as others reach it; empty when it does not."""
+    if not (config.links.join_listen and config.links.listen):
+        return ""
+    host, _ = split_address(config.links.announce or config.links.join_listen)
+    _, port = split_address(config.links.join_listen)
+    return f"{host}:{port}" if port else ""
 
 
 def _rule_kinds(config: NodeConfig) -> dict[tuple[str, str], str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from node.attaching import AttachmentDesk
-from node.attachment import Signer
+from node.attachment import Reattached, Signer
 from node.attendance import Attendance
 from node.certificate_keeper import CertificateKeeper, Terms
 from node.clock import FlooredClock, HybridClock
@@ -26,7 +26,8 @@ from node.identity.files import IdentityFiles
 from node.identity.verify import PeerIdentity, check_child, verify_chain
 from node.identity.vouch import KeyDirectory
 from node.ingest.inbox import Inbox
-from node.links import Context, Links
+from node.link_peer import Context
+from node.links import Links
 from node.marts import Marts
 from node.passport import Passport, open_passport
 from node.policy_store import PolicyStore
@@ -175,6 +176,10 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
     )  # fmt: skip
     links = Links(context)
     queries.tell = links.tell
+    keeper = _keeper(config, passport, room.runtime, links)
+    keeper.certifier, keeper.is_cut_off = attachments.certifier, lambda: bool(links.trouble)
+    keeper.has_moved = passport.orders.of(passport.own.node) is not None
+    keeper.on_recertified = lambda: room.runtime.fail(Reattached(f"the certificate of {passport.own.node} has another issuer now"))
     room.runtime.pipeline.fosters = lambda peer: any(order.new.node in peer.subtree for order in attachments.book)
     return Parts(
         config=config,
@@ -195,7 +200,7 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
         queries=queries,
         links=links,
         marts=Marts(config.data_dir / "marts", room.journal),
-        keeper=_keeper(config, passport, room.runtime, links),
+        keeper=keeper,
         forks=forks,
         attachments=attachments,
         attendance=attendance,

@@ -56,11 +56,29 @@ class AttachmentDesk:
     def admits(self, peer: PeerIdentity) -> bool:
         """True when an order puts `peer` below this node, False when no order speaks of it; raises LinkError when it stands elsewhere."""
         order = self.book.of(peer.node)
-        if order is None or peer.path != order.path:
+        if order is None or not _speaks_of(order, peer):
             return False
         if order.new.path != self.own.path:
             raise LinkError(order.fence())
         return True
+
+    def stands_here(self, peer: PeerIdentity) -> bool:
+        """True when an order put `peer`, as certified elsewhere, below this node."""
+        order = self.book.of(peer.node)
+        return order is not None and _speaks_of(order, peer) and order.new.path == self.own.path
+
+    def certifier(self) -> tuple[str, tuple[str, ...]] | None:
+        """Where the parent that an order gave this node certifies (HOST:PORT), and its path; None without an order, or until it says so.
+
+        What it said last is kept: a node whose certificate ended hears nothing over its link.
+        """
+        order, status = self.book.of(self.own.node), self.directory.above(self.parent)
+        if order is None:
+            return None
+        if status is not None and status.join_address:
+            self.book.note_certifier(order, status.join_address)
+        address = self.book.certifier(order)
+        return (address, order.new.path) if address else None
 
     def take(self, raw: bytes) -> Order | None:
         """Keep an order, pass it on and obey it; None when it is no news. Raises AttachmentError."""
@@ -123,9 +141,11 @@ class AttachmentDesk:
         return Place(self._path(node), status.level, status.territory, address or status.link_address)
 
     def _path(self, node: str) -> tuple[str, ...]:
-        """How `node` is certified: as an order says, else through the parents it reports."""
+        """How `node` is certified: as it says itself, or an order, else through the parents it reports."""
         names: list[str] = []
         while node != self.own.node:
+            if told := self._told_path(node):
+                return (*told, *reversed(names))
             if (order := self.book.of(node)) is not None:
                 return (*order.path, *reversed(names))
             if len(names) == CHAIN_LENGTH_MAX:
@@ -133,3 +153,14 @@ class AttachmentDesk:
             names.append(node)
             node = self._status(node).parent
         return (*self.own.path, *reversed(names))
+
+    def _told_path(self, node: str) -> tuple[str, ...]:
+        """The certification path that a node reports; empty when it reports none that could be."""
+        path = tuple(self._status(node).certified_as.split("/"))
+        is_possible = path[-1] == node and path[: len(self.own.path)] == self.own.path and len(path) <= CHAIN_LENGTH_MAX
+        return path if is_possible else ()
+
+
+def _speaks_of(order: Order, peer: PeerIdentity) -> bool:
+    """True when `peer` is the node of the order: certified as it was then, or by one of the two parents since."""
+    return peer.path in (order.path, (*order.old.path, order.node), (*order.new.path, order.node))

@@ -30,6 +30,7 @@ ORDERS_MAX = 4_096
 """Orders a node keeps: one for each node of its part of the tree that ever moved."""
 ADDRESS_CHARS_MAX = 300
 SUFFIX = ".order"
+CERTIFIER_SUFFIX = ".certifier"
 
 
 class AttachmentError(NodeError):
@@ -179,6 +180,8 @@ class OrderBook:
         self._folder = folder
         self._root_pem = root_pem
         self._orders: dict[str, Order] = {}
+        self._certifiers: dict[int, str] = {}
+        """Where new parents certify, by the serial of the order."""
         for path in sorted(folder.glob(f"*{SUFFIX}")):
             order = read_order(path.read_bytes(), root_pem=root_pem)
             self._orders[order.node] = order
@@ -189,6 +192,27 @@ class OrderBook:
     def of(self, node: str) -> Order | None:
         """The order in force for `node`; None when it never moved."""
         return self._orders.get(node)
+
+    def certifier(self, order: Order) -> str:
+        """Where the new parent of an order certifies, as noted last (HOST:PORT); empty when it never was."""
+        if order.serial not in self._certifiers:
+            path = self._certifier_file(order)
+            words = path.read_text("utf-8", "replace").split() if path.exists() else []
+            self._certifiers[order.serial] = words[1] if len(words) == 2 and words[0] == str(order.serial) else ""
+        return self._certifiers[order.serial]
+
+    def note_certifier(self, order: Order, address: str) -> None:
+        """Keep where the new parent of an order certifies. Raises IdentityError when it cannot be written."""
+        if self.certifier(order) == address:
+            return
+        try:
+            write_durably(self._certifier_file(order), f"{order.serial} {address}\n".encode())
+        except OSError as error:
+            raise IdentityError(f"{self._folder} cannot be written ({error.strerror}): free space or fix its permissions") from error
+        self._certifiers[order.serial] = address
+
+    def _certifier_file(self, order: Order) -> Path:
+        return self._folder / f"{order.node}{CERTIFIER_SUFFIX}"
 
     def read(self, raw: bytes) -> Order:
         """The order in `raw`, checked; raises AttachmentError."""

@@ -28,6 +28,9 @@ TEXT_CHARS_MAX = 200
 """Characters kept of a name or word a peer sent."""
 
 
+CERTIFIED_CHARS_MAX = 512
+"""Characters of a certification path: seven node ids."""
+
 ENTRIES_MAX = 256
 """Entries of one table (queues, records, cameras) in a status."""
 
@@ -85,6 +88,10 @@ class NodeStatus(msgspec.Struct, frozen=True):
     rss_mb: Count = 0
     link_address: Word = ""
     """HOST:PORT at which children link to it; empty when it takes none."""
+    join_address: Word = ""
+    """HOST:PORT at which it certifies children; empty when it does not, or does not say so yet."""
+    certified_as: Annotated[str, Meta(max_length=CERTIFIED_CHARS_MAX)] = ""
+    """The nodes that certify each other down to it, the provincial one first, separated by `/`; empty when it does not say so yet."""
     age_s: Seconds = 0.0
 
 
@@ -149,6 +156,11 @@ class Directory:
         for _ in range(len(Level)):
             found |= {status.id for status in known if status.parent in found}
         return frozenset(found)
+
+    def above(self, node: str) -> NodeStatus | None:
+        """The newest status of an ancestor; None when it was never heard of."""
+        heard = self._above.get(node)
+        return None if heard is None else heard.status
 
     def ancestors(self) -> frozenset[str]:
         """Node ids above this node as far as known."""

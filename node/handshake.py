@@ -55,6 +55,20 @@ class LifeShelf(Protocol):
         """The parent's own manifest on the newest frame held of it; None for a child."""
 
 
+BUNDLES_BYTES_MAX = 12 << 20
+"""Bytes of the bundles that go in one message; a link takes messages of 16 MiB, and one bundle has at most 8."""
+
+
+def bundle_messages(bundles: Iterable[bytes]) -> list[Message]:
+    """Bundles in as many messages as their size needs, at least one: in the handshake an empty one says that nothing lacks."""
+    groups: list[list[bytes]] = [[]]
+    for bundle in bundles:
+        if groups[-1] and sum(map(len, groups[-1])) + len(bundle) > BUNDLES_BYTES_MAX:
+            groups.append([])
+        groups[-1].append(bundle)
+    return [Bundles(tuple(group)) for group in groups]
+
+
 class Step(Enum):
     """What the handshake waits for."""
 
@@ -119,14 +133,14 @@ class Handshake:
         answer: list[Message] = [self._own_hello(hello.incarnation)] if self.step is Step.REPLY else []
         self.step = Step.BUNDLES
         self._offered = self._shelf.version
-        return [*answer, Bundles(self._shelf.missing_in(hello.policy, hello.territory))]
+        return [*answer, *bundle_messages(self._shelf.missing_in(hello.policy, hello.territory))]
 
     def late_bundles(self) -> list[Message]:
         """To send right after the handshake: what came into force here while it went on, and the peer was not told of."""
         assert self.hello is not None, "late bundles before a Hello"
         if self._shelf.version == self._offered:
             return []
-        return [Bundles(self._shelf.missing_in(self.hello.policy, self.hello.territory))]
+        return bundle_messages(self._shelf.missing_in(self.hello.policy, self.hello.territory))
 
     def _take_bundles(self, message: object) -> list[Message]:
         if not isinstance(message, Bundles):

@@ -1,102 +1,42 @@
-"""The node's links: sessions with the parent and the children, and the traffic between them and the engine.
+"""The node's links: sessions with the parent and the children, and what is said to them all.
 
-The child opens. After the handshake (node/handshake.py) the engine learns of the link; each link has two queues out, so that nothing
-urgent waits behind bulk.
+Owns: which peer has an open link, when the link to the parent is opened again, and what the engine and the desks send. The child opens.
+How a link begins is link_opening.py, what it does by itself link_speaking.py, what is heard link_hearing.py. Each link has two queues
+out, so that nothing urgent waits behind bulk. Called by assembly.py, the API and the desks.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from random import Random
 
-from node.attaching import AttachmentDesk
-from node.attendance import Attendance
 from node.backoff import Backoff
-from node.clock import Clock, HybridClock
-from node.directory import Directory, LinkStatus, NodeStatus
-from node.fork.desk import ForkDesk
-from node.fork.giveback import ReseedProgress
-from node.handshake import Handshake, Me, Step
+from node.directory import LinkStatus
+from node.handshake import Handshake, bundle_messages
+from node.link_hearing import Hearing
+from node.link_opening import HANDSHAKE_TIMEOUT_S, Opening
+from node.link_peer import Context, Peer
+from node.link_speaking import Speaking
+from node.newer import NewerWords
 from node.offences import Offences
-from node.outgoing import Outgoing
 from node.pace import pace_facts
-from node.policy_store import PolicyStore
-from node.pulse import Pulse
-from node.queries import QueryDesk
-from node.runtime import Runtime
 from policies.errors import PolicyError
-from sync.core.engine import ChainAt
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Query, Refused, Stop
-from sync.core.pacing import TokenBucket
+from sync.core.messages import PROTOCOL_NEWEST, Answer, Message, Orders, Query, Stop
 from sync.core.ready import Event, FrameRefused, LinkBroken, Moved, PeerFacts, Send
-from sync.model import MICROSECONDS, Limits, LinkError, PolicyVersion, SyncError
-from sync.ports import Journal
+from sync.model import LinkError, PolicyVersion, SyncError
 from sync.transport.link_wire import TryLaterError
 from sync.transport.mailbox import Group
-from sync.transport.session import PeerIdentity, Session
-from sync.wire.codec import decode, encode
+from sync.transport.session import Session
 
 log = logging.getLogger("yunnao.links")
-
-HANDSHAKE_TIMEOUT_S = 60.0
-"""How long a session may take from its opening to its last Hello."""
-
-
-CERTIFICATE_LOOK_S = 60.0
-"""Longest wait between two looks at the end of a peer's certificate: wall clocks jump."""
 
 FENCE_GRACE_S = 5.0
 """How long a child that was moved away has to end its link itself."""
 
-MESSAGES_PER_S = 1_000.0
-MESSAGES_BURST = 100.0
-"""Messages of one peer that are heard; what comes faster waits on its connection. A link at full speed needs a few hundred a second."""
-MESSAGE_TOKEN_BYTES = 4_096
-MESSAGES_AT_ONCE = 8
-"""Messages of one peer after which the others have their turn."""
-
 URGENT_BODY_BYTES_MAX = 65_536
 """A question or answer with a longer body goes with the bulk: no alarm waits behind it."""
-
-
-@dataclass(slots=True)
-class Peer:
-    """An open link."""
-
-    facts: PeerFacts
-    session: Session
-    since_us: int
-    urgent: Outgoing = field(default_factory=Outgoing)
-    bulk: Outgoing = field(default_factory=Outgoing)
-    is_closing: bool = False
-    hello: Hello | None = None
-    """What it said last in the handshake."""
-    reseed: ReseedProgress | None = None
-    """For a child that lost its journal: how far it has got back what it had brought."""
-    budget: TokenBucket = field(default_factory=lambda: TokenBucket(per_s=MESSAGES_PER_S, burst=MESSAGES_BURST))
-    """What it may say: a message is a token, and one more for each MESSAGE_TOKEN_BYTES of what is no frame."""
-
-
-@dataclass(slots=True)
-class Context:
-    """What links share with the rest of the node."""
-
-    me: Me
-    runtime: Runtime
-    journal: Journal
-    policy: PolicyStore
-    directory: Directory
-    queries: QueryDesk
-    clock: Clock
-    hybrid: HybridClock
-    limits: Limits
-    own_status: Callable[[], NodeStatus]
-    forks: ForkDesk
-    attachments: AttachmentDesk
-    attendance: Attendance
 
 
 class Links:
@@ -107,6 +47,8 @@ class Links:
         self._peers: dict[str, Peer] = {}
         self.offences = Offences(context.clock)
         """What peers did that was refused."""
+        self.newer = NewerWords()
+        """What peers of a newer version said that was not understood."""
         self.trouble = ""
         """Why the link to the parent is down, for status; empty while it is up or none is wanted."""
         context.runtime.on_send = self._send
@@ -115,8 +57,8 @@ class Links:
         context.policy.on_dates = self._decide_again
         context.attachments.on_spread = self._spread_orders
         context.attachments.on_fenced = self._fence
-        self._stood: dict[str, frozenset[str]] = {}
-        """By peer: the nodes that stood on its side when the engine was told last."""
+        self._opening, self._speaking = Opening(context, self.newer), Speaking(context)
+        self._hearing = Hearing(context, self.newer, self.tell, self.offences.hurry)
 
     # ---- what others may ask
 
@@ -174,8 +116,9 @@ class Links:
         while True:
             started = self._context.clock.now()
             try:
-                await self._converse(await dial(), is_parent=True)
-                self._note_trouble("the link was closed")
+                session = await dial()
+                await self._converse(session, is_parent=True)
+                self._note_trouble(f"the link was closed: {session.closed.result()}")
             except TryLaterError as error:
                 self._note_trouble(str(error))
                 await asyncio.sleep(backoff.next_wait_after_s(error.retry_after_s))
@@ -196,9 +139,9 @@ class Links:
         messages = session.incoming(Group.URGENT)  # a frame on the other connection may be here before the last word of the handshake
         reason = "the session ended"
         try:
-            peer, shaking = await self._shake_hands(session, messages, identity, is_parent=is_parent)
+            peer, shaking = await self._opening.shake_hands(session, messages, identity, is_parent=is_parent)
             await self._open(peer, shaking)
-            await self._pump(peer, messages)
+            await self._speaking.beside(peer, self._hearing.listen(peer, messages))
         except TimeoutError:
             reason = f"{identity.node} did not finish the handshake in {HANDSHAKE_TIMEOUT_S:g} s"
             raise LinkError(reason) from None
@@ -208,47 +151,6 @@ class Links:
         finally:
             await session.close(reason)
             self._closed(identity.node, session)
-
-    async def _shake_hands(
-        self, session: Session, messages: AsyncIterator[bytes], identity: PeerIdentity, *, is_parent: bool
-    ) -> tuple[Peer, Handshake]:
-        context, name = self._context, identity.node
-        known = await context.runtime.ask(lambda engine, now: engine.positions_by_incarnation(name))
-        shaking = Handshake(
-            context.me,
-            peer=name,
-            is_parent=is_parent,
-            positions=lambda incarnation: known.get(incarnation, ()),
-            shelf=context.policy,
-            tick=context.hybrid.tick,
-            certified=(identity.level, identity.territory),
-            lives=context.forks,
-            reseed=is_parent and context.forks.is_reseed_wanted,
-        )
-        async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
-            await self._say(session, shaking.begin())
-            while shaking.step is not Step.DONE:
-                await self._say(session, shaking.receive(await self._hear(session, messages)))
-        assert shaking.hello is not None, "a handshake that ended without a Hello"
-        context.hybrid.observe(shaking.hello.sent_at)
-        subtree: frozenset[str] = frozenset() if is_parent else context.directory.subtree(name)
-        former = context.attachments.former if is_parent else ""
-        reseeds = context.forks.is_reseed_wanted if is_parent else shaking.hello.reseed
-        facts = PeerFacts(
-            name, shaking.hello.incarnation, identity.level, identity.territory, is_parent, subtree, former,
-            reseed=not is_parent and (reseeds or context.attendance.is_detached(name)), reseeds=reseeds,
-        )  # fmt: skip
-        return Peer(facts, session, context.clock.wall_us(), hello=shaking.hello), shaking
-
-    async def _hear(self, session: Session, messages: AsyncIterator[bytes]) -> object:
-        try:
-            return decode(await anext(messages), self._context.limits)
-        except StopAsyncIteration:
-            raise LinkError(f"the link ended in the handshake: {session.closed.result()}") from None
-
-    async def _say(self, session: Session, messages: list[Message]) -> None:
-        for message in messages:
-            await session.send(encode(message), urgent=True)
 
     # ---- an open link
 
@@ -260,6 +162,8 @@ class Links:
             await former.session.close(f"{name} opened a newer session")
         self._peers[name] = peer
         peer.session.on_open()
+        if hello.protocol_newest > PROTOCOL_NEWEST:
+            self.newer.note(name, f"link protocol {hello.protocol_newest}")
         for message in shaking.late_bundles():
             peer.urgent.put_nowait(message)
         if peer.facts.is_parent:
@@ -270,141 +174,10 @@ class Links:
         if peer.facts.reseeds and not peer.facts.is_parent:
             peer.reseed = self._context.forks.giving_back(hello)
             log.info("%s lost its journal and gets back what it had brought", name)
-        chains = self._chains(hello)
+        chains = self._opening.chains(hello)
         self._context.runtime.post(lambda engine, now: engine.link_up(peer.facts, hello, chains, now))
         log.info("link up with %s (%s)", name, "parent" if peer.facts.is_parent else "child")
         self._context.forks.met(peer.facts)
-
-    def _chains(self, hello: Hello) -> ChainAt:
-        if hello.for_incarnation != self._context.me.incarnation:
-            return {}
-        journal = self._context.journal
-        return {
-            (position.direction, position.lane): journal.ledger_chain(
-                hello.node, position.direction, position.lane, position.upto, claimed=position.chain
-            )
-            for position in hello.positions
-        }
-
-    async def _pump(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
-        workers = [
-            asyncio.create_task(self._drain(peer, peer.urgent, urgent=True)),
-            asyncio.create_task(self._drain(peer, peer.bulk, urgent=False)),
-            asyncio.create_task(self._beat(peer)),
-            asyncio.create_task(self._end_with_certificate(peer)),
-        ]
-        for worker in workers:
-            worker.add_done_callback(lambda done: self._worker_ended(peer, done))
-        try:
-            await self._read(peer, messages)
-        finally:
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
-
-    def _worker_ended(self, peer: Peer, worker: asyncio.Task[None]) -> None:
-        """A link that cannot send is no link: without this, one message that cannot be encoded would silence it for good."""
-        if not worker.cancelled() and (failure := worker.exception()) is not None:
-            peer.session.end(f"nothing more can be sent: {failure}")
-
-    async def _drain(self, peer: Peer, queue: Outgoing, *, urgent: bool) -> None:
-        while True:
-            await peer.session.send(encode(await queue.get()), urgent=urgent)
-
-    async def _beat(self, peer: Peer) -> None:
-        context = self._context
-        pulse = Pulse(context.limits, context.clock.now())
-        while True:
-            context.policy.look_at_dates()
-            own, now_us = context.own_status(), context.clock.wall_us()
-            body = context.directory.upward(own, now_us) if peer.facts.is_parent else context.directory.downward(own, now_us)
-            peer.urgent.put_nowait(Heartbeat(body, context.hybrid.tick(), reseeded=peer.reseed is not None and peer.reseed.is_done))
-            if pulse.is_silent(peer.session.heard, context.clock.now()):
-                raise LinkError(f"{peer.facts.node} has been silent for {pulse.silence_s:g} s")
-            pace = context.runtime.engine.pace(peer.facts.node, context.clock.now())
-            await asyncio.sleep(pulse.pause_s(beat_bytes=len(body), rate_bytes_s=pace.rate_bytes_s if pace else 0.0))
-
-    async def _end_with_certificate(self, peer: Peer) -> None:
-        """A session outlives no certificate: TLS looks at dates only when a connection begins."""
-        identity = peer.session.peer
-        assert identity is not None, "a session without an authorised peer"
-        if not identity.not_after_us:
-            return
-        while identity.not_after_us > (now_us := self._context.clock.wall_us()):  # noqa: ASYNC110 - a wall clock tells nobody that it jumped
-            await asyncio.sleep(min((identity.not_after_us - now_us) / MICROSECONDS, CERTIFICATE_LOOK_S))
-        peer.session.end(f"the certificate that {identity.node} showed has ended: it opens the link again with a new one")
-
-    async def _read(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
-        """Both connections at once: while frames wait for room, alarms and heartbeats are heard."""
-        readers = [asyncio.create_task(self._read_one(peer, source)) for source in (messages, peer.session.incoming(Group.BULK))]
-        try:
-            done, _ = await asyncio.wait(readers, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            for reader in readers:
-                reader.cancel()
-            await asyncio.gather(*readers, return_exceptions=True)
-        for reader in done:
-            reader.result()
-
-    async def _read_one(self, peer: Peer, messages: AsyncIterator[bytes]) -> None:
-        heard = 0
-        async for data in messages:
-            if peer.is_closing:
-                return
-            message = decode(data, self._context.limits)
-            heard += 1
-            await self._wait_for_turn(peer, 0 if isinstance(message, Data) else len(data), heard)
-            if isinstance(message, Data):
-                assert peer.hello is not None, "data before the handshake"
-                self._context.forks.data_from(peer.facts, peer.hello)
-                await self._context.runtime.wait_for_room(peer.facts.node, self._context.limits.inbound_jobs_max, message.frame.lane)
-            if isinstance(message, Data | Ack | Refused | Stop):
-                self._to_engine(peer.facts.node, message)
-            else:
-                self._to_shell(peer, message)
-
-    async def _wait_for_turn(self, peer: Peer, body_bytes: int, heard: int) -> None:
-        """Hear a peer no faster than its budget, and the others in between."""
-        peer.budget.take(1.0 + body_bytes / MESSAGE_TOKEN_BYTES, self._context.clock.now())
-        if wait_s := peer.budget.wait_s(0.0, self._context.clock.now()):
-            await asyncio.sleep(wait_s)
-        elif heard % MESSAGES_AT_ONCE == 0:
-            await asyncio.sleep(0)
-
-    def _to_engine(self, peer: str, message: Message) -> None:
-        self._context.runtime.post(lambda engine, now: engine.receive(peer, message, now))
-
-    def _to_shell(self, peer: Peer, message: object) -> None:
-        context, name = self._context, peer.facts.node
-        if isinstance(message, Heartbeat):
-            context.hybrid.observe(message.sent_at)
-            if peer.facts.is_parent:
-                context.directory.heard_from_parent(message.statuses, context.clock.wall_us())
-                if message.reseeded and context.forks.reseeded():
-                    peer.session.end("the reseed is done: the link goes on without it")
-            else:
-                context.directory.heard_from_child(name, message.statuses, context.clock.wall_us())
-            self._note_standing(peer)
-        elif isinstance(message, Bundles):
-            context.policy.take(message.bundles)
-        elif isinstance(message, Orders) and peer.facts.is_parent:
-            context.attachments.take_all(message)
-        elif isinstance(message, Query) and peer.facts.is_parent and message.verb in context.queries.handlers:
-            context.queries.asked(message, lambda answer: self.tell(name, answer))
-        elif isinstance(message, Query):
-            context.queries.asked_by(name, message, lambda answer: self.tell(name, answer))
-        elif isinstance(message, Answer):
-            context.queries.answered(name, message)
-
-    def _note_standing(self, peer: Peer) -> None:
-        """Tell the engine when it changed who stands where: a child speaks for its subtree alone."""
-        directory, name = self._context.directory, peer.facts.node
-        stands = directory.ancestors() if peer.facts.is_parent else directory.subtree(name)
-        if self._stood.get(name) == stands:
-            return
-        self._stood[name] = stands
-        standing = directory.standing()
-        self._context.runtime.post(lambda engine, now: engine.stands(standing))
 
     def _closed(self, name: str, session: Session) -> None:
         if (peer := self._peers.get(name)) is None or peer.session is not session:
@@ -412,7 +185,7 @@ class Links:
         del self._peers[name]
         self._context.queries.lost(name)
         self._context.runtime.post(lambda engine, now: engine.link_down(name, now))
-        log.info("link down with %s", name)
+        log.info("link down with %s: %s", name, session.closed.result())
 
     # ---- from the engine
 
@@ -453,4 +226,5 @@ class Links:
         self._context.runtime.post(lambda engine, now: engine.policy_changed(version, now))
         for peer in self._peers.values():
             # An empty version: what the peer holds already it recognises by its epoch.
-            peer.urgent.put_nowait(Bundles(self._context.policy.missing_in(PolicyVersion(), peer.facts.territory)))
+            for message in bundle_messages(self._context.policy.missing_in(PolicyVersion(), peer.facts.territory)):
+                peer.urgent.put_nowait(message)

@@ -119,17 +119,19 @@ class Lot:
 
 
 def repeats(members: Sequence[StoredBatch], newcomer: StoredBatch) -> bool:
-    """True when a record stands both in `members` and in `newcomer`: a frame names each once.
+    """True when one frame cannot name the records of both: one stands in both, or, where order counts, one of `newcomer` comes too late.
 
-    Only a backfill, or a batch with duplicates, can hold what another batch of the journal holds.
+    Only a backfill, or a batch with duplicates, can hold what another batch of the journal holds, or what lies below it: a node that was
+    restored brings its oldest records once more, together with those of its next life.
     """
     if not (newcomer.duplicates or newcomer.batch.header.backfill):
         return False
     known: dict[tuple[str, int], list[Run]] = {}
     for run in (run for member in members for run in member.batch.header.runs):
         known.setdefault((run.origin, run.incarnation), []).append(run)
+    is_in_order = not newcomer.batch.header.backfill
     return any(
-        run.first <= other.last and other.first <= run.last
+        run.first <= other.last and (is_in_order or other.first <= run.last)
         for run in newcomer.batch.header.runs
         for other in known.get((run.origin, run.incarnation), ())
     )

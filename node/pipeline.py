@@ -21,6 +21,7 @@ from node.freed import account_of_freed
 from node.handover import Handover
 from node.pieces import GroupKey, Lot, Piece, header_of, repeats, shifted_runs
 from node.rowfacts import facts_of
+from sync.core.bearers import NO_ORDER
 from sync.core.inbox import empty_header
 from sync.core.ready import (
     InboundJob,
@@ -114,28 +115,23 @@ class Pipeline:
         self._rows_large = limits.batch_rows_target // LARGE_PART
         """Rows from which a batch is forwarded by itself when the plan leaves it whole."""
 
-    def run(self, job: Job) -> JobResult:
-        """Do one job. Raises JournalError when the journal cannot be read; a peer's bad data is an answer, never an error."""
+    def run(self, job: Job, *, at_hand: Sequence[StoredBatch] = ()) -> JobResult:
+        """Do one job. Raises JournalError when the journal cannot be read; a peer's bad data is an answer, never an error.
+
+        `at_hand` are all batches of its span that an OutboundJob would read, when the caller still has them: the journal is not asked.
+        """
         gate = self._gate_of()
         if isinstance(job, OutboundJob):
-            return self._outbound(job, gate)
+            return self._outbound(job, gate, at_hand)
         if isinstance(job, InboundJob):
             return self._inbound(job, gate)
         return self._requeue(job, gate)
 
     # ---- on the way out
 
-    def _outbound(self, job: OutboundJob, gate: Gate) -> OutboundResult:
+    def _outbound(self, job: OutboundJob, gate: Gate, at_hand: Sequence[StoredBatch]) -> OutboundResult:
         flow = flow_to(job.peer, job.direction)
-        addressed = gate.addressed(flow)
-        found = self._journal.read(
-            job.lane,
-            Span(job.after, job.upto),
-            batches_max=self._limits.job_batches_max,
-            bytes_max=self._bytes_to_read(job),
-            # What the peer itself brought is not returned to it, and what no plan addresses to it is not even read.
-            only=None if addressed is None or job.peer.reseeds else Selection(addressed, not_from=job.peer.node),
-        )
+        found = self._found(job, gate.addressed(flow), at_hand)
         parts: list[OutboundPart] = []
         groups: dict[GroupKey, _Group] = {}
         is_thin = 0 < job.bytes_target < THIN_FRAME_BYTES
@@ -145,6 +141,14 @@ class Pipeline:
         parts.extend(self._seal(group, flow, gate.version) for group in groups.values())
         upto = found[-1].lsn if found else job.upto
         return OutboundResult(job.id, gate.version, Span(job.after, upto), tuple(parts))
+
+    def _found(self, job: OutboundJob, addressed: frozenset[str] | None, at_hand: Sequence[StoredBatch]) -> Sequence[StoredBatch]:
+        # What the peer itself brought is not returned to it, and what no plan addresses to it is not even read.
+        only = None if addressed is None or job.peer.reseeds else Selection(addressed, not_from=job.peer.node)
+        if at_hand:
+            return [stored for stored in at_hand if only is None or only.takes(stored)]
+        most = self._limits.job_batches_max
+        return self._journal.read(job.lane, Span(job.after, job.upto), batches_max=most, bytes_max=self._bytes_to_read(job), only=only)
 
     def _sparing(self, job: OutboundJob, found: Sequence[StoredBatch]) -> Sequence[StoredBatch]:
         return deferred(job, self._handover.spare(job, found), self._fresh, node=self._me.node)
@@ -225,7 +229,9 @@ class Pipeline:
 
     def _requeue(self, job: RequeueJob, gate: Gate) -> RequeueResult:
         most = min(job.batches_max, REQUEUE_BATCHES_MAX)
-        held = self._journal.held(job.peer.node, job.direction, not_version=gate.version.digest, batches_max=most, again=dict(job.again))
+        held = self._journal.held(
+            job.peer.node, job.direction, not_version=gate.version.digest, batches_max=most, again=dict(job.again), reprieve=job.reprieve
+        )
         return RequeueResult(job.id, gate.version, tuple(held))
 
     # ---- on the way in
@@ -252,7 +258,7 @@ class Pipeline:
         code = foreign_code(rows, peer.territory)
         if not code or self.fosters(peer):
             return ""
-        return f"{resource} refused: a row of territory {code} from {peer.node}, whose territory is {peer.territory}: no order put it there"
+        return f"{resource} refused: a row of territory {code} from {peer.node}, whose territory is {peer.territory}: {NO_ORDER}"
 
     def _damage(self, peer: str, batch: Batch) -> str:
         """Why a frame cannot be what its sender made; empty when it can."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.clock import Clock
@@ -31,6 +32,18 @@ HELD_FOR_A_TIME = HELD_OUT_OF_DATE | {Reason.PROVISIONAL_HOLD.word}
 """Why records are held that may go when any date has passed."""
 
 CompileGate = Callable[[Ruleset], CompiledGate]
+Decode = Callable[[bytes], SignedBundle]
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A bundle in force."""
+
+    signed: SignedBundle
+    reach: str
+    """Territory of its issuer."""
+    data: bytes
+    """As it travels; kept because every child that comes back is offered it."""
 
 
 class PolicyStore:
@@ -40,18 +53,23 @@ class PolicyStore:
     may have ended.
     """
 
-    def __init__(self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock) -> None:
+    def __init__(
+        self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock, decode: Decode = decode_signed
+    ) -> None:
+        """`decode` reads strictly what peers send; who runs many nodes in one process gives one that remembers."""
         self.on_new: Callable[[], None] = lambda: None
         self.on_dates: Callable[[frozenset[str]], None] = lambda reasons: None
         self._folder = folder
         self._seal = seal
         self._compile = compile_gate
         self._clock = clock
-        self._held: dict[str, tuple[SignedBundle, str]] = {}
+        self._decode = decode
+        self._held: dict[str, _Held] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.glob("*.json")):
-            signed = decode_signed(path.read_bytes())
-            self._held[signed.bundle.issuer] = (signed, seal.territory_of(signed))
+            data = path.read_bytes()
+            signed = decode(data)
+            self._held[signed.bundle.issuer] = _Held(signed, seal.territory_of(signed), data)
         self._enforce(self._held)
         # The node may have been off when its clock came right: then nobody noticed.
         self._perhaps_over = HELD_OUT_OF_DATE
@@ -81,9 +99,9 @@ class PolicyStore:
     def missing_in(self, version: PolicyVersion, territory: str) -> tuple[bytes, ...]:
         """The bundles that a peer of this version and territory lacks: of issuers above it and below it, not of its neighbours."""
         return tuple(
-            signed.encode()
-            for issuer, (signed, reach) in sorted(self._held.items())
-            if version.epoch(issuer) < signed.bundle.epoch and (code_contains(reach, territory) or code_contains(territory, reach))
+            held.data
+            for issuer, held in sorted(self._held.items())
+            if version.epoch(issuer) < held.signed.bundle.epoch and _touch(held.reach, territory)
         )
 
     def take(self, bundles: Iterable[bytes]) -> None:
@@ -91,20 +109,25 @@ class PolicyStore:
 
         Raises PolicyError for a forged or malformed one, and when the rules do not fit together.
         """
-        self._adopt([decode_signed(data) for data in bundles])
+        known = {held.data: held.signed for held in self._held.values()}
+        self._adopt([(known.get(data) or self._decode(data), data) for data in bundles])
 
     def install(self, signed: SignedBundle) -> None:
         """A bundle issued here."""
-        self._adopt([signed])
+        self._adopt([(signed, signed.encode())])
 
     def held(self, issuer: str) -> Bundle | None:
         """The bundle in force of one issuer."""
         held = self._held.get(issuer)
-        return held[0].bundle if held else None
+        return held.signed.bundle if held else None
 
-    def _adopt(self, offered: list[SignedBundle]) -> None:
-        ascending = sorted(offered, key=lambda signed: signed.bundle.epoch)
-        newer = {signed.bundle.issuer: (signed, reach) for signed in ascending if (reach := self._reach_if_newer(signed)) is not None}
+    def _adopt(self, offered: list[tuple[SignedBundle, bytes]]) -> None:
+        ascending = sorted(offered, key=lambda entry: entry[0].bundle.epoch)
+        newer = {
+            signed.bundle.issuer: _Held(signed, reach, data)
+            for signed, data in ascending
+            if (reach := self._reach_if_newer(signed)) is not None
+        }
         if not newer:
             return
         held = self._held | newer
@@ -114,8 +137,8 @@ class PolicyStore:
         self._enforce(held)
         self._held = held
         try:
-            for issuer, (signed, _) in sorted(newer.items()):
-                write_durably(self._folder / f"{issuer}.json", signed.encode())
+            for issuer, bundle in sorted(newer.items()):
+                write_durably(self._folder / f"{issuer}.json", bundle.data)
         except OSError as error:
             raise PolicyError(
                 f"bundles in force but not kept ({error}): free space in {self._folder}, a restart asks for them again"
@@ -127,14 +150,20 @@ class PolicyStore:
     def _reach_if_newer(self, signed: SignedBundle) -> str | None:
         """The issuer's territory, or None when the bundle brings nothing new; raises PolicyError for a forged one."""
         reach, held = self._seal.territory_of(signed), self.held(signed.bundle.issuer)
+        if signed.bundle is held:
+            return None
         # A peer that has not seen the newest epoch offers an older one in good faith.
         if held is not None and signed.bundle.epoch < held.epoch:
             return None
         return reach if newer_than(signed.bundle, held) else None
 
-    def _enforce(self, held: Mapping[str, tuple[SignedBundle, str]]) -> None:
-        ruleset = merge(signed.bundle for signed, _ in held.values())
+    def _enforce(self, held: Mapping[str, _Held]) -> None:
+        ruleset = merge(entry.signed.bundle for entry in held.values())
         self._gate = self._compile(ruleset)
         self.ruleset = ruleset
         now_us = self._clock.wall_us()
         self._since_us, self._changes_us = ruleset.last_change_us(now_us), ruleset.next_change_us(now_us)
+
+
+def _touch(one: str, other: str) -> bool:
+    return code_contains(one, other) or code_contains(other, one)

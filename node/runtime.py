@@ -12,17 +12,20 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
 
 from node.clock import Clock, HybridClock
+from node.commits import Commits
 from node.ingest.inbox import Inbox, PendingBatch
 from node.job_threads import JobThreads
 from node.pipeline import Pipeline
 from node.sealing import seal
+from node.small_jobs import SmallJobs, are_small
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
+from sync.core.messages import Data
 from sync.core.ready import Event, Job, JobResult, LinkBroken, Ready, Send, Stored
 from sync.model import Instant, JournalCorrupt, JournalError, JournalFull, Lane
 from sync.model.writes import AppendRefusal, Recovered, Write
@@ -33,6 +36,11 @@ INPUTS_PER_TURN_MAX = 1_024
 
 RECORDS_PER_TURN_MAX = 20_000
 """Local records one turn seals."""
+
+IDLE_S = 0.002
+"""A node that waited this long for its next input has nothing else to do."""
+LIGHT_WRITES_MAX = 32
+"""Writes of a commit that may run on the loop."""
 
 FULL_RETRY_S = 1.0
 """Wait before a turn that the disk had no room for is tried again."""
@@ -74,7 +82,9 @@ class Runtime:
         self._inputs: deque[Input] = deque()
         self._wake = asyncio.Event()
         self._stopping = False
-        self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._commits = Commits(clock)
+        self._is_idle = False
+        """True when this turn's first input was waited for."""
         self._job_threads = JobThreads[JobResult]()
         self._sealed: dict[int, PendingBatch] = {}
         self._next_ticket = 1
@@ -143,7 +153,7 @@ class Runtime:
 
     async def beside_commits(self, work: Callable[[], Answer]) -> Answer:
         """Run `work` on the commit thread, between two turns' transactions."""
-        return await asyncio.get_running_loop().run_in_executor(self._commit_thread, work)
+        return await self._commits.run(work)
 
     def wake(self) -> None:
         """Local records are waiting; call on the event loop."""
@@ -178,15 +188,18 @@ class Runtime:
             await asyncio.to_thread(self._close_threads)
 
     async def _wait_for_input(self, wake_at: Instant | None) -> None:
+        self._is_idle = False
         if self._inputs or self._records.waiting:
             await asyncio.sleep(0)
             return
-        timeout = None if wake_at is None else max(0.0, wake_at.seconds_since(self._clock.now()))
+        began = self._clock.now()
+        timeout = None if wake_at is None else max(0.0, wake_at.seconds_since(began))
         try:
             async with asyncio.timeout(timeout):
                 await self._wake.wait()
         except TimeoutError:
             self._inputs.append(lambda engine, now: engine.timeout(now))
+        self._is_idle = self._clock.now().seconds_since(began) >= IDLE_S
 
     async def _succeed(self, make: Callable[[Engine, Recovered], Engine], done: asyncio.Future[None]) -> None:
         self._successor = None
@@ -207,12 +220,12 @@ class Runtime:
         self._wake.clear()
         if self._failure is not None:
             raise self._failure
-        now = self._clock.now()
+        now, tops = self._clock.now(), self.engine.lane_tops
         for _ in range(min(len(self._inputs), INPUTS_PER_TURN_MAX)):
             self._inputs.popleft()(self.engine, now)
         for pending in self._records.drain(RECORDS_PER_TURN_MAX):
             self._offer(pending, now)
-        return self.engine.ready(now)
+        return SmallJobs(self._pipeline, tops, self._has_job_out).ready(self.engine, now)
 
     async def _hand_out(self, ready: Ready) -> None:
         if ready.writes:
@@ -221,7 +234,8 @@ class Runtime:
         answers, self._after_commit = self._after_commit, []
         for tell in answers:
             tell()
-        for send in ready.sends:
+        # Frames first: whoever hears an acknowledgement first keeps a machine busy that the records still have to pass.
+        for send in sorted(ready.sends, key=lambda send: not isinstance(send.message, Data)):
             self.on_send(send)
         for job in ready.jobs:
             self._start(job)
@@ -234,7 +248,8 @@ class Runtime:
         writes = [replace(write, at_us=self._clock.wall_us()) if isinstance(write, AppendRefusal) else write for write in writes]
         while True:
             try:
-                await self.beside_commits(lambda: self._journal.commit(writes))
+                is_light = self._is_idle and len(writes) <= LIGHT_WRITES_MAX and are_small(writes)
+                await self._commits.commit(lambda: self._journal.commit(writes), is_light=is_light)
                 break
             except JournalFull as error:
                 if self._stopping:
@@ -275,6 +290,9 @@ class Runtime:
         ):
             self.engine.offer(local, now)
 
+    def _has_job_out(self, peer: str) -> bool:
+        return self._jobs_out[peer] > 0
+
     def _start(self, job: Job) -> None:
         peer, engine = job.peer.node, self.engine
         loop = asyncio.get_running_loop()
@@ -306,5 +324,5 @@ class Runtime:
             self._start(job)
 
     def _close_threads(self) -> None:
-        self._commit_thread.shutdown(wait=True, cancel_futures=True)
+        self._commits.shutdown()
         self._job_threads.shutdown()

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from node.attaching import AttachmentDesk
 from node.care import Care
 from node.carriage.carrier import Carrier
+from node.catalogue.desk import CatalogueDesk
+from node.catalogue.review import Review
 from node.clock import Clock
 from node.directory import Directory
 from node.identity.admissions import Admissions
@@ -68,6 +70,8 @@ class Services:
     attachments: AttachmentDesk
     care: Care
     tracing: Tracing
+    catalogue_desk: CatalogueDesk
+    review: Review
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

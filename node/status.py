@@ -48,6 +48,10 @@ class StatusBoard:
     clock: Clock
     link_address: str = ""
     """Where children link to this node, for orders that move a node here."""
+    join_address: str = ""
+    """Where children of this node are certified, for those that an order moved here."""
+    certified_as: str = ""
+    """This node's certification path, for orders that move it."""
     _backlogs: dict[Lane, Backlog] = field(default_factory=dict)
 
     async def keep_fresh(self) -> None:
@@ -82,6 +86,8 @@ class StatusBoard:
             door=self.sources.door(),
             rss_mb=psutil.Process().memory_info().rss >> 20,
             link_address=self.link_address,
+            join_address=self.join_address,
+            certified_as=self.certified_as,
         )
 
     def _read_backlogs(self) -> dict[Lane, Backlog]:

@@ -6,12 +6,13 @@ plans, ingest (for schemas) and the console (for titles).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import pyarrow as pa
 
 from policies.errors import BundleError
+from policies.listing import Listing
 from policies.reading import Reader, as_text
 from policies.words import Mode, National, Role, Share, from_word
 from sync.model import Lane, Level, ModelError, check_resource
@@ -54,6 +55,8 @@ class Field:
     mask: str = ""
     """Name of the mask profile used when this field must be masked; empty: redact."""
     category: str = ""
+    title: str = ""
+    """Name of the information item (信息项名称) as its department writes it; written only when set."""
 
     @classmethod
     def of(cls, value: object, where: str) -> Field:
@@ -66,6 +69,7 @@ class Field:
             grade=reader.integer("grade", 0, high=4),
             mask=reader.text("mask", ""),
             category=reader.text("category", ""),
+            title=reader.text("title", ""),
         )
         reader.done()
         if built.type not in ARROW_TYPES:
@@ -73,8 +77,9 @@ class Field:
         return built
 
     def encoded(self) -> dict[str, object]:
-        """The inverse of `of`, every key present."""
-        return {
+        """The inverse of `of`, every key present but an empty title."""
+        title: dict[str, object] = {"title": self.title} if self.title else {}
+        return title | {
             "name": self.name,
             "type": self.type,
             "role": self.role.value,
@@ -172,13 +177,15 @@ class Resource:
     specimen_listed: tuple[tuple[str, Scalar], ...] = ()
     """What differs in a specimen that a negative-list entry catches."""
     derived: Derived | None = None
+    listing: Listing = field(default=Listing(), hash=False)
+    """What the national guide asks of an entry; no rule reads it, and what looks plans up need not hash it."""
 
     @classmethod
     def of(cls, value: object, where: str) -> Resource:
         """A resource from decoded JSON or TOML; raises BundleError."""
         reader = Reader(value, where)
         level = reader.text("source_level", "")
-        derived = reader.table("derived")
+        derived, listing = reader.table("derived"), reader.table("listing")
         built = cls(
             code=_code(reader.text("code"), where),
             title_zh=reader.text("title_zh"),
@@ -204,12 +211,14 @@ class Resource:
             specimen=_row(reader.table("specimen"), f"{where}.specimen"),
             specimen_listed=_row(reader.table("specimen_listed"), f"{where}.specimen_listed"),
             derived=Derived.of(derived, f"{where}.derived") if derived else None,
+            listing=Listing.of(listing, f"{where}.listing") if listing else Listing(),
         )
         reader.done()
         return _checked(built, where)
 
     def encoded(self) -> dict[str, object]:
-        """The inverse of `of`, every key present, ready for canonical JSON."""
+        """The inverse of `of`, every key present but an empty listing, ready for canonical JSON."""
+        listing = self.listing.encoded()
         return {
             "code": self.code,
             "title_zh": self.title_zh,
@@ -235,7 +244,7 @@ class Resource:
             "specimen": dict(self.specimen),
             "specimen_listed": dict(self.specimen_listed),
             "derived": self.derived.encoded() if self.derived else {},
-        }
+        } | ({"listing": listing} if listing else {})
 
 
 @cache

@@ -147,8 +147,10 @@ class CompiledGate:
 
     def _closed_runs(self, plan: Plan, runs: Sequence[Run]) -> tuple[Run, ...]:
         state, reason = state_of(plan.base.code)
+        # What was handed over is another hop's word: where the plan closes, the records never came.
+        closes = frozenset({State.PRESENT, State.HANDED_OVER})
         return tuple(
-            replace(run, state=state, reason=reason, decider=self.station.node, row_offset=-1) if run.state.has_rows else run
+            replace(run, state=state, reason=reason, decider=self.station.node, row_offset=-1) if run.state in closes else run
             for run in runs
         )
 
@@ -183,7 +185,9 @@ class CompiledGate:
             state, reason = state_of(int(codes[row]))
             return f"{header.resource} refused: row {row} is {state.name.lower().replace('_', '-')} here ({reason})"
         changed = mask_columns(plan, rows, self._tokens, settled=settled).changed
-        return f"{header.resource} refused: column {changed[0]} is not masked as this node's plan says" if changed else ""
+        if not changed:
+            return ""
+        return f"{header.resource} refused: column {changed[0]} is not masked as this node's plan says{_why(plan, changed[0])}"
 
 
 def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: frozenset[str]) -> Codes:
@@ -227,6 +231,13 @@ def _misfit(plan: Plan, header: BatchHeader, rows: pa.RecordBatch) -> str:
 
 def _flat(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _why(plan: Plan, column: str) -> str:
+    """The reasons for which a plan masks a column: whoever sent it in the clear may send it again when one of them is over."""
+    rules = [rule for grade in plan.grades for rule in grade.columns] + [rule for row in plan.rows for rule in row.columns]
+    words = {rule.reason.word for rule in rules if rule.name == column}
+    return f" ({', '.join(sorted(words))})" if words else ""
 
 
 def _all_addressed(flow: Flow, header: BatchHeader) -> bool:

@@ -132,10 +132,14 @@ class TokenTable:
             memo.clear()
             memo[None] = None
         secret = self._ring.keys[key]
-        for value in values:
-            if value is not None and value not in memo:
-                memo[value] = "~" + hmac.digest(secret, value.encode(), "sha256").hex()[:24]
-        return [memo[value] for value in values]
+        # Nothing is looked up again: another thread of the node may empty the memo meanwhile.
+        return [memo.get(value) or self._remembered(memo, secret, value) for value in values]
+
+    def _remembered(self, memo: dict[str | None, str | None], secret: bytes, value: str | None) -> str | None:
+        if value is None:
+            return None
+        token = memo[value] = "~" + hmac.digest(secret, value.encode(), "sha256").hex()[:24]
+        return token
 
 
 def apply_mask(column: Column, mask: Mask, tokens: TokenTable) -> Column:
@@ -166,10 +170,12 @@ def _mask_texts(words: Column, mask: Mask, tokens: TokenTable) -> Column:
     effective = mask
     if mask.method is Method.PSEUDONYM and not tokens.has(mask.key):
         effective = REDACT
-    masked = _TEXT_MASKS[effective.method](words, effective, tokens)
     spared = call("equal", words, REDACTED)
     if mask.method <= Method.PSEUDONYM and _any(call("starts_with", words, PSEUDONYM_MARK)):
         spared = call("or_", spared, call("match_substring_regex", words, PSEUDONYM_PATTERN))
+    if not spared.null_count and to_flags(spared).all():
+        return words  # as a receiver finds them: masked by whoever sent them
+    masked = _TEXT_MASKS[effective.method](words, effective, tokens)
     return call("if_else", spared, words, masked) if _any(spared) else _null_where(words, masked)
 
 

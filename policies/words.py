@@ -6,6 +6,7 @@ Owns the order of strictness and nothing else. Used by every module of this pack
 from __future__ import annotations
 
 from enum import Enum, IntEnum, StrEnum
+from functools import cache
 from typing import TypeVar
 
 from policies.errors import BundleError
@@ -134,8 +135,18 @@ _E = TypeVar("_E", bound=Enum)
 
 def from_word(kind: type[_E], word: str, *, what: str) -> _E:
     """The member of `kind` whose value is `word`; BundleError names `what` and the words that would do."""
+    found = _by_word(kind).get(word)
+    if not isinstance(found, kind):
+        known = ", ".join(str(getattr(member, "word", member.value)) for member in kind)
+        raise BundleError(f"{what} {word!r} is not one of {known}")
+    return found
+
+
+@cache
+def _by_word(kind: type[Enum]) -> dict[object, Enum]:
+    """Members by value and by word; of two that share one, the first."""
+    found: dict[object, Enum] = {}
     for member in kind:
-        if word in (member.value, getattr(member, "word", None)):
-            return member
-    known = ", ".join(str(getattr(member, "word", member.value)) for member in kind)
-    raise BundleError(f"{what} {word!r} is not one of {known}")
+        for name in (member.value, getattr(member, "word", member.value)):
+            found.setdefault(name, member)
+    return found

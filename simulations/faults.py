@@ -8,11 +8,11 @@ by simulations/trial.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
 
-from simulations.topology import NodePlan
+from simulations.topology import NodePlan, parents_for
 from sync.model import MICROSECONDS, Level, ModelError
 
 SHARE_MAX = 0.10
@@ -28,6 +28,14 @@ KIND_CHANCE = 0.6
 """Share of kinds that a seed leaves on."""
 LOOP_CRASHES = 4
 """Crashes of one crash loop."""
+TAMPERED_MIN, TAMPERED_MAX = 10, 150
+"""Per mille of the messages of a link that arrive with a wrong byte, or after which an old one comes again."""
+ROOM = (64 << 10, 1 << 20)
+"""Bytes that a small disk still has for bulk when it becomes small."""
+ROTTEN_MAX = 3
+"""Payloads of one disk that rot at once."""
+STALE_DAYS = (420, 800)
+"""By how many days a wall clock runs ahead when it leaves the dates of the policies."""
 RATE_MIN, RATE_MAX = 30_000, 500_000
 """Bytes a second of a thin link."""
 
@@ -54,11 +62,33 @@ class FaultKind(Enum):
     POLICY = "policy"
     OUTAGE = "outage"
     BURST = "burst"
+    MOVE = "move"
+    RESTORE = "restore"
+    CLONE = "clone"
+    ROT = "rot"
+    GARBLE = "garble"
+    REPLAY = "replay"
+    BATTERY = "battery"
+    STALE = "stale"
+    QUOTA = "quota"
 
 
-ONCE = frozenset({FaultKind.LOSS, FaultKind.REPEAT, FaultKind.OUTAGE, FaultKind.CRASH_LOOP, FaultKind.WIPE, FaultKind.AWAY})
+LATER_KINDS = (
+    FaultKind.MOVE, FaultKind.RESTORE, FaultKind.CLONE, FaultKind.ROT, FaultKind.GARBLE, FaultKind.REPLAY, FaultKind.BATTERY,
+    FaultKind.STALE, FaultKind.QUOTA,
+)  # fmt: skip
+"""Kinds that are drawn after all others, so that the plans of old seeds stay what they were but for them."""
+ONCE = frozenset(
+    {
+        FaultKind.LOSS, FaultKind.REPEAT, FaultKind.OUTAGE, FaultKind.CRASH_LOOP, FaultKind.WIPE, FaultKind.AWAY, FaultKind.RESTORE,
+        FaultKind.CLONE,
+    }
+)  # fmt: skip
 """Kinds of which a seed draws one at most. One disk is lost: what the promise P1 speaks of."""
-FEW = {FaultKind.POLICY: 3, FaultKind.EXCHANGE: 2, FaultKind.BURST: 4}
+FEW = {
+    FaultKind.POLICY: 3, FaultKind.EXCHANGE: 2, FaultKind.BURST: 4, FaultKind.MOVE: 3, FaultKind.ROT: 3, FaultKind.BATTERY: 2,
+    FaultKind.STALE: 2, FaultKind.QUOTA: 3,
+}  # fmt: skip
 """Kinds of which a seed draws no more than this."""
 LINK_KINDS = frozenset(
     {FaultKind.THIN, FaultKind.PARTITION, FaultKind.ONE_WAY, FaultKind.AWAY, FaultKind.CUT, FaultKind.VERSION, FaultKind.EXCHANGE}
@@ -77,13 +107,14 @@ class Fault:
     node: str = "-"
     """The node, or the sending end of a link; `-` for the whole network."""
     peer: str = "-"
-    """The other end of a link, or the node whose disk is taken."""
+    """The other end of a link, the node whose disk is taken, or the new parent."""
     for_us: int = 0
     """How long it lasts; 0 for what happens once."""
     amount: int = 0
-    """Loss and repeat: per mille. Clog and clock: microseconds. Thin: bytes a second. Burst: records. Outage: level. Crashes: how many."""
+    """Loss and repeat: per mille. Clog and clock: microseconds. Thin: bytes a second. Burst: records. Outage: level. Crashes: how many.
+    Garble and replay: per mille. Rot: payloads. Stale: microseconds. Quota: bytes."""
     word: str = "-"
-    """Crash: value of a CrashPoint. Version: value of a Version."""
+    """Crash: value of a CrashPoint. Version: value of a Version. Restore: `told` or `found`."""
 
     @property
     def line(self) -> str:
@@ -113,7 +144,7 @@ def read_schedule(text: str) -> tuple[Fault, ...]:
 
 def draw_schedule(rng: Random, plans: Sequence[NodePlan], *, until_us: int, least: int = 0) -> tuple[Fault, ...]:
     """A table of at least `least` faults for a world whose faults end at `until_us`, sorted by time."""
-    kinds = [kind for kind in FaultKind if rng.random() < KIND_CHANCE]
+    kinds = [kind for kind in FaultKind if kind not in LATER_KINDS and rng.random() < KIND_CHANCE]
     faults: list[Fault] = []
     for kind in kinds:
         count = 1 if kind in ONCE else rng.randint(1, FEW.get(kind, FAULTS_PER_KIND_MAX))
@@ -121,6 +152,9 @@ def draw_schedule(rng: Random, plans: Sequence[NodePlan], *, until_us: int, leas
     many = [kind for kind in kinds if kind not in ONCE and kind not in FEW] or [FaultKind.CRASH]
     while len(faults) < least:
         faults.append(_draw(rng.choice(many), rng, plans, until_us))
+    for kind in [kind for kind in LATER_KINDS if rng.random() < KIND_CHANCE]:
+        count = 1 if kind in ONCE else rng.randint(1, FEW.get(kind, FAULTS_PER_KIND_MAX))
+        faults += [fault for fault in (draw_later(kind, rng, plans, until_us) for _ in range(count)) if fault is not None]
     return tuple(sorted(faults))
 
 
@@ -160,6 +194,30 @@ def _node_fault(kind: FaultKind, rng: Random, node: str, at_us: int, lasts: int)
     crashes = LOOP_CRASHES if kind is FaultKind.CRASH_LOOP else 1
     point = rng.choice(("before-commit", "in-commit", "before-sends"))
     return Fault(at_us, kind.value, node, for_us=lasts // crashes, amount=crashes, word=point)
+
+
+def draw_later(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], until_us: int) -> Fault | None:
+    """A fault of one of LATER_KINDS; None when the world has no node for it."""
+    at_us, lasts = rng.randrange(until_us), rng.randint(DOWN_US_MIN, DOWN_US_MAX)
+    if kind is FaultKind.MOVE:
+        movable = [(plan.id, parent) for plan in plans for parent in parents_for(plan, plans)]
+        node, parent = rng.choice(movable) if movable else ("", "")
+        return Fault(at_us, kind.value, node, parent) if movable else None
+    if kind in (FaultKind.GARBLE, FaultKind.REPLAY):
+        fault = _link_fault(kind, rng, plans, at_us, 2 * lasts, until_us)
+        return replace(fault, amount=rng.randint(TAMPERED_MIN, TAMPERED_MAX))
+    if kind is FaultKind.ROT:
+        return Fault(at_us, kind.value, rng.choice(plans).id, amount=rng.randint(1, ROTTEN_MAX))
+    if kind in (FaultKind.BATTERY, FaultKind.STALE):
+        days = rng.randint(*STALE_DAYS) if kind is FaultKind.STALE else 0
+        return Fault(at_us, kind.value, rng.choice(plans).id, for_us=lasts, amount=days * DAY_US)
+    if kind is FaultKind.QUOTA:
+        return Fault(at_us // 2, kind.value, rng.choice(plans).id, for_us=2 * lasts, amount=rng.randint(*ROOM))
+    # Residents are known by their numbers where they are masked, and two copies of a street give the same numbers to different people. What
+    # a city makes goes up and down, and a fork that one neighbour finds numbers anew what another has already (docs/simulation.md).
+    node = rng.choice([plan.id for plan in plans if plan.level not in (Level.STREET, Level.MUNICIPAL)])
+    word = rng.choice(("told", "found")) if kind is FaultKind.RESTORE else "-"
+    return Fault(at_us * 2 // 3, kind.value, node, for_us=lasts, word=word)
 
 
 def _ruler(plans: Sequence[NodePlan]) -> str:

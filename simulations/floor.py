@@ -14,7 +14,7 @@ from pathlib import Path
 
 from node.store.schema import Tuning, open_writer
 from node.store.write_set import Counters, WriteSet
-from simulations.disks import format_disk
+from simulations.disks import format_disk, wipe_disk
 from sync.model.writes import StoreBatch, Write
 
 Commit = Sequence[Write]
@@ -45,6 +45,7 @@ class CommitLog:
         total = 0.0
         for node, commits in self.commits.items():
             total += _replay(folder / node / "journal.db", commits, tuning)
+            wipe_disk(folder / node)
         return total
 
 

@@ -12,17 +12,27 @@ from dataclasses import dataclass, field
 
 from policies.bundle import SignedBundle
 from simulations.checkers import Violation
+from simulations.clock import EPOCH_US
 from simulations.faults import Fault, FaultKind
-from simulations.host import CrashPoint
+from simulations.inject_bytes import ByteFaults
+from simulations.inject_copies import TOLD, CopyFaults
 from simulations.inject_disks import DiskFaults
+from simulations.inject_moves import MoveFaults
+from simulations.inject_quotas import QuotaFaults
 from simulations.network import NetworkFaults
+from simulations.powercut import CrashPoint
 from simulations.rules import EPOCHS_MAX, Change, provincial_bundle
 from simulations.versions import Version
 from simulations.world import World
 from sync.model import MICROSECONDS
 
+BOOT_1970_US = 60 * MICROSECONDS
+"""What a clock shows that began at zero when the machine started."""
 REBOOT_US = 2 * MICROSECONDS
 """Down time of a node whose crash named none."""
+ORDER_TRIES = 10
+ORDER_RETRY_US = 3 * MICROSECONDS
+"""An operator of the province who is told that a node is not known yet tries again."""
 RETRY_US = 5 * MICROSECONDS
 """As node/appliance.py: how long a node that could not commit waits before it tries again."""
 
@@ -37,6 +47,10 @@ class Injector:
     crashes: int = 0
     violations: list[Violation] = field(default_factory=list)
     disks: DiskFaults = field(init=False)
+    copies: CopyFaults = field(init=False)
+    moves: MoveFaults = field(init=False)
+    bytes: ByteFaults = field(init=False)
+    quotas: QuotaFaults = field(init=False)
     _down_us: dict[str, list[int]] = field(default_factory=dict)
     """Down times of the crashes that a node still has to go through."""
     _points: dict[str, CrashPoint] = field(default_factory=dict)
@@ -46,17 +60,26 @@ class Injector:
 
     def __post_init__(self) -> None:
         self.disks = DiskFaults(self.world, self.violations)
+        self.copies = CopyFaults(self.world, self.disks, self._down, self._later)
+        self.moves = MoveFaults(self.world)
+        self.bytes = ByteFaults(self.world, self.disks, self._later)
+        self.quotas = QuotaFaults(self.world, self.violations)
 
     def arm(self, faults: Sequence[Fault]) -> None:
         """Put every fault on the world's schedule."""
         self.world.on_down = self._went_down
+        self.world.on_commit = self.quotas.committed
         for fault in faults:
             self.world.at(fault.at_us, lambda fault=fault: self._apply(fault))  # type: ignore[misc]
 
     def heal(self) -> None:
         """No more faults: clocks right, network whole, every disk with room, every node up."""
         self._is_over = True
+        for pair in list(self.world.network.faults.versions):
+            self._same_version(pair)
         self.world.network.faults = NetworkFaults()
+        self.copies.heal()
+        self.quotas.heal()
         for node, host in self.world.hosts.items():
             host.crash_at = None
             host.clock.offset_us = 0
@@ -64,6 +87,11 @@ class Injector:
             host.set_disk_full(is_full=False)
             if not host.is_up:
                 self._boot(node)
+        self.moves.hand_over()
+        self.bytes.heal()
+        if self.world.hosts[self.world.plans[0].id].policy.version.epoch(self.world.plans[0].id) < self.epoch:
+            # It was issued, and lost with a disk before anybody heard of it: whoever wrote it has it still.
+            self._install(self.world.plans[0].id, self.epoch)
 
     def _apply(self, fault: Fault) -> None:
         if self._is_over:
@@ -121,11 +149,15 @@ class Injector:
         self.world.cut_session(fault.node, fault.peer)
 
     def version(self, fault: Fault) -> None:
-        """One end of a link is of another version for a while; it was exchanged, so the session begins anew."""
+        """One end of a link is of another version for a while; it is exchanged twice, and each time the session begins anew."""
         pair, versions = (fault.node, fault.peer), self.world.network.faults.versions
         versions[pair] = Version(fault.word)
         self.world.cut_session(*pair)
-        self._later(fault.for_us, lambda: versions.pop(pair, None))
+        self._later(fault.for_us, lambda: self._same_version(pair))
+
+    def _same_version(self, pair: tuple[str, str]) -> None:
+        if self.world.network.faults.versions.pop(pair, None) is not None:
+            self.world.cut_session(*pair)
 
     # ---- nodes
 
@@ -169,6 +201,24 @@ class Injector:
             self._down(node, fault.for_us)
         return True
 
+    def restore(self, fault: Fault) -> bool:
+        """A backup is made, and put back after a while."""
+        return self.copies.restore(fault.node, after_us=fault.for_us, is_told=fault.word == TOLD)
+
+    def clone(self, fault: Fault) -> bool:
+        """A copy of a disk runs in its node's place for a while."""
+        return self.copies.clone(fault.node, after_us=fault.for_us)
+
+    def move(self, fault: Fault, tries: int = ORDER_TRIES) -> bool:
+        """A node gets another parent."""
+        # A repair asks the neighbours of today: who had the records before a move is not one of them.
+        if not self.bytes.rotten and self.moves.move(fault.node, fault.peer):
+            self.applied[fault.kind] += tries < ORDER_TRIES
+            return True
+        if tries:
+            self._later(ORDER_RETRY_US, lambda: self.move(fault, tries - 1))
+        return False
+
     def outage(self, fault: Fault) -> None:
         """A whole level goes down."""
         for node, host in self.world.hosts.items():
@@ -182,6 +232,36 @@ class Injector:
         before = clock.offset_us
         clock.offset_us = fault.amount
         self._later(fault.for_us, lambda: setattr(clock, "offset_us", before))
+
+    def battery(self, fault: Fault) -> bool:
+        """A node starts again and believes that it is 1970, until somebody tells it the time."""
+        host = self.world.hosts[fault.node]
+        if not host.is_up:
+            return False
+        host.crash()
+        host.clock.offset_us = BOOT_1970_US - EPOCH_US - self.world.clock.us
+        self._down(host.id, REBOOT_US)
+        self._later(REBOOT_US + fault.for_us, lambda: setattr(host.clock, "offset_us", 0))
+        return True
+
+    def garble(self, fault: Fault) -> None:
+        """Bytes of frames are wrong."""
+        self.bytes.garble((fault.node, fault.peer), fault.amount / 1_000, fault.for_us)
+
+    def replay(self, fault: Fault) -> None:
+        """Old messages come again."""
+        self.bytes.replay((fault.node, fault.peer), fault.amount / 1_000, fault.for_us)
+
+    def rot(self, fault: Fault) -> bool:
+        """Stored payloads are damaged."""
+        return not self.moves.strayed and self.bytes.rot(fault.node, fault.amount)
+
+    def quota(self, fault: Fault) -> bool:
+        """A disk is small for a while."""
+        if not self.quotas.begin(fault.node, fault.amount):
+            return False
+        self._later(fault.for_us, lambda: self.quotas.end(fault.node))
+        return True
 
     def burst(self, fault: Fault) -> bool:
         """One node makes many records at once."""
@@ -202,7 +282,8 @@ class Injector:
     def _install(self, node: str, epoch: int) -> None:
         host = self.world.hosts[node]
         if not host.is_up:
-            self._later(REBOOT_US, lambda: self._install(node, epoch))
+            # Also after the faults: what was issued counts, and the province is up again by then.
+            self.world.at(self.world.clock.us + REBOOT_US, lambda: self._install(node, epoch))
             return
         host.policy.install(SignedBundle(provincial_bundle(host.plan, self.change, epoch=epoch), b"", ""))
 
@@ -224,6 +305,7 @@ class Injector:
             return
         self.world.trace.note(node, "boot")
         host.boot()
+        self.quotas.booted(host)
         if self._down_us.get(node) and not self._is_over:
             host.crash_at = self._points.get(node)
 
@@ -248,4 +330,13 @@ _APPLY: dict[FaultKind, Callable[[Injector, Fault], bool | None]] = {
     FaultKind.POLICY: Injector.issue,
     FaultKind.OUTAGE: Injector.outage,
     FaultKind.BURST: Injector.burst,
+    FaultKind.MOVE: Injector.move,
+    FaultKind.RESTORE: Injector.restore,
+    FaultKind.CLONE: Injector.clone,
+    FaultKind.ROT: Injector.rot,
+    FaultKind.GARBLE: Injector.garble,
+    FaultKind.REPLAY: Injector.replay,
+    FaultKind.BATTERY: Injector.battery,
+    FaultKind.STALE: Injector.set_clock,
+    FaultKind.QUOTA: Injector.quota,
 }

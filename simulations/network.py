@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from simulations.clock import WorldClock
+from simulations.tampering import Sent, Tamper
 from simulations.versions import Version, as_version
 from sync.model import MICROSECONDS
 
@@ -42,6 +43,8 @@ class NetworkFaults:
     """Chance that a message from one node to another vanishes, beside that of the whole network."""
     versions: dict[tuple[str, str], Version] = field(default_factory=dict)
     """(from, to) pairs on which the sender speaks another version."""
+    tampers: dict[tuple[str, str], Tamper] = field(default_factory=dict)
+    """(from, to) pairs on which what arrives is not only what was sent."""
 
 
 @dataclass(slots=True)
@@ -69,8 +72,11 @@ class Network:
     def send(self, session: Session, source: str, data: bytes, *, urgent: bool) -> None:
         """Put a message on its way to the other end of `session`."""
         version = self.faults.versions.get((source, session.other(source)))
+        tamper = self.faults.tampers.get((source, session.other(source)))
         for message in [data] if version is None else as_version(data, version):
-            self._send(session, source, message, urgent=urgent)
+            sent = Sent(session, message, urgent)
+            for arriving in [sent] if tamper is None else tamper.arrives(sent):
+                self._send(arriving.session, source, arriving.data, urgent=arriving.urgent)
 
     def _send(self, session: Session, source: str, data: bytes, *, urgent: bool) -> None:
         self.sent += 1

@@ -16,7 +16,7 @@ from node.texts import text
 from node.verb import UsageError, Verb, VerbParser
 from simulations.faults import write_schedule
 from simulations.planted import Trap
-from simulations.proof import Tally, catch_mutations, prove, shortened
+from simulations.proof import SHORTENED_MAX, Shortened, Tally, catch_mutations, prove
 from simulations.run import NODES, SeedReport, Settings
 from simulations.verb import VIOLATIONS_SHOWN_MAX, as_json
 from sync.model import Instant
@@ -25,8 +25,6 @@ SEEDS_DEFAULT = 1_000
 SEEDS_MAX = 1_000_000
 PROGRESS_S = 10.0
 """How often progress is told."""
-SHORTENED_MAX = 5
-"""Failing seeds that are made short; the others print their line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,34 +63,61 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _prove_seeds(args: argparse.Namespace) -> int:
+    """How many cities broke a promise. Ctrl-C ends it as `--minutes` does, and then leaves."""
     progress = _Progress(args)
-    settings = Settings(fan_out=NODES[args.nodes])
     seeds = range(args.first, args.first + args.seeds)
     done: set[int] = set()
-    for report in prove(seeds, settings, processes=args.processes, has_time=progress.has_time):
-        done.add(report.seed)
-        progress.add(report)
-        if args.json:
-            _say(json.dumps(as_json(report), ensure_ascii=False))
-        elif not report.is_good:
-            _show_failure(report, settings, args, is_short=len(progress.tally.failed) <= SHORTENED_MAX)
-    progress.tell(is_last=True)
-    if not args.json:
-        _show_sum(progress.tally, args)
-        left = [seed for seed in seeds if seed not in done]
-        if left:
-            _say(text("proof.stopped", args.language, done=len(done), first=left[0], seeds=len(left)))
+    try:
+        _run_cities(args, seeds, progress, done)
+    except KeyboardInterrupt:
+        _show_end(args, seeds, progress, done)
+        raise
+    _show_end(args, seeds, progress, done)
     return len(progress.tally.failed)
 
 
-def _show_failure(report: SeedReport, settings: Settings, args: argparse.Namespace, *, is_short: bool) -> None:
+def _run_cities(args: argparse.Namespace, seeds: range, progress: _Progress, done: set[int]) -> None:
+    settings = Settings(fan_out=NODES[args.nodes])
+    for found in prove(seeds, settings, processes=args.processes, has_time=progress.has_time, on_wait=progress.look):
+        if isinstance(found, Shortened):
+            _show_shortened(found, args)
+            continue
+        done.add(found.seed)
+        progress.add(found)
+        if args.json:
+            _say(json.dumps(as_json(found), ensure_ascii=False))
+        elif not found.is_good:
+            _show_failure(found, args, is_short=len(progress.tally.failed) <= SHORTENED_MAX)
+
+
+def _show_end(args: argparse.Namespace, seeds: range, progress: _Progress, done: set[int]) -> None:
+    progress.tell(is_last=True)
+    if args.json:
+        return
+    _show_sum(progress.tally, args)
+    left = [seed for seed in seeds if seed not in done]
+    if left:
+        # Seeds behind the first that is missing may be done: they are run again, one command covers the rest.
+        _say(text("proof.stopped", args.language, done=len(done), first=left[0], seeds=seeds[-1] - left[0] + 1))
+
+
+def _show_failure(report: SeedReport, args: argparse.Namespace, *, is_short: bool) -> None:
     _say(text("proof.failed", args.language, seed=report.seed, count=len(report.violations)))
     for violation in report.violations[:VIOLATIONS_SHOWN_MAX]:
         _say(f"  {violation.line}")
     _say(text("simulate.again", args.language, seed=report.seed, nodes=args.nodes, faults="on"))
-    if is_short:
-        _say(text("simulate.short", args.language))
-        _say(write_schedule(shortened(report, settings)))
+    if is_short and report.schedule:
+        _say(text("proof.shortening", args.language))
+
+
+def _show_shortened(found: Shortened, args: argparse.Namespace) -> None:
+    """Under --json the plan is an object of its own, with the seed of the failing city."""
+    if args.json:
+        _say(json.dumps({"seed": found.seed, "shortened": [fault.line for fault in found.schedule]}, ensure_ascii=False))
+        return
+    _say(text("proof.shortened", args.language, seed=found.seed, faults=len(found.schedule)))
+    _say(text("simulate.short", args.language))
+    _say(write_schedule(found.schedule))
 
 
 def _show_sum(tally: Tally, args: argparse.Namespace) -> None:
@@ -158,6 +183,10 @@ class _Progress:
     def add(self, report: SeedReport) -> None:
         """A seed is done."""
         self.tally.add(report)
+        self.look()
+
+    def look(self) -> None:
+        """Tell, if it is time to."""
         if self._clock.now().seconds_since(self._told) >= PROGRESS_S:
             self.tell()
 
@@ -172,7 +201,7 @@ class _Progress:
             "seeds": self._args.seeds,
             "failed": len(self.tally.failed),
             "rate": f"{rate * 60:.1f}",
-            "minutes": f"{left_s / 60:.1f}",
+            "minutes": f"{left_s / 60:.1f}" if self.tally.seeds or is_last else "?",
         }
         sys.stderr.write(f"{text('proof.progress', self._args.language, **values)}\n")
         sys.stderr.flush()

@@ -6,14 +6,14 @@ Called by simulations/verb.py, the proof and the tests.
 
 from __future__ import annotations
 
+import gc
+import logging
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from traceback import extract_tb
 
@@ -22,15 +22,22 @@ import pyarrow as pa
 from policies.errors import PolicyError
 from simulations.checkers import Promise, Violation
 from simulations.faults import Fault
+from simulations.floor import CommitLog
 from simulations.rules import Change
+from simulations.scratch import Scratch, scratch
+from simulations.shards import TRIES, Done, Shards
 from simulations.trial import Trial
 from simulations.world import TUNING, World
-from sync.model import SyncError
-
-SHM = Path("/dev/shm")  # noqa: S108 - a fast disk where there is one; every run makes a folder of its own in it
+from sync.model import Level, SyncError
 
 PRODUCT_ERRORS = (AssertionError, SyncError, PolicyError, sqlite3.Error, pa.ArrowException, LookupError, TypeError, ValueError, OSError)
 """What an error in the product looks like from outside; anything else is one of the simulator."""
+
+LEVELS = len(Level)
+DISK_BYTES_PER_NODE = 24 << 20
+"""What the journals of a world take, and those of its floor, for each node."""
+CYCLES_EVERY = 1_000_000
+"""Objects after which Python looks for cycles while a seed runs: a world of 31 nodes makes fewer that stay."""
 
 OnWorld = Callable[[World], None]
 """Called with every new world before time passes: where a test plants a bug."""
@@ -58,6 +65,11 @@ class Settings:
     """A change of policy instead of the seed's own."""
     has_floor: bool = True
     """Measure the bare commits after the run."""
+
+    @property
+    def nodes(self) -> int:
+        """How many a world has: five levels, each node with `fan_out` children."""
+        return sum(self.fan_out**level for level in range(LEVELS))
 
 
 DEFAULT_SETTINGS = Settings()
@@ -106,29 +118,77 @@ def run_seed(
     seed: int, settings: Settings = DEFAULT_SETTINGS, *, keep: Path | None = None, on_world: OnWorld = lambda world: None
 ) -> SeedReport:
     """One world from a seed; its journals are left in `keep` if given. A failure is in the report, never an exception."""
-    with tempfile.TemporaryDirectory(prefix="yunnao-sim-", dir=SHM if SHM.is_dir() else None) as folder:
-        return _run_in(keep or Path(folder) / "world", Path(folder) / "floor", seed, settings, on_world)
+    with scratch(DISK_BYTES_PER_NODE * settings.nodes) as room, _rarely_collecting(), _quiet():
+        return _run_in(room, keep or room.folder / "world", seed, settings, on_world)
 
 
 def run_seeds(seeds: Sequence[int], settings: Settings = DEFAULT_SETTINGS, *, processes: int = 1) -> Iterator[SeedReport]:
-    """Many worlds, spread over fresh processes; reports come in the order of `seeds`."""
+    """Many worlds, spread over fresh processes; reports come in the order of `seeds`. Raises ScratchError."""
     if processes <= 1 or len(seeds) == 1:
         yield from (run_seed(seed, settings) for seed in seeds)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(partial(run_seed, settings=settings), seeds)
+    todo, due, early = iter(seeds), iter(seeds), dict[int, SeedReport]()
+    shards = Shards[int, SeedReport](partial(run_seed, settings=settings), processes=min(processes, len(seeds)))
+    expected = next(due, None)
+    for answer in shards.run(lambda: next(todo, None)):
+        early[answer.task] = answer.result if isinstance(answer, Done) else lost_report(answer.task, answer.exit_code)
+        while expected in early:
+            yield early.pop(expected)
+            expected = next(due, None)
 
 
-def _run_in(folder: Path, floor: Path, seed: int, settings: Settings, on_world: OnWorld) -> SeedReport:
+def lost_report(seed: int, exit_code: int) -> SeedReport:
+    """The report of a seed whose process ended, each time it was tried; a negative exit code is a signal."""
+    word = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+    text = f"its process ended with {word} at each of {TRIES} tries: was it killed, or out of memory?"
+    return SeedReport(seed, violations=[Violation(Promise.RUNS, "-", text)])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What the product would tell a log of its operators is no finding."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+@contextmanager
+def _rarely_collecting() -> Iterator[None]:
+    """Python looks for cycles less often: nearly all that a world makes lives until its end."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(CYCLES_EVERY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+def _run_in(room: Scratch, folder: Path, seed: int, settings: Settings, on_world: OnWorld) -> SeedReport:
     started = time.process_time()
     pa.set_cpu_count(1)
     report = SeedReport(seed)
-    trial = Trial.of(folder, seed, settings)
+    commits = _live(report, room, folder, settings, on_world)
+    gc.collect()  # what the world leaves behind is part of its cost
+    report.cpu_s = time.process_time() - started
+    if settings.has_floor:
+        report.floor_s = commits.replay_s(room.folder / "floor", TUNING)
+    return report
+
+
+def _live(report: SeedReport, room: Scratch, folder: Path, settings: Settings, on_world: OnWorld) -> CommitLog:
+    """One world from its beginning to its last check; what its journals committed."""
+    trial = _begun(report.seed, room, folder, settings)
     try:
         on_world(trial.world)
         trial.suffer()
         trial.recover()
     except PRODUCT_ERRORS as error:
+        room.check_room()
         where = extract_tb(error.__traceback__)[-1]
         trial.violations.append(
             Violation(Promise.RUNS, trial.world.trace.node, f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})")
@@ -136,10 +196,24 @@ def _run_in(folder: Path, floor: Path, seed: int, settings: Settings, on_world: 
     finally:
         trial.world.close()
     _fill(report, trial)
-    report.cpu_s = time.process_time() - started
-    if settings.has_floor:
-        report.floor_s = trial.world.commits.replay_s(floor, TUNING)
-    return report
+    return trial.world.commits
+
+
+def _begun(seed: int, room: Scratch, folder: Path, settings: Settings) -> Trial:
+    """A world before time passes; whenever a node goes down, the real disk is looked at: a full one would take it down for ever."""
+    try:
+        trial = Trial.of(folder, seed, settings)
+    except (OSError, SyncError):
+        room.check_room()
+        raise
+    tell = trial.world.on_down
+
+    def look_and_tell(node: str) -> None:
+        room.check_room()
+        tell(node)
+
+    trial.world.on_down = look_and_tell
+    return trial
 
 
 def _fill(report: SeedReport, trial: Trial) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sync.model import Level
@@ -29,3 +30,17 @@ def binary_tree(*, provinces: int = 1, fan_out: int = 2) -> tuple[NodePlan, ...]
 def _child(parent: NodePlan, level: Level, index: int, digits: int) -> NodePlan:
     name = f"{'gsdmp'[level - 1]}{parent.id[1:] if level < Level.MUNICIPAL else ''}{index}"
     return NodePlan(name, level, f"{parent.territory}{index:0{digits}d}", parent.id)
+
+
+def parents_for(plan: NodePlan, plans: Sequence[NodePlan]) -> list[str]:
+    """Nodes below which an order may put this one without another policy applying to what it makes.
+
+    A grid goes below any street or district, a street below another district, a district below any city or the province.
+    """
+    levels = {
+        Level.GRID: (Level.STREET, Level.DISTRICT),
+        Level.STREET: (Level.DISTRICT,),
+        Level.DISTRICT: (Level.MUNICIPAL, Level.PROVINCIAL),
+    }.get(plan.level, ())
+    top = plan.territory[:2]
+    return [other.id for other in plans if other.level in levels and other.id != plan.parent and other.territory.startswith(top)]

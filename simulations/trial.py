@@ -5,25 +5,27 @@ Called by simulations/run.py. `suffer`, then `recover`; what was found is in `vi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from simulations.checkers import Copy, Decoded, Holder, Promise, Truth, Violation, read_copy
+from simulations.checkers import Copy, Holder, Promise, Truth, Violation, read_copies
 from simulations.checkers.accounting import check_accounts
 from simulations.checkers.convergence import check_converged, check_drained, check_handed_on, check_kept, check_secured
-from simulations.checkers.oracle import Oracle
+from simulations.checkers.damage import check_repaired
+from simulations.checkers.excuses import expired, handed_over, joined, let_go
+from simulations.checkers.oracle import SECRET_COLUMNS, STRIPPED_COLUMNS, Oracle
 from simulations.checkers.records import Ints
 from simulations.checkers.stored import check_once, check_order, check_permitted
-from simulations.checkers.truth import expand, present
+from simulations.checkers.truth import Located, expand, present
 from simulations.checkers.wire import WireWatch
 from simulations.deadline import Deadline
-from simulations.faults import Fault, draw_schedule
+from simulations.faults import Fault, FaultKind, draw_schedule
 from simulations.host import Host
 from simulations.inject import Injector
 from simulations.rules import EPOCHS_MAX, Change, draw_change, first_bundle
@@ -57,7 +59,6 @@ class Trial:
     watch: WireWatch
     injector: Injector
     violations: list[Violation] = field(default_factory=list)
-    _decoded: Decoded = field(default_factory=Decoded)
 
     @classmethod
     def of(cls, folder: Path, seed: int, settings: Settings) -> Trial:
@@ -76,6 +77,7 @@ class Trial:
         watch = WireWatch(oracle, plans[0].id, _Secrets(world).values)
         trial = cls(world, settings, change, schedule, holders, oracle, watch, Injector(world, change))
         world.on_wire = trial.on_wire
+        trial.injector.moves.on_moved = trial.moved
         return trial
 
     def on_wire(self, source: str, target: str, data: Data) -> None:
@@ -83,6 +85,11 @@ class Trial:
         now_us = self.world.clock.us
         self.watch.in_force(source, self.world.hosts[source].policy.version, now_us)
         self.watch.saw(source, target, data, now_us)
+
+    def moved(self, node: str, line: Sequence[str]) -> None:
+        """The way up of a node leads over `line` from now on; what lies on its old way may stay there."""
+        self.oracle.moved(node, line)
+        self.holders[node] = replace(self.holders[node], parent=line[0])
 
     # ---- phases
 
@@ -96,7 +103,8 @@ class Trial:
         for index in range(settings.rounds):
             world.at((index + 1) * settings.fault_s * MICROSECONDS // (settings.rounds + 1), self._produce)
         world.run_until(settings.fault_s * MICROSECONDS)
-        up = [holder for holder in self.holders.values() if world.hosts[holder.id].is_up]
+        rotten = self.injector.bytes.rotten
+        up = [holder for holder in self.holders.values() if world.hosts[holder.id].is_up and holder.id not in rotten]
         # What is wrong now is still there in the end, when all are looked at.
         self._check_safety(up if len(up) <= MID_CHECKS_MAX else world.rng.sample(up, MID_CHECKS_MAX))
 
@@ -107,15 +115,14 @@ class Trial:
         if self.settings.deadline_records:
             self.violations += Deadline(self.world, self._way_up(), self.settings.deadline_records).run()
             self._settle()
-        copies = self._check_safety(list(self.holders.values()))
-        self._check_liveness(copies)
+        self._check_liveness(self._check_safety(list(self.holders.values())))
 
     def _way_up(self) -> list[NodePlan]:
         """A grid and everybody above it, the province last."""
         plans = {plan.id: plan for plan in self.world.plans}
         way = [self.world.rng.choice([plan for plan in self.world.plans if plan.level is Level.GRID])]
-        while way[-1].parent:
-            way.append(plans[way[-1].parent])
+        while parent := self.holders[way[-1].id].parent:
+            way.append(plans[parent])
         return way
 
     def _settle(self) -> None:
@@ -139,54 +146,62 @@ class Trial:
 
     def _is_drained(self, host: Host) -> bool:
         peers = self._peers(host.id)
-        if len(host.engine.link_peers()) != len(peers):
+        linked = host.engine.link_peers()
+        if len(linked) != len(peers) or host.upkeep.is_busy or any(host.engine.is_to_try_again(peer) for peer in linked):
             return False
-        return all(
-            host.engine.out_mark(peer, direction, lane).stored == top
-            for peer, direction in peers
-            for lane, top in host.engine.lane_tops.items()
-        )
+        tops = host.engine.lane_tops.items()
+        marks = [(host.engine.out_mark(peer, direction, lane), top) for peer, direction in peers for lane, top in tops]
+        return all(mark.stored == mark.secured == top for mark, top in marks)
 
     # ---- checks
 
     def _truth(self) -> Truth:
-        return Truth.of(self.world.workload.made, tuple(self.holders), self.world.numbered)
+        truth = Truth.of(self.world.workload.made, tuple(self.holders), self.world.numbered)
+        if self.injector.applied[FaultKind.STALE.value]:
+            truth.stripped = STRIPPED_COLUMNS
+        return truth
 
-    def _check_safety(self, holders: Sequence[Holder]) -> dict[str, Copy]:
-        copies = {holder.id: read_copy(holder, self._decoded) for holder in holders}
+    def _check_safety(self, holders: Sequence[Holder]) -> _Seen:
+        copies = read_copies(holders, self.watch.decoded)
         truth, secrets = self._truth(), self.watch.secrets()
         for copy in copies.values():
             truth.learn_numbers(copy)
+        located = truth.locate(copies)
+        self.violations += check_once(copies, truth, located)
         for copy in copies.values():
-            self.violations += check_once(copy, truth)
             self.violations += check_order(copy, has_rebuilt=bool(self.injector.disks.lost))
             self.violations += check_permitted(copy, self.oracle, secrets, range(1, EPOCHS_MAX + 1))
-        return copies
+        return _Seen(copies, truth, located)
 
-    def _check_liveness(self, copies: Mapping[str, Copy]) -> None:
+    def _check_liveness(self, seen: _Seen) -> None:
+        copies, truth = seen.copies, seen.truth
         found, hosts = self.violations, self.world.hosts
         epoch, ruler = self.injector.epoch, self.watch.ruler
         for node, host in hosts.items():
             if (here := host.policy.version.epoch(ruler)) != epoch:
                 found.append(Violation(Promise.CONVERGED, node, f"epoch {here} of {ruler} is in force, {epoch} was issued last"))
-        truth = self._truth()
-        for copy in copies.values():
-            truth.learn_numbers(copy)
-        presence = present(truth, copies)
+        presence = present(truth, copies, seen.located)
+        gone = let_go(copies, truth, self.injector.quotas.ever)
+        had = joined(presence, gone)
         for node, copy in copies.items():
             parent, journal = copy.holder.parent, hosts[node].journal
-            found += check_kept(node, truth, presence, self._acknowledged(node))
+            found += check_repaired(node, journal)
+            found += check_kept(node, truth, had, self._acknowledged(node))
             found += check_drained(copy, journal.recover().out_marks, self._peers(node))
             for peer, direction in self._peers(node):
                 lines = journal.flow(peer, direction)
                 found += check_accounts(node, lines, peer, direction, is_quiet=True)
                 if peer == parent:
-                    found += check_handed_on(copy, lines, copies[parent], is_rebuilt=node in self.injector.disks.lost)
-        found += check_converged(copies, truth, presence, self.oracle, epoch)
+                    is_rebuilt, moved = node in self.injector.disks.lost, self.injector.moves.strayed
+                    found += check_handed_on(copy, lines, copies[parent], is_rebuilt=is_rebuilt, moved=moved)
+        # What a node made before it was moved may be on its old way, and need not.
+        standing, former = Oracle(self.holders, self.change), self.injector.moves.former
+        excused = joined(expired(copies, truth, gone), handed_over(copies, truth, presence, former) if former else {})
+        found += check_converged(copies, truth, presence, standing, epoch, excused)
         for lost in self.injector.disks.lost.values():
             if not lost.parent:
                 continue  # the top has nobody to secure its own records
-            found += check_secured(lost.parent, lost.secured, truth, presence, self.oracle, range(1, EPOCHS_MAX + 1))
+            found += check_secured(lost.parent, lost.secured, truth, had, self.oracle, range(1, EPOCHS_MAX + 1))
 
     def _acknowledged(self, node: str) -> dict[str, Ints]:
         stretches: dict[str, list[tuple[int, int]]] = {}
@@ -201,20 +216,29 @@ class Trial:
         return ids if lost is None or resource not in lost.made else np.setdiff1d(ids, lost.made[resource])
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Journals as they were read, against what was made."""
+
+    copies: Mapping[str, Copy]
+    truth: Truth
+    located: Located
+
+
 @dataclass(slots=True)
 class _Secrets:
     """Values of residents as they were made."""
 
     world: World
     _seen: int = 0
-    _values: pa.Array[Any] = field(default_factory=lambda: pa.array([], pa.string()))
+    _values: set[str] = field(default_factory=set)
 
-    def values(self) -> pa.Array[Any]:
+    def values(self) -> Collection[str]:
         made = self.world.workload.made.get("residents")
         if made is not None and len(made.parts) != self._seen:
-            fresh = [part.column(index).cast(pa.string()) for part in made.parts[self._seen :] for index in range(3, 7)]
+            fresh = [part.column(name).cast(pa.string()) for part in made.parts[self._seen :] for name in SECRET_COLUMNS]
             self._seen = len(made.parts)
-            self._values = pa.concat_arrays([self._values, *fresh])
+            self._values.update(value for column in fresh for value in column.to_pylist() if value is not None)
         return self._values
 
 

@@ -1,7 +1,7 @@
 """Plays a peer of another program version on a link, on the bytes of the messages.
 
-An older program lacks fields that this one sends; a newer one adds fields and a message that this one has no word for. What an older
-program must have is left alone: the headers of batches are signed, and an older sender would have signed its own.
+An older program lacks fields that this one sends; a newer one adds fields, a lane and a message that this one has no word for. What an
+older program must have is left alone: the headers of batches are signed, and an older sender would have signed its own.
 Called by simulations/network.py.
 """
 
@@ -13,6 +13,10 @@ from sync.wire import yunnao_pb2 as pb
 
 NEWER_FIELD = 900
 """Number of a field that no version of the wire format has yet; of length-delimited type."""
+
+
+NEWER_LANE = 60
+"""A lane that no version of the wire format has yet."""
 
 
 class Version(Enum):
@@ -45,13 +49,26 @@ def _older(data: bytes) -> bytes:
 
 
 def _newer(data: bytes) -> list[bytes]:
-    """The message with a field more inside and outside, and after it a message of a kind that nobody knows."""
+    """The message with a field more inside and outside, then in a lane, then as a message of a kind that nobody knows."""
     envelope = pb.Envelope.FromString(data)
     body = envelope.WhichOneof("body")
     assert body is not None, "a message without a body was sent"
     inner = getattr(envelope, body)
     inner.MergeFromString(_field(NEWER_FIELD, b"from a newer program"))
-    return [envelope.SerializeToString(deterministic=True) + _field(NEWER_FIELD, b"more"), _unknown_message()]
+    marked = envelope.SerializeToString(deterministic=True) + _field(NEWER_FIELD, b"more")
+    return [marked, *_in_a_newer_lane(envelope, body), _unknown_message()]
+
+
+def _in_a_newer_lane(envelope: pb.Envelope, body: str) -> list[bytes]:
+    """The same once more in a lane that came later, for what has a lane; a frame without its rows, which nobody could read."""
+    if body not in ("data", "ack"):
+        return []
+    newer = pb.Envelope()
+    newer.CopyFrom(envelope)
+    getattr(newer, body).lane = NEWER_LANE
+    if body == "data":
+        newer.data.payload = b""
+    return [newer.SerializeToString(deterministic=True)]
 
 
 def _unknown_message() -> bytes:

@@ -13,20 +13,24 @@ from random import Random
 import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.identity.vouch import KeyDirectory, ManifestVouch
+from node.identity.vouch import KeyDirectory
 from node.store.schema import Tuning
 from policies.bundle import Bundle, SignedBundle, schemas_of
 from policies.presets import PRESET_LEVELS, city_bundle_contents, preset_bundle
 from simulations.checkers.truth import Numbered
 from simulations.clock import EPOCH_US, NodeClock, WorldClock
 from simulations.floor import CommitLog
-from simulations.host import Host, Seal, Surroundings
+from simulations.host import Host
 from simulations.network import Network, Session
+from simulations.notary import Notary, Signed
+from simulations.surroundings import Seal, Surroundings
 from simulations.topology import NodePlan
 from simulations.trace import Trace
+from simulations.tree import Crown, crown_of
 from simulations.workload import Workload
 from sync.core.messages import Data
 from sync.model import DEFAULT_LIMITS, MICROSECONDS, Lane, Level, Limits, Stream
+from sync.model.writes import Write
 
 RECONNECT_US_MAX = 3 * MICROSECONDS
 """A child tries its parent again within this time."""
@@ -75,6 +79,9 @@ class World:
     numbered: dict[Stream, list[Numbered]] = field(default_factory=dict)
     """Which numbers the origins gave to which records; what a power cut took back is taken out again."""
     commits: CommitLog = field(default_factory=CommitLog)
+    signed: Signed = field(default_factory=dict)
+    on_commit: Callable[[str, Sequence[Write]], None] = lambda node, writes: None
+    """(node, writes): a commit went through."""
     on_down: Callable[[str], None] = lambda node: None
     """(node): its power went; whoever plans the faults boots it again."""
     _queue: list[tuple[int, int, Callable[[], None]]] = field(default_factory=list)
@@ -103,7 +110,7 @@ class World:
     def produce(self, node: str, resource: str, records: int) -> None:
         """Records made at a node now, if it is up."""
         host = self.hosts[node]
-        if not host.is_up:
+        if not host.is_up or host.is_door_shut:
             return
         rows, first = self.workload.records(host.plan, resource, records)
         ticket = next(self._ids)
@@ -131,14 +138,19 @@ class World:
             if (stream.origin, stream.incarnation) == (node, incarnation):
                 entries[:] = [entry for entry in entries if entry.last <= tops.get(stream, 0)]
 
+    def note_committed(self, node: str, writes: Sequence[Write]) -> None:
+        """A commit went through."""
+        self.commits.add(node, writes)
+        self.on_commit(node, writes)
+
     # ---- links
 
     def keep_linked(self, child: str) -> None:
         """The child's reconnect loop: once now and then, open a session when there is none."""
         host = self.hosts[child]
-        parent = self.hosts[host.plan.parent]
+        parent = self.hosts[host.parent]
         is_awake = host.is_up and parent.is_up and not (host.is_paused or parent.is_paused)
-        if is_awake and not host.has_link(parent.id) and self.network.can_reach(child, parent.id):
+        if is_awake and not host.has_link(parent.id) and self.network.can_reach(child, parent.id) and parent.admits(host):
             session = Session(next(self._ids), child, parent.id)
             parent.open_link(session, is_parent=False)
             host.open_link(session, is_parent=True)
@@ -206,8 +218,11 @@ def build_world(
     world = World(seed, plans, clock, rng, trace, network, workload)
     seal = Seal({plan.id: plan.territory for plan in plans})
     directory = KeyDirectory()
+    paths: dict[str, tuple[str, ...]] = {"": ()}
+    crown = crown_of(plans[0])
     for plan in plans:
-        host = _host(world, plan, folder, seal, directory, limits, _bundles(plan, first_bundle))
+        paths[plan.id] = (*paths[plan.parent], plan.id)
+        host = _host(world, plan, folder, seal, directory, limits, _bundles(plan, first_bundle), paths[plan.id], crown)
         world.hosts[plan.id] = host
         host.boot()
     for plan in plans:
@@ -217,10 +232,11 @@ def build_world(
 
 
 def _host(
-    world: World, plan: NodePlan, folder: Path, seal: Seal, directory: KeyDirectory, limits: Limits, bundles: Sequence[SignedBundle]
+    world: World, plan: NodePlan, folder: Path, seal: Seal, directory: KeyDirectory, limits: Limits, bundles: Sequence[SignedBundle],
+    path: tuple[str, ...], crown: Crown,
 ) -> Host:
     key = Ed25519PrivateKey.from_private_bytes(world.rng.randbytes(32))
-    vouch = ManifestVouch(plan.id, key, directory)
+    vouch = Notary(plan.id, key, directory, world.signed)
     directory.learn_key(plan.id, key.public_key().public_bytes_raw())
     around = Surroundings(
         rng=Random(world.rng.getrandbits(64)),  # noqa: S311
@@ -233,13 +249,16 @@ def _host(
         stored=world.note_stored,
         numbered=world.note_numbered,
         booted=world.note_booted,
-        committed=world.commits.add,
+        committed=world.note_committed,
         wire=lambda source, target, data: world.on_wire(source, target, data),
         down=world.down,
     )
     incarnation = world.rng.getrandbits(62) | 1
     clock = NodeClock(world.clock, offset_us=world.rng.randint(-2 * MICROSECONDS, 2 * MICROSECONDS))
-    return Host(plan, folder / plan.id, incarnation=incarnation, clock=clock, vouch=vouch, seal=seal, around=around, first_bundles=bundles)
+    return Host(
+        plan, folder / plan.id, incarnation=incarnation, clock=clock, vouch=vouch, seal=seal, around=around, path=path, crown=crown,
+        first_bundles=bundles,
+    )  # fmt: skip
 
 
 def _bundles(plan: NodePlan, first_bundle: FirstBundle) -> list[SignedBundle]:

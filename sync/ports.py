@@ -24,9 +24,30 @@ class Selection:
     not_from: str
     """Source whose batches are left out."""
 
+    def takes(self, stored: StoredBatch) -> bool:
+        """True for a batch of the selection."""
+        return stored.batch.header.resource in self.resources and stored.source != self.not_from
+
 
 NOTHING_AGAIN: Mapping[str, int] = MappingProxyType({})
 """No reason whose held records are decided again under the same version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reprieve:
+    """Which refusals by a peer are decided again although the own version is the one they were sent under."""
+
+    version: bytes = b""
+    """Digest of the peer's policy version: what it refused under another one is meant."""
+    upto: int = 0
+    """Own lsn up to which frames are meant; 0: none."""
+    over: frozenset[str] = frozenset()
+    """What the peer refused for a reason that names one of these is meant too, whatever its version."""
+    decided_upto: int = 0
+    """Whatever the peer refused of frames up to this own lsn is meant: the own plans are others since."""
+
+
+NO_REPRIEVE = Reprieve()
 
 
 class Journal(Protocol):
@@ -55,12 +76,14 @@ class Journal(Protocol):
         """
 
     def held(
-        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN
-    ) -> list[StoredBatch]:
+        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN,
+        reprieve: Reprieve = NO_REPRIEVE,
+    ) -> list[StoredBatch]:  # fmt: skip
         """Batches with records that were held back from `peer`, or that `peer` refused, under another policy version than
         `not_version`, or put off (reason `deferred`), not yet settled, ascending by lsn.
 
-        `again` names reasons whose records count whatever the version, each with the highest lsn of a batch that it holds for.
+        `again` names reasons whose records count whatever the version, each with the highest lsn of a batch that it holds for; `reprieve`
+        says which refusals by the peer do.
         """
     def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
         """What became of every record that `peer` above has acknowledged, by stream."""

@@ -18,10 +18,11 @@ from node.carriage.file_link import PROGRESS_TIMEOUT_S, FileLink
 from node.carriage.office import Correspondent, Office
 from node.carriage.papers import Paper, Told
 from node.carriage.parcel import Opened
+from node.carriage.renewing import settle_renewal, take_renewal
 from node.handshake import Handshake
 from node.handshake import Step as HandshakeStep
 from policies.errors import PolicyError
-from sync.core.messages import Ack, Bundles, Data, Heartbeat, Hello, Message, Position, Refused
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused
 from sync.core.outbox import UnderWay
 from sync.model import EMPTY_CHAIN, Frame, Lane, LinkError, WireError
 from sync.wire.codec import Unknown, decode
@@ -29,10 +30,11 @@ from sync.wire.codec import Unknown, decode
 TRIES_MAX = 4
 """How often a file is read when a frame in it is damaged: after three the engine quarantines the frame and goes on."""
 
+BESIDE_MAX = 4
+"""Questions and answers that are read in one file; today there is one."""
+
 FRAMES_PER_TURN = 8
 """Frames posted before a turn of the engine is waited for: the bound of what lies in memory."""
-
-_Item = Message | Unknown
 
 
 @dataclass(slots=True)
@@ -59,17 +61,22 @@ class _Reader:
     def __init__(self, office: Office, opened: Opened) -> None:
         self._path = opened.path
         self._limits = office.parts.config.limits
+        self._links, self._sender = office.parts.links, opened.header.sender
         self._messages = opened.messages()
 
-    async def next(self) -> _Item | None:
-        """The next message; None at the end. Raises ParcelRefused."""
-        data = await asyncio.to_thread(next, self._messages, None)
-        try:
-            return None if data is None else decode(data, self._limits)
-        except WireError as error:
-            raise ParcelRefused(self._path, f"{error}: make the file again") from None
+    async def next(self) -> Message | None:
+        """The next message that this program knows; None at the end. Raises ParcelRefused."""
+        while (data := await asyncio.to_thread(next, self._messages, None)) is not None:
+            try:
+                message = decode(data, self._limits)
+            except WireError as error:
+                raise ParcelRefused(self._path, f"{error}: make the file again") from None
+            if not isinstance(message, Unknown):
+                return message
+            self._links.newer.note(self._sender, message.words)
+        return None
 
-    async def rest(self) -> AsyncIterator[_Item]:
+    async def rest(self) -> AsyncIterator[Message]:
         """Everything that is left."""
         while (message := await self.next()) is not None:
             yield message
@@ -120,6 +127,7 @@ async def _read(office: Office, peer: Correspondent, paper: Paper, opened: Opene
     if missing and opened.header.kind == "data":
         before = f"number {opened.header.serial - 1}" if opened.header.serial > 1 else "an earlier one"
         raise ParcelGap(opened.path, f"{', '.join(map(str, missing))} is not here yet: import {before} of {peer.node} first")
+    settle_renewal(paper, opened.header.chain_pem)
     if imported.is_news and statuses is not None:
         _hear(office, peer, statuses)
     told, known = await _positions(office, peer, paper, hello if imported.is_news else None, opened)
@@ -128,7 +136,8 @@ async def _read(office: Office, peer: Correspondent, paper: Paper, opened: Opene
     link = await office.links.open(facts, office.hello_of(peer, paper, known), ahead, may_send=False)
     told_before = _refusals(link)
     try:
-        await _feed(office, link, reader, opened, held, imported)
+        for renewal in await _feed(office, link, reader, opened, held, imported):
+            take_renewal(office.parts, paper, renewal, is_parent=peer.is_parent, chain_pem=opened.header.chain_pem)
     finally:
         imported.refused += _refusals(link) - told_before
         await office.links.close(link)
@@ -202,10 +211,11 @@ async def _positions(
 
 async def _feed(
     office: Office, link: FileLink, reader: _Reader, opened: Opened, held: dict[Lane, Position], imported: Imported
-) -> None:
-    """Give the engine what it does not have yet, and wait until it is durable."""
+) -> list[Query | Answer]:
+    """Give the engine what it does not have yet, and wait until it is durable; what the file says beside the data."""
     runtime, name = office.parts.runtime, link.peer.node
     wanted: dict[Lane, int] = {}
+    beside: list[Query | Answer] = []
     try:
         continuity = Continuity(opened.header.start, held)
         async for message in reader.rest():
@@ -215,7 +225,10 @@ async def _feed(
                 wanted[message.frame.lane] = message.frame.span.upto
                 await _wait_for_room(office, name, message.frame.lane)
                 _check(office, link)
-            elif not (isinstance(message, Ack | Refused) and imported.is_news):
+            elif isinstance(message, Query | Answer) and len(beside) < BESIDE_MAX:
+                beside.append(message)
+                continue
+            elif not (isinstance(message, Ack | Refused | InForce) and imported.is_news):
                 continue
             runtime.post(lambda engine, now, message=message: engine.receive(name, message, now))  # type: ignore[misc]
             if imported.frames_new % FRAMES_PER_TURN == 0:
@@ -225,6 +238,7 @@ async def _feed(
             opened.path, f"{error}: it was made before a change of policy or of links; write a receipt for {name}, then export there again"
         ) from None
     await _wait_stored(office, link, wanted)
+    return beside
 
 
 async def _wait_for_room(office: Office, peer: str, lane: Lane) -> None:

@@ -18,6 +18,7 @@ from node.carriage.errors import CarriageClosed, ParcelRefused
 from node.carriage.file_link import FileLinks
 from node.carriage.papers import Paper, Papers
 from node.carriage.parcel import Header, LanePoint, Opened, open_parcel, peek_header, refuse_foreign
+from node.carriage.renewing import renewal_messages
 from node.carriage.writer import Sealing
 from node.identity.errors import IdentityError
 from node.identity.keys import read_manifest_key, read_tls_key
@@ -120,7 +121,7 @@ class Office:
     # ---- writing and opening
 
     async def preface(self, peer: Correspondent, paper: Paper) -> list[Message]:
-        """What every file for the peer begins with: who writes and what it holds, the policy the peer lacks, the nodes' state."""
+        """What every file for the peer begins with: who writes, what it holds, the policy the peer lacks, the nodes' state, a renewal."""
         parts, me, heard = self.parts, self.parts.me, paper.heard()
         life, name = (heard.incarnation if heard else 0), peer.node
         held = await parts.runtime.ask(lambda engine, now: engine.positions_by_incarnation(name))
@@ -131,7 +132,7 @@ class Office:
         lacking = parts.policy.missing_in(heard.policy if heard else PolicyVersion(), peer.territory)
         own, now_us = parts.own_status(), parts.clock.wall_us()
         body = parts.directory.upward(own, now_us) if peer.is_parent else parts.directory.downward(own, now_us)
-        return [hello, Bundles(lacking), Heartbeat(body, parts.hybrid.tick())]
+        return [hello, Bundles(lacking), Heartbeat(body, parts.hybrid.tick()), *renewal_messages(parts, paper, is_parent=peer.is_parent)]
 
     def header(self, peer: Correspondent, paper: Paper, *, serial: int, part: int, start: list[LanePoint]) -> Header:
         """The header of the next file for the peer; counts it in the paper, which must be kept before the file has its name."""

@@ -57,6 +57,8 @@ class Paper(msgspec.Struct, kw_only=True):
     imported_us: int = 0
     receipt_us: int = 0
     """When a receipt of the peer was taken last."""
+    issued: str = ""
+    """The CA certificate chain that was issued to a child that asked by file, until it shows that it has it."""
 
     def heard(self) -> Hello | None:
         """The newest Hello of the peer."""

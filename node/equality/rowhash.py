@@ -40,6 +40,7 @@ _WORD_BYTES = 8
 _BYTE_BITS = np.uint64(8)
 _SEEDS_REMEMBERED_MAX = 4_096
 _DICTIONARIES_REMEMBERED_MAX = 64
+_TYPES_REMEMBERED_MAX = 256
 WORDS_REMEMBERED_MAX = 256
 """Words of a dictionary whose hashes are remembered; longer ones are hashed each time."""
 
@@ -71,6 +72,19 @@ def numbered(hashes: Hashes, numbers: npt.NDArray[np.int64], seeds: Hashes) -> H
     return mix(hashes ^ mix((numbers.astype(np.uint64) * _STEP) ^ seeds))
 
 
+@lru_cache(maxsize=_TYPES_REMEMBERED_MAX)
+def _type_word(kind: pa.DataType) -> str:
+    """The type as a word of our own: Arrow's names may change, and a text is the same text under large offsets."""
+    if pa.types.is_large_string(kind) or pa.types.is_string(kind):
+        return "text"
+    if pa.types.is_large_binary(kind) or pa.types.is_binary(kind):
+        return "bytes"
+    for check, word in _WORDS:
+        if check(kind):
+            return word(kind) if callable(word) else word
+    raise WireError(f"a column of type {str(kind)[:80]} has no hash: only flat types travel")
+
+
 @lru_cache(maxsize=_SEEDS_REMEMBERED_MAX)
 def seed_of(*words: str) -> int:
     """A 64-bit number that stands for a few words."""
@@ -94,36 +108,28 @@ def _of_null(seed: np.uint64) -> Hashes:
 
 
 def _of_words(name: str, words: pa.Array[Any]) -> Hashes:
+    """The hash of each word, and behind them that of a null."""
     if len(words) > WORDS_REMEMBERED_MAX or not pa.types.is_string(words.type):
-        return column_hashes(name, words)
+        return _with_null(name, words)
     return _of_known_words(name, tuple(words.to_pylist()))
 
 
 @lru_cache(maxsize=_DICTIONARIES_REMEMBERED_MAX)
 def _of_known_words(name: str, words: tuple[str | None, ...]) -> Hashes:
     """A node's batches repeat few short dictionaries: hashing one costs as much as hashing two thousand numbers."""
-    return column_hashes(name, pa.array(words, pa.string()))
+    return _with_null(name, pa.array(words, pa.string()))
+
+
+def _with_null(name: str, words: pa.Array[Any]) -> Hashes:
+    null = _of_null(np.uint64(seed_of(name, _type_word(words.type))))
+    return np.concatenate((column_hashes(name, words), null))
 
 
 def _of_dictionary(name: str, column: pa.DictionaryArray[Any, Any]) -> Hashes:
-    words = _of_words(name, column.dictionary)
-    null = _of_null(np.uint64(seed_of(name, _type_word(column.type.value_type))))
-    indices = column.indices
-    places = indices.fill_null(len(words)).to_numpy(zero_copy_only=False) if indices.null_count else indices.to_numpy()
-    hashes: Hashes = np.concatenate((words, null)).take(places)
+    words, indices = _of_words(name, column.dictionary), column.indices
+    places = indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False) if indices.null_count else indices.to_numpy()
+    hashes: Hashes = words.take(places)
     return hashes
-
-
-def _type_word(kind: pa.DataType) -> str:
-    """The type as a word of our own: Arrow's names may change, and a text is the same text under large offsets."""
-    if pa.types.is_large_string(kind) or pa.types.is_string(kind):
-        return "text"
-    if pa.types.is_large_binary(kind) or pa.types.is_binary(kind):
-        return "bytes"
-    for check, word in _WORDS:
-        if check(kind):
-            return word(kind) if callable(word) else word
-    raise WireError(f"a column of type {str(kind)[:80]} has no hash: only flat types travel")
 
 
 _WORDS: tuple[tuple[Callable[[pa.DataType], bool], str | Callable[[Any], str]], ...] = (

@@ -41,11 +41,18 @@ def hashed_rows(rows: pa.RecordBatch, runs: Sequence[Run], lane: Lane, resource:
     present = tuple(run for run in runs if run.state is State.PRESENT)
     counts = np.array([run.count for run in present], np.int64)
     starts = np.concatenate(([0], np.cumsum(counts)))
-    steps = np.arange(starts[-1], dtype=np.int64) - np.repeat(starts[:-1], counts)
-    numbers = np.repeat(np.array([run.first for run in present], np.int64), counts) + steps
-    places = np.repeat(np.array([run.row_offset for run in present], np.int64), counts) + steps
-    seeds = np.repeat(np.array(_stream_seeds(present, lane, resource), np.uint64), counts)
-    return HashedRows(present, starts, numbers, numbered(row_hashes(rows).take(places), numbers, seeds))
+    steps = np.arange(starts[-1], dtype=np.int64)
+    numbers = np.repeat(np.array([run.first for run in present], np.int64) - starts[:-1], counts) + steps
+    shifts = np.array([run.row_offset for run in present], np.int64) - starts[:-1]
+    hashes = row_hashes(rows)
+    if len(hashes) != starts[-1] or shifts.any():
+        hashes = hashes.take(np.repeat(shifts, counts) + steps)
+    return HashedRows(present, starts, numbers, numbered(hashes, numbers, _seeds_by_row(present, counts, lane, resource)))
+
+
+def _seeds_by_row(runs: Sequence[Run], counts: Numbers, lane: Lane, resource: str) -> Hashes:
+    seeds = np.array(_stream_seeds(runs, lane, resource), np.uint64)
+    return np.repeat(seeds, counts) if len({*seeds.tolist()}) > 1 else seeds[:1]
 
 
 def _stream_seeds(runs: Sequence[Run], lane: Lane, resource: str) -> list[int]:

@@ -165,6 +165,21 @@ class Admissions:
             self._issue(facts.node, now_us)
             return self._get(facts.node)
 
+    def adopt(self, csr_pem: str, *, own_path: tuple[str, ...], now_us: int) -> Admission:
+        """Certify a node that an order put below this one, for the key that it was certified for before; the caller has checked both.
+
+        From now on it is a child like any other. Raises JoinRefused: outside this node's territory, its id taken, dismissed here.
+        """
+        csr, facts = _request(csr_pem)
+        with self._transaction():
+            row = self._row(facts.node)
+            if row is not None and row["stage"] == Stage.REFUSED.value and row["fingerprint"] == fingerprint(csr):
+                raise JoinRefused(Refusal.BY_OPERATOR, f"the operator dismissed {facts.node} here: ask there, then join with a new token")
+            self._check_free(facts.node, fingerprint(csr), own_path)
+            self._note(csr, JoinAsk("", "", csr_pem), facts, now_us)
+            self._issue(facts.node, now_us)
+            return self._get(facts.node)
+
     def learned_keys(self) -> dict[str, tuple[bytes, ...]]:
         """Manifest keys kept from verified chains, by node, oldest first: what KeyDirectory starts with."""
         keys: dict[str, tuple[bytes, ...]] = {}

@@ -44,7 +44,7 @@ from node.identity.join_wire import (
     time_bytes,
 )
 from node.identity.token import JoinToken, prove
-from node.identity.verify import PeerIdentity, load_chain, sha256_hex, verify_chain
+from node.identity.verify import PeerIdentity, check_same_node, load_chain, sha256_hex, verify_chain
 
 NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which Python's ssl module does not name."""
@@ -104,28 +104,54 @@ async def join_parent(
     return JoinOutcome(facts.node, parent.who, issued.link_address, fingerprint(csr))
 
 
-async def renew(address: str, *, files: IdentityFiles, facts: NodeFacts, clock: Clock) -> None:
+async def renew(address: str, *, files: IdentityFiles, facts: NodeFacts, clock: Clock, issuer: tuple[str, ...] = ()) -> None:
     """Renew this node's CA certificate, however long the old one has been out; when it is due says renewal.duties.
 
-    Also refreshes the parent's stored chain. Raises as join_parent. A provincial node has nobody to ask: its CA comes from the root key.
+    Asks the known parent, whose stored chain is refreshed, or the node with the certification path `issuer`: one that an order made the
+    parent, or that was before. The present chain goes along, because a new parent knows this node by it alone. Raises as join_parent. A
+    provincial node has nobody to ask: its CA comes from the root key.
     """
-    parent = await refresh_parent(address, files=files)
+    asked = await _node_of_path(address, issuer, files=files) if issuer else await refresh_parent(address, files=files)
     csr_pem = files.request(facts).public_bytes(Encoding.PEM).decode()
-    issued = _expect_issued(await _ask_verified(parent, AskRenew(csr_pem)))
-    files.install(facts, ca_chain_pem=issued.chain.encode(), root_pem=parent.root_pem, now_us=clock.wall_us())
+    present = files.read(files.certificate("tls")).decode()
+    issued = _expect_issued(await _ask_verified(asked, AskRenew(csr_pem, present)))
+    files.install(facts, ca_chain_pem=issued.chain.encode(), root_pem=asked.root_pem, now_us=clock.wall_us())
 
 
 async def refresh_parent(address: str, *, files: IdentityFiles) -> _Parent:
-    """Fetch the parent's present chain, check it against the pinned root and the known parent's id, and store it. Raises as join_parent."""
-    known = files.parent(now_us=None)
+    """Fetch the parent's present chain, check it against the pinned root and the known parent, and store it. Raises as join_parent.
+
+    A parent that was certified anew elsewhere in the tree is known by its CA key, which it keeps.
+    """
+    parent = await _node_at(address, files=files)
+    try:
+        check_same_node(parent.chain_pem, files.read(files.certificate("parent")), root_pem=files.root_pem())
+    except ChainError as error:
+        raise ForeignCa(f"the node at {address} is not our parent ({error}): check [parent] join_address") from error
+    write_file(files.certificate("parent"), parent.chain_pem)
+    return parent
+
+
+async def meet_parent(address: str, path: tuple[str, ...], *, files: IdentityFiles) -> None:
+    """Take the node at `address` for the parent from now on, as an order says; its certification path must be `path`. Raises as `renew`."""
+    parent = await _node_of_path(address, path, files=files)
+    write_file(files.certificate("parent"), parent.chain_pem)
+
+
+async def _node_of_path(address: str, path: tuple[str, ...], *, files: IdentityFiles) -> _Parent:
+    parent = await _node_at(address, files=files)
+    if parent.who.path != path:
+        raise ForeignCa(f"the node at {address} is {' > '.join(parent.who.path)}, not {' > '.join(path)}: check where it listens")
+    return parent
+
+
+async def _node_at(address: str, *, files: IdentityFiles) -> _Parent:
+    """Who answers at `address`, as its chain proves under the pinned root."""
     chain_pem = await _fetch_chain(address)
     try:
         who = verify_chain(chain_pem, root_pem=files.root_pem(), now_us=None)
     except ChainError as error:
         raise ForeignCa(f"the node at {address} is not of our tree ({error}): check [parent] join_address") from error
-    if who.node != known.node:
-        raise ForeignCa(f"the node at {address} is {who.node}, not our parent {known.node}: check [parent] join_address")
-    write_file(files.certificate("parent"), chain_pem)
     return _Parent(address, who, files.root_pem(), chain_pem)
 
 

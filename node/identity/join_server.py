@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 
 from node.clock import Clock
 from node.identity.admissions import Admission, Admissions, JoinAsk, Stage
+from node.identity.authority import read_request
 from node.identity.errors import IdentityError, JoinError, JoinRefused, Refusal
 from node.identity.files import IdentityFiles
 from node.identity.join_wire import (
@@ -33,9 +35,13 @@ from node.identity.join_wire import (
     time_bytes,
 )
 from node.identity.keys import read_manifest_key
+from node.identity.verify import PeerIdentity, load_chain, verify_chain
+from node.strangers import BoundedListener
 
 CONNECTIONS_MAX = 16
 """Connections served at once; one more is told to come back."""
+OPEN_MAX = 48
+"""Connections open at once, those included whose TLS does not stand yet: one more takes the place of one that was answered nothing."""
 STOP_GRACE_S = 1.0
 """How long `stop` waits for handlers whose connections it has broken off."""
 
@@ -46,8 +52,21 @@ class JoinServer:
     A renewed leaf is shown from the second connection after the renewal on; until then the old one, which children judge without dates.
     """
 
-    def __init__(self, files: IdentityFiles, admissions: Admissions, *, own_path: tuple[str, ...], link_address: str, clock: Clock) -> None:
-        """`own_path` is PeerIdentity.path of this node; `link_address` (host:port) is where children are told to open their links."""
+    def __init__(
+        self,
+        files: IdentityFiles,
+        admissions: Admissions,
+        *,
+        own_path: tuple[str, ...],
+        link_address: str,
+        clock: Clock,
+        stands_here: Callable[[PeerIdentity], bool] = lambda peer: False,
+    ) -> None:
+        """`own_path` is PeerIdentity.path of this node; `link_address` (host:port) is where children are told to open their links.
+
+        `stands_here` is true for a node that somebody else certified and an attachment order put below this one.
+        """
+        self._stands_here = stands_here
         self._files = files
         self._admissions = admissions
         self._own_path = own_path
@@ -65,8 +84,7 @@ class JoinServer:
         try:
             self._server = await asyncio.start_server(
                 self._serve,
-                host,
-                port,
+                sock=BoundedListener(host, port, connections_max=OPEN_MAX),
                 ssl=self._context,
                 limit=LINE_BYTES_MAX,
                 backlog=CONNECTIONS_MAX,
@@ -144,10 +162,26 @@ class JoinServer:
                 return self._told(self._admissions.ask(JoinAsk(token_id, proof, csr), own_path=self._own_path, now_us=now_us))
             case AskPoll(node, print_of_key):
                 return self._told(self._admissions.find(node, print_of_key))
-            case AskRenew(csr):
-                return self._told(self._admissions.renew(csr, now_us=now_us))
+            case AskRenew(csr, chain):
+                return self._told(self._renewed(csr, chain, now_us))
             case _:
                 return SignedTime(now_us, self._manifest_key.sign(time_bytes(ask.nonce, now_us)))
+
+    def _renewed(self, csr: str, chain: str, now_us: int) -> Admission:
+        try:
+            return self._admissions.renew(csr, now_us=now_us)
+        except JoinRefused as error:
+            if error.refusal is not Refusal.UNKNOWN_NODE or not chain or not self._is_moved_here(csr, chain):
+                raise
+        return self._admissions.adopt(csr, own_path=self._own_path, now_us=now_us)
+
+    def _is_moved_here(self, csr: str, chain: str) -> bool:
+        """True when `csr` is of the very key that `chain` certifies, for a node that an order put below this one. Raises ChainError."""
+        who = verify_chain(chain.encode(), root_pem=self._files.root_pem(), now_us=None)
+        request, facts = read_request(csr.encode())
+        ca = load_chain(chain.encode())[1]
+        is_same = (facts.node, facts.level, facts.territory) == (who.node, who.level, who.territory)
+        return is_same and request.public_key() == ca.public_key() and self._stands_here(who)
 
     def _told(self, admission: Admission) -> Answer:
         match admission.stage:

@@ -37,6 +37,8 @@ class AskRenew(msgspec.Struct, frozen=True, tag_field="op", tag="renew"):
     """A later certificate for the same key; the request's own signature proves the key. Answered with Issued or Refused."""
 
     csr: str
+    chain: str = ""
+    """The present chain, leaf first: by it a parent knows a child that somebody else certified and an order put below it."""
 
 
 class AskTime(msgspec.Struct, frozen=True, tag_field="op", tag="time"):

@@ -104,6 +104,22 @@ def check_child(peer: PeerIdentity, *, own: PeerIdentity) -> None:
         raise ChainError(Check.WRONG_NAME, message)
 
 
+def check_same_node(shown_pem: bytes, known_pem: bytes, *, root_pem: bytes) -> PeerIdentity:
+    """Who `shown_pem` proves, if it is the node of `known_pem`; raises ChainError. Dates are not judged.
+
+    A node that was certified anew elsewhere in the tree has another path and keeps its CA key; with both another it is somebody else of
+    that name.
+    """
+    shown, known = (verify_chain(pem, root_pem=root_pem, now_us=None) for pem in (shown_pem, known_pem))
+    if shown.node != known.node:
+        raise ChainError(Check.WRONG_NAME, f"it is {shown.node}, not {known.node}")
+    if shown.path != known.path and load_chain(shown_pem)[1].public_key() != load_chain(known_pem)[1].public_key():
+        raise ChainError(
+            Check.WRONG_NAME, f"it is another {known.node}, {' > '.join(shown.path)}, with another key than {' > '.join(known.path)}"
+        )
+    return shown
+
+
 def _name_of(certificate: x509.Certificate) -> str:
     return certificate.subject.rfc4514_string()
 

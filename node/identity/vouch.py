@@ -8,6 +8,7 @@ node whose key is not known here (an origin far below) cannot be checked; it is 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -17,6 +18,8 @@ from sync.model import Manifest, signed_bytes
 
 KEYS_PER_NODE_MAX = 4
 """Manifest keys remembered per node: the present one and those rotated out, newest last."""
+KEYS_READ_MAX = 1_024
+"""Keys whose read form is remembered, of all peers together."""
 
 
 class KeyDirectory:
@@ -75,9 +78,15 @@ class ManifestVouch:
         return any(_holds(key, manifest) for key in reversed(self._directory.keys_of(issuer)))
 
 
+@lru_cache(maxsize=KEYS_READ_MAX)
+def _public(key: bytes) -> Ed25519PublicKey:
+    """The key as a value; reading it costs as much as a check takes."""
+    return Ed25519PublicKey.from_public_bytes(key)
+
+
 def _holds(key: bytes, manifest: Manifest) -> bool:
     try:
-        Ed25519PublicKey.from_public_bytes(key).verify(manifest.signature, manifest.signed_bytes)
+        _public(key).verify(manifest.signature, manifest.signed_bytes)
     except (InvalidSignature, ValueError):
         return False
     return True

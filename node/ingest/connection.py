@@ -84,6 +84,12 @@ class Connection(asyncio.Protocol):
         self._door.opened(self)
         self._timer = self._loop.call_later(CONNECT_TIMEOUT_S, self._connect_timeout)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the other end."""
+        host, port = self._transport.get_extra_info("peername")[:2]
+        return host, port
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed, by whomever."""
         if self._timer is not None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, ValuesView
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -95,6 +95,11 @@ class Door:
     def is_crowded(self) -> bool:
         """True when no further client may be admitted."""
         return len(self._connections) > CONNECTIONS_MAX
+
+    @property
+    def clients(self) -> ValuesView[Connection]:
+        """Those that are in, as they come and go."""
+        return self._by_client.values()
 
     def facts(self) -> dict[str, object]:
         """What status shows of the door."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from node.store.queries import stored_marks, wire_marks
@@ -45,6 +45,10 @@ _FRAMES = """
     SELECT lane, span_upto, id, span_after, part FROM ledger
     WHERE peer = :peer AND direction = :direction AND closed = 0
     ORDER BY id DESC
+"""
+_FRAME_BEFORE = """
+    SELECT 1 FROM ledger
+    WHERE peer = :peer AND direction = :direction AND lane = :lane AND span_upto = :end AND closed = 0 AND id < :before LIMIT 1
 """
 _REFUSED = """
     SELECT lane, span_after, span_upto, part, ledger_top, reason, quarantine OR decision = 2 FROM refusal
@@ -163,7 +167,12 @@ def accounts(connection: sqlite3.Connection, peer: str, direction: Direction, sc
     statement = _PRODUCED if direction is Direction.UP else _SHARED
     _enter_produced(books, connection.execute(statement, limits), marks, scope)
     wires = {int(lane): wire for lane, wire in wire_marks(connection, peer, direction).items()}
-    reading = _Reading(scope, marks, _abandoned(connection.execute(_FRAMES, filters), wires), _refusals(connection, filters))
+
+    def has_frame(lane: int, end: int, before: int) -> bool:
+        return connection.execute(_FRAME_BEFORE, filters | {"lane": lane, "end": end, "before": before}).fetchone() is not None
+
+    abandoned = _abandoned(connection.execute(_FRAMES, filters), wires, has_frame)
+    reading = _Reading(scope, marks, abandoned, _refusals(connection, filters))
     reading.enter(books, connection.execute(_SHARED, limits))
     for key in sorted(books):
         entry = books.pop(key)
@@ -258,11 +267,12 @@ class _Reading:
         return self.reasons.get(reason, REASONS_MAX - 1)
 
 
-def _abandoned(frames: Iterable[Row], wires: Mapping[int, int]) -> frozenset[int]:
+def _abandoned(frames: Iterable[Row], wires: Mapping[int, int], has_frame: Callable[[int, int, int], bool]) -> frozenset[int]:
     """Ledger ids of frames that never arrived: a session ended, and their records were read and decided again.
 
     What the peer has is one chain of spans that ends at its position; followed backward, a frame that reaches past the beginning of a
-    later one fell out. A frame is known by its ledger id: the same stretch may have been sent twice, differently decided.
+    later one fell out, and so did one that ends before it while an older one (`has_frame`: lane, end, ledger id) ends just there: it went
+    to another copy of the peer. A frame is known by its ledger id: the same stretch may have been sent twice, differently decided.
     """
     abandoned: set[int] = set()
     ends = dict(wires)
@@ -270,7 +280,7 @@ def _abandoned(frames: Iterable[Row], wires: Mapping[int, int]) -> frozenset[int
     for lane, upto, ledger_id, after, part in frames:
         kept = newest.get(lane, (0, 0, 0, 0))
         continues = kept[1:] == (after, upto, part + 1)
-        if not continues and upto > ends[lane]:
+        if not continues and (upto > ends[lane] or (upto < ends[lane] and has_frame(lane, ends[lane], ledger_id))):
             abandoned.add(ledger_id)
             continue
         newest[lane] = (ledger_id, after, upto, part)

@@ -26,7 +26,7 @@ from node.store.verify import Finding, findings
 from node.store.write_set import WriteSet
 from sync.model import Direction, JournalError, Lane, Life, RunMap, Span, StoredBatch, Stream
 from sync.model.writes import Recovered, Write
-from sync.ports import NOTHING_AGAIN, Selection
+from sync.ports import NO_REPRIEVE, NOTHING_AGAIN, Reprieve, Selection
 
 Answer = TypeVar("Answer")
 
@@ -94,12 +94,14 @@ class SqliteJournal:
             return queries.chain_at(connection, peer, direction, lane, upto, claimed)
 
     def held(
-        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN
-    ) -> list[StoredBatch]:
+        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN,
+        reprieve: Reprieve = NO_REPRIEVE,
+    ) -> list[StoredBatch]:  # fmt: skip
         """Batches with records that were held back from `peer`, or that `peer` refused, when they were decided under another policy version
-        than `not_version`, or for a reason in `again` and not above its lsn; not yet settled, ascending by lsn."""
+        than `not_version`, or for a reason in `again` and not above its lsn, or refused as `reprieve` says; not yet settled, ascending by
+        lsn."""
         with self._readers.snapshot("read of held batches") as connection:
-            lsns = queries.held_lsns(connection, peer, direction, not_version, min(batches_max, HELD_MAX), again)
+            lsns = queries.held_lsns(connection, peer, direction, not_version, min(batches_max, HELD_MAX), again, reprieve)
             return queries.batches_at(connection, lsns)
 
     def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:

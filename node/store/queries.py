@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from node.store.failures import WAY_OUT
@@ -17,7 +18,7 @@ from node.store.write_set import Counters
 from sync.model import Direction, JournalCorrupt, Lane, ModelError, RunMap, Span, StoredBatch, Stream
 from sync.model.batch import merged_bytes
 from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal, InPosition, OutMark, Recovered
-from sync.ports import Selection
+from sync.ports import Reprieve, Selection
 
 _HELD_BY_GATE = """
     SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq,
@@ -32,8 +33,10 @@ _REFUSED_BY_PEER = """
     JOIN ledger l ON l.peer = f.peer AND l.direction = f.direction AND l.lane = f.lane AND l.span_upto = f.span_upto AND l.part = f.part
         AND l.span_after = f.span_after AND l.closed = 0 AND l.id <= f.ledger_top
     JOIN ledger_run h ON h.ledger_id = l.id AND h.state = 1
-    WHERE f.by_peer = 1 AND f.peer = :peer AND f.direction = :direction AND l.policy_version <> :not_version
-        AND f.quarantine = 0 AND f.decision = 0
+    WHERE f.by_peer = 1 AND f.peer = :peer AND f.direction = :direction AND f.quarantine = 0 AND f.decision = 0
+        AND (l.policy_version <> :not_version OR l.span_upto <= :decided_upto
+            OR (l.span_upto <= :refused_upto AND (f.policy_version <> :peer_version
+            OR EXISTS (SELECT 1 FROM json_each(:over) o WHERE instr(f.reason, o.value) > 0))))
 """
 _HELD_LSNS = f"""
     SELECT DISTINCT b.lsn
@@ -54,7 +57,7 @@ def batches_at(connection: sqlite3.Connection, lsns: Sequence[int]) -> list[Stor
     marks = ", ".join("?" * len(lsns))
     rows: list[Row] = connection.execute(f"SELECT {BATCH_COLUMNS} FROM batch WHERE lsn IN ({marks}) ORDER BY lsn", lsns).fetchall()
     run_rows = connection.execute(f"SELECT {RUN_COLUMNS} FROM batch_run WHERE lsn IN ({marks}) ORDER BY lsn, idx", lsns).fetchall()
-    runs = {lsn: list(group) for lsn, group in groupby(run_rows, key=lambda row: row[0])}
+    runs = {lsn: list(group) for lsn, group in groupby(run_rows, key=itemgetter(0))}
     return [stored_batch(row, runs.get(row[0], [])) for row in rows]
 
 
@@ -62,8 +65,8 @@ Weight = tuple[int, int]
 """lsn of a batch, and the bytes it counts as in a read."""
 
 
-def lsns_within(weights: Sequence[Weight], bytes_max: int) -> list[int]:
-    """The first lsns of `weights` that fit `bytes_max` together; at least one if there is one."""
+def lsns_within(weights: Iterable[Weight], bytes_max: int) -> list[int]:
+    """The first lsns of `weights` that fit `bytes_max` together; at least one if there is one. It takes no more weights than it needs."""
     lsns: list[int] = []
     total = 0
     for lsn, weight in weights:
@@ -74,16 +77,16 @@ def lsns_within(weights: Sequence[Weight], bytes_max: int) -> list[int]:
     return lsns
 
 
-def lane_weights(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int) -> list[Weight]:
+def lane_weights(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int) -> Iterator[Weight]:
     """The lane's first batches inside `span`, from the index alone; they weigh what their rows do once they are merged."""
     statement = "SELECT lsn, payload_bytes, row_count FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? ORDER BY lsn LIMIT ?"
     return _merged(connection.execute(statement, (int(lane), span.after, span.upto, batches_max)))
 
 
-def selected_weights(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int, only: Selection) -> list[Weight]:
+def selected_weights(connection: sqlite3.Connection, lane: Lane, span: Span, batches_max: int, only: Selection) -> Iterator[Weight]:
     """As lane_weights, of the lane's first selected batches inside `span`; the payloads stay untouched."""
     if not only.resources:
-        return []
+        return iter(())
     marks = ", ".join("?" * len(only.resources))
     statement = (
         "SELECT lsn, payload_bytes, row_count FROM batch WHERE lane = ? AND lsn > ? AND lsn <= ? AND source <> ? "
@@ -93,8 +96,9 @@ def selected_weights(connection: sqlite3.Connection, lane: Lane, span: Span, bat
     return _merged(connection.execute(statement, values))
 
 
-def _merged(rows: Iterable[tuple[int, int, int]]) -> list[Weight]:
-    return [(lsn, merged_bytes(payload_bytes, row_count)) for lsn, payload_bytes, row_count in rows]
+def _merged(rows: Iterable[tuple[int, int, int]]) -> Iterator[Weight]:
+    # One at a time: a job asks for thousands of small batches and has room for some hundreds of them.
+    return ((lsn, merged_bytes(payload_bytes, row_count)) for lsn, payload_bytes, row_count in rows)
 
 
 def resource_weights(connection: sqlite3.Connection, resource: str, span: Span, batches_max: int) -> list[Weight]:
@@ -110,11 +114,14 @@ def recent_lsns(connection: sqlite3.Connection, resource: str, before_lsn: int, 
 
 
 def held_lsns(
-    connection: sqlite3.Connection, peer: str, direction: Direction, not_version: bytes, batches_max: int, again: Mapping[str, int]
-) -> list[int]:
+    connection: sqlite3.Connection, peer: str, direction: Direction, not_version: bytes, batches_max: int, again: Mapping[str, int],
+    reprieve: Reprieve,
+) -> list[int]:  # fmt: skip
     """The batches that Journal.held returns, ascending."""
     values = {
-        "peer": peer, "direction": int(direction), "not_version": not_version, "batches_max": batches_max, "again": json.dumps(dict(again))
+        "peer": peer, "direction": int(direction), "not_version": not_version, "batches_max": batches_max, "again": json.dumps(dict(again)),
+        "peer_version": reprieve.version, "refused_upto": reprieve.upto, "over": json.dumps(sorted(reprieve.over)),
+        "decided_upto": reprieve.decided_upto,
     }  # fmt: skip
     return [lsn for (lsn,) in connection.execute(_HELD_LSNS, values)]
 
@@ -180,7 +187,8 @@ def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:
 
 def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
     statement = """
-        SELECT peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, quarantine
+        SELECT peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, quarantine,
+            incarnation
         FROM (SELECT *, row_number() OVER (PARTITION BY peer, by_peer ORDER BY id DESC) AS age FROM refusal)
         WHERE age <= ? ORDER BY id DESC
     """
@@ -199,8 +207,11 @@ def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
             version,
             by_peer=bool(by_peer),
             quarantine=bool(quarantine),
+            incarnation=incarnation,
         )
-        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer, quarantine in reversed(rows)
+        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer, quarantine, incarnation in (
+            reversed(rows)
+        )
     )
 
 

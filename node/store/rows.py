@@ -54,6 +54,9 @@ CLOCKS_CACHED_MAX = 4_096
 """Clock qualities kept between reads: a node's runs repeat few."""
 
 _STATES = {int(state): state for state in State}
+_LANES = {int(lane): lane for lane in Lane}
+_DIRECTIONS = {int(direction): direction for direction in Direction}
+"""Members by number: a job reads hundreds of batches, and asking an enumeration each time is what costs."""
 _LENGTH_BYTES = 4
 _REPLACES_NOTHING = None
 
@@ -92,6 +95,12 @@ def _length_prefixed(blob: bytes, start: int) -> Iterable[bytes]:
 def encode_territories(codes: tuple[str, ...]) -> str:
     """The codes as a JSON array, for `json_each`; remembered, because a node's batches carry few different ones."""
     return json.dumps(codes, separators=(",", ":"))
+
+
+@lru_cache(maxsize=TERRITORIES_CACHED_MAX)
+def decode_territories(text: str) -> tuple[str, ...]:
+    """The inverse of `encode_territories`; raises ValueError when `text` is no JSON."""
+    return tuple(json.loads(text))
 
 
 def batch_row(stored: StoredBatch) -> Row:
@@ -186,18 +195,18 @@ def stored_batch(row: Row, runs: Sequence[Row]) -> StoredBatch:
     if not freed and hashlib.sha256(payload).digest() != row[18]:
         raise JournalCorrupt(f"batch {lsn} of {row[3]} does not match its checksum; repair it from a peer, or {WAY_OUT}", lsn=lsn)
     try:
-        header = _header(row, tuple(_run(run) for run in runs))
+        header = _header(row, tuple([_run(run) for run in runs]))
         batch = Batch(header, payload, decode_manifest(row[20]), decode_manifest(row[21]))
-        why = State(freed)
+        why = _STATES[freed]
     except (ModelError, ValueError, TypeError, KeyError) as error:
         raise JournalCorrupt(f"batch {lsn} of {row[3]} cannot be read ({error}); {WAY_OUT}", lsn=lsn) from error
-    return StoredBatch(lsn, batch, row[14], tuple(run[1] for run in runs if run[10]), why)
+    return StoredBatch(lsn, batch, row[14], tuple([run[1] for run in runs if run[10]]), why)
 
 
 def _header(row: Row, runs: tuple[Run, ...]) -> BatchHeader:
     return BatchHeader(
         resource=row[3],
-        lane=Lane(row[1]),
+        lane=_LANES[row[1]],
         schema_version=row[4],
         row_count=row[5],
         runs=runs,
@@ -207,8 +216,8 @@ def _header(row: Row, runs: tuple[Run, ...]) -> BatchHeader:
         event_time_min_us=row[9],
         event_time_max_us=row[10],
         grade_max=row[11],
-        territories=tuple(json.loads(row[15])),
-        direction=Direction(row[2]),
+        territories=decode_territories(row[15]),
+        direction=_DIRECTIONS[row[2]],
         origin_distance=row[12],
         policy_version=row[16],
         plan_hash=row[17],
@@ -222,15 +231,6 @@ def _clock(offset_us: int, uncertainty_us: int) -> ClockQuality:
 
 
 def _run(row: Row) -> Run:
-    return Run(
-        origin=row[2],
-        incarnation=row[3],
-        first=row[4],
-        last=row[5],
-        row_offset=NO_ROWS if row[6] is None else row[6],
-        state=_STATES[row[7]],
-        reason=row[8],
-        decider=row[9],
-        at=HybridTime(row[11], row[12]),
-        clock=_clock(row[13], row[14]),
-    )
+    _, _, origin, incarnation, first, last, offset, state, reason, decider, _, wall_us, counter, offset_us, uncertainty_us = row
+    at, clock = HybridTime(wall_us, counter), _clock(offset_us, uncertainty_us)
+    return Run(origin, incarnation, first, last, NO_ROWS if offset is None else offset, _STATES[state], reason, decider, at, clock)

@@ -379,6 +379,12 @@ def m022_quarantine(db: Database) -> None:
     db.execute("CREATE INDEX refusal_open ON refusal (quarantine, id) WHERE decision = 0")
 
 
+@journal_migrations()
+def m023_refused_life(db: Database) -> None:
+    """Which life of its sender a refused frame was of: the spans of the next one count anew."""
+    db.execute("ALTER TABLE refusal ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0")
+
+
 def create_file(path: Path, *, node: str, incarnation: int, tuning: Tuning) -> None:
     """Make an empty journal at `path`, whole or not at all: it is built beside it and renamed.
 

@@ -42,7 +42,7 @@ _INSERT_LEDGER = f"INSERT INTO ledger VALUES ({', '.join('?' * 15)})"
 _INSERT_LEDGER_RUN = _insert("ledger_run", f"ledger_id, {_ACCOUNT_COLUMNS}")
 _REFUSAL_COLUMNS = (
     "id, peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, ledger_top, "
-    "quarantine, tries, at_us"
+    "quarantine, tries, at_us, incarnation"
 )
 _INSERT_REFUSAL = _insert("refusal", _REFUSAL_COLUMNS)
 _DECIDE_REFUSAL = "UPDATE refusal SET decision = ?, decided_us = ?, decided_why = ? WHERE id = ? AND decision = 0"
@@ -178,7 +178,7 @@ class WriteSet:
         place = (refusal.peer, int(refusal.direction), int(refusal.lane), refusal.span.after, refusal.span.upto, refusal.part)
         what = (refusal.resource, refusal.payload_sha256, refusal.reason, refusal.policy_version, int(refusal.by_peer))
         # Ledger rows up to here may be the refused frame; later ones of the span are its second try.
-        since = (int(refusal.quarantine), refusal.tries, refusal.at_us)
+        since = (int(refusal.quarantine), refusal.tries, refusal.at_us, refusal.incarnation)
         self.refusals.append((self.refusal_id, *place, *what, self.ledger_id, *since))
         self.refusal_runs.extend(account_rows(self.refusal_id, refusal.runs))
 

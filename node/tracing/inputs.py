@@ -6,6 +6,7 @@ Called by tap.py (to record) and simulations/replay.py (to give again).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import msgspec
@@ -14,7 +15,7 @@ from node.tracing.errors import TraceError
 from node.tracing.values import StandIns, Veil
 from sync.core.bearers import Standing
 from sync.core.engine import Engine
-from sync.core.messages import Ack, Data, Hello, Message, Refused, Stop
+from sync.core.messages import Ack, Data, Hello, InForce, Message, Refused, Stop
 from sync.core.outbox import ByFile
 from sync.core.ready import InboundResult, JobResult, LocalBatch, OutboundResult, PeerFacts, RequeueResult
 from sync.model import ClockQuality, Direction, Instant, Lane, PolicyVersion, State, StoredBatch
@@ -87,6 +88,7 @@ class Received(Input, frozen=True, tag="receive"):
     ack: Ack | None = None
     refused: Refused | None = None
     stop: Stop | None = None
+    in_force: InForce | None = None
 
     @classmethod
     def of(cls, us: int, peer: str, message: Message) -> Received | None:
@@ -100,16 +102,18 @@ class Received(Input, frozen=True, tag="receive"):
                 return cls(us, peer, refused=message)
             case Stop():
                 return cls(us, peer, stop=message)
+            case InForce():
+                return cls(us, peer, in_force=message)
             case _:
                 return None
 
     def veiled(self, veil: Veil) -> Input:
-        return self if self.data is None else Received(self.us, self.peer, data=Data(veil.frame(self.data.frame)))
+        return self if self.data is None else Received(self.us, self.peer, data=replace(self.data, frame=veil.frame(self.data.frame)))
 
     def apply(self, engine: Engine, now: Instant) -> None:
-        message: Message | None = self.ack or self.refused or self.stop
+        message: Message | None = self.ack or self.refused or self.stop or self.in_force
         if self.data is not None:
-            message = Data(StandIns().frame(self.data.frame))
+            message = replace(self.data, frame=StandIns().frame(self.data.frame))
         if message is None:
             raise TraceError("a message of no kind refused: the recording is damaged, make another")
         engine.receive(self.peer, message, now)

@@ -126,7 +126,7 @@ class Veil:
 
     def message(self, message: Message) -> Message:
         """A message that the engine sent or read."""
-        return Data(self.frame(message.frame)) if isinstance(message, Data) else message
+        return replace(message, frame=self.frame(message.frame)) if isinstance(message, Data) else message
 
     def send(self, send: Send) -> Send:
         """A send."""

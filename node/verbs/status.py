@@ -46,6 +46,12 @@ def _print_status(answer: dict[str, object], language: str) -> None:
             print_line(text(f"cli.status_{part}", language))
             keys = [key for key, value in rows[0].items() if not isinstance(value, (dict, list))]
             print_table(keys, [[row.get(key) for key in keys] for row in rows])
+    catalogue = table_of(answer.get("catalogue"))
+    if catalogue.get("stale"):
+        print_line("")
+        print_line(f"{text('cli.status_stale', language)}: {catalogue.get('stale_count')}")
+        keys = ["resource", "late_s", "owner"]
+        print_table(keys, [[row.get(key) for key in keys] for row in list_of(catalogue.get("stale"))])
 
 
 VERB = Verb("status", "cli.help_status", add_arguments, run)

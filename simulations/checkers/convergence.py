@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 
+from node.handover import HANDED_OVER_REASON
 from node.store.flows import StreamFlow
 from simulations.checkers.copies import Copy
 from simulations.checkers.oracle import May, Oracle, Origins
@@ -53,36 +54,55 @@ def check_secured(
     return found
 
 
-def check_handed_on(copy: Copy, lines: Iterable[StreamFlow], parent: Copy, *, is_rebuilt: bool) -> list[Violation]:
+def check_handed_on(
+    copy: Copy, lines: Iterable[StreamFlow], parent: Copy, *, is_rebuilt: bool, moved: Collection[str] = ()
+) -> list[Violation]:
     """P1 above the origin: every record a node holds is delivered or withheld on the hop to its parent, and what was delivered is there.
 
     A node that lost its disk (`is_rebuilt`) may withhold today what its former life delivered: then more is there than its books say.
+    So it is with origins that `moved`: another child brings what they make. What is handed over is another hop's word and not looked for.
     """
-    return _bounded(_not_handed_on(copy, lines, parent, is_rebuilt=is_rebuilt), Promise.KEPT, copy.holder.id)
+    return _bounded(_not_handed_on(copy, lines, parent, is_rebuilt=is_rebuilt, moved=moved), Promise.KEPT, copy.holder.id)
 
 
 def _bounded(texts: Iterable[str], promise: Promise, node: str) -> list[Violation]:
     return [Violation(promise, node, text) for text in islice(texts, VIOLATIONS_PER_CHECK_MAX)]
 
 
-def _not_handed_on(copy: Copy, flow: Iterable[StreamFlow], parent: Copy, *, is_rebuilt: bool) -> Iterator[str]:
+def _not_handed_on(
+    copy: Copy, flow: Iterable[StreamFlow], parent: Copy, *, is_rebuilt: bool, moved: Collection[str]
+) -> Iterator[str]:
     books = _delivered(parent)
     lines = {line.stream: line for line in flow}
     for stream, count in _upward(copy).items():
         where = f"{stream.origin}/{stream.resource} on the hop to {parent.holder.id}"
         line = lines.get(stream)
-        delivered, withheld = (line.delivered, line.withheld) if line else (0, 0)
-        if count > delivered + withheld:
-            yield f"{count} records of {where} are held, {delivered} delivered and {withheld} withheld"
+        delivered, withheld, expired = (line.delivered, line.withheld, line.expired) if line else (0, 0, 0)
+        if count > delivered + withheld + expired:
+            yield f"{count} records of {where} are held, {delivered} delivered, {withheld} withheld and {expired} expired"
         there = books.get(stream, 0)
-        if delivered > there or (delivered < there and not is_rebuilt):
+        handed_over = line.reasons.get(HANDED_OVER_REASON, 0) if line else 0
+        if delivered - handed_over > there or (delivered < there and not is_rebuilt and stream.origin not in moved):
             yield f"{delivered} records of {where} count as delivered, {there} are there"
 
 
 def _delivered(copy: Copy) -> dict[Stream, int]:
-    """Records of each stream that a node holds, or once did: present and freed ones, each once."""
+    """Records of each stream that a node holds, once did, or need not have because an old parent had them; each once."""
     runs = copy.runs
-    return _counted(copy, runs.live & (runs.state == State.PRESENT))
+    counts = _counted(copy, runs.live & (runs.state == State.PRESENT))
+    handed = runs.live & (runs.state == State.HANDED_OVER)
+    for index in np.unique(runs.stream[handed]):
+        known = runs.live & (runs.stream == index) & ((runs.state == State.PRESENT) | handed)
+        counts[copy.streams[index]] = _covered(runs.first[known], runs.last[known])
+    return counts
+
+
+def _covered(first: Ints, last: Ints) -> int:
+    """Numbers in ranges that may overlap."""
+    order = np.argsort(first, kind="stable")
+    first, last = first[order], last[order]
+    before = np.concatenate(([0], np.maximum.accumulate(last)[:-1]))
+    return int(np.maximum(0, last - np.maximum(first - 1, before)).sum())
 
 
 def _upward(copy: Copy) -> dict[Stream, int]:
@@ -96,20 +116,29 @@ def _counted(copy: Copy, chosen: Flags) -> dict[Stream, int]:
     return {stream: int(count) for stream, count in zip(copy.streams, counts, strict=True) if count}
 
 
-def check_converged(copies: Mapping[str, Copy], truth: Truth, presence: Presence, oracle: Oracle, epoch: int) -> list[Violation]:
-    """P5: every record at its origin, or at a neighbour of the node that would hand it on, is at every node that may hold it in the end."""
+def check_converged(
+    copies: Mapping[str, Copy], truth: Truth, presence: Presence, oracle: Oracle, epoch: int, excused: Presence | None = None
+) -> list[Violation]:
+    """P5: every record at its origin, or at a neighbour of the node that would hand it on, is at every node that may hold it in the end.
+
+    `excused` are records that need not be at a node (excuses.py).
+    """
     found: list[Violation] = []
     for target in copies.values():
-        found += _bounded(_missing(copies, target, truth, presence, oracle, epoch), Promise.CONVERGED, target.holder.id)
+        missing = _missing(copies, target, truth, presence, oracle, epoch, excused or {})
+        found += _bounded(missing, Promise.CONVERGED, target.holder.id)
     return found
 
 
-def _missing(copies: Mapping[str, Copy], target: Copy, truth: Truth, presence: Presence, oracle: Oracle, epoch: int) -> Iterator[str]:
+def _missing(
+    copies: Mapping[str, Copy], target: Copy, truth: Truth, presence: Presence, oracle: Oracle, epoch: int, excused: Presence
+) -> Iterator[str]:
     holder = target.holder.id
     nodes = tuple(truth.nodes)
     for resource, made in truth.made.items():
         may = oracle.may_hold(resource, made.rows, Origins(nodes, made.origin), holder=holder, epoch=epoch) != May.NOTHING
-        absent = np.flatnonzero(may & _offered(copies, target, presence, resource, made.origin, nodes) & ~presence[holder, resource])
+        missing = may & _offered(copies, target, presence, resource, made.origin, nodes) & ~presence[holder, resource]
+        absent = np.flatnonzero(missing & ~excused[holder, resource] if (holder, resource) in excused else missing)
         names = made.rows.column(NAME_COLUMN[resource])
         yield from (f"record {names[int(record)].as_py()} of {resource} may be here and is not" for record in absent)
 
@@ -131,13 +160,14 @@ def _offered(copies: Mapping[str, Copy], target: Copy, presence: Presence, resou
 
 
 def check_drained(copy: Copy, marks: Mapping[OutKey, OutMark], peers: Sequence[tuple[str, Direction]]) -> list[Violation]:
-    """P5: every lane is sent and stored up to its top, toward every peer; `marks` as the journal recovers them."""
+    """P5: every lane is sent, stored and secured up to its top, toward every peer; `marks` as the journal recovers them."""
     found: list[Violation] = []
     for peer, direction in peers:
         for lane in Lane:
             top = copy.lane_tops.get(lane, 0)
             mark = marks.get((peer, direction, lane))
-            stored = mark.stored if mark else 0
-            if stored != top:
-                found.append(Violation(Promise.CONVERGED, copy.holder.id, f"lane {lane.word} toward {peer} stands at {stored} of {top}"))
+            stored, secured = (mark.stored, mark.secured) if mark else (0, 0)
+            if (stored, secured) != (top, top):
+                where = f"lane {lane.word} toward {peer} stands at {stored} of {top}, secured up to {secured}"
+                found.append(Violation(Promise.CONVERGED, copy.holder.id, where))
     return found

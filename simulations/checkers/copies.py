@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from simulations.checkers.records import Flags, Ints, Records, decode_rows, places, unfolded
+from simulations.checkers.records import Flags, Ints, Records, decode_rows, is_alike, places, unfolded
 from sync.model import Direction, JournalCorrupt, Lane, Level, State, Stream
 
 DECODED_MAX = 20_000
@@ -72,19 +72,23 @@ class Copy:
 
 @dataclass(slots=True)
 class Decoded:
-    """Payloads read before, by hash: most are read twice for a seed, and forwarded ones at every hop."""
+    """Payloads read before, by their bytes: on the wire, then twice in a journal, and forwarded ones at every hop."""
 
     batches: dict[bytes, pa.RecordBatch] = field(default_factory=dict)
 
-    def rows(self, lsn: int, sha256: bytes, payload: bytes) -> pa.RecordBatch:
+    def stored(self, lsn: int, sha256: bytes, payload: bytes) -> pa.RecordBatch:
         """The rows of a stored payload; raises JournalCorrupt when its bytes are not those of its hash."""
         if hashlib.sha256(payload).digest() != sha256:
             raise JournalCorrupt(f"batch {lsn} does not match its checksum", lsn=lsn)
-        known = self.batches.get(sha256)
+        return self.rows(payload)
+
+    def rows(self, payload: bytes) -> pa.RecordBatch:
+        """The rows of a payload; raises pyarrow.ArrowException."""
+        known = self.batches.get(payload)
         if known is None:
             known = decode_rows(payload)
             if len(self.batches) < DECODED_MAX:
-                self.batches[sha256] = known
+                self.batches[payload] = known
         return known
 
 
@@ -98,9 +102,41 @@ class _Pile:
     rows: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Journal:
+    """What was read of one journal, its rows not yet unfolded."""
+
+    holder: Holder
+    streams: tuple[Stream, ...]
+    runs: Runs
+    found: Sequence[tuple[object, ...]]
+    """The runs as they were read."""
+    piles: Mapping[str, _Pile]
+    """By resource."""
+    tops: Mapping[Lane, int]
+
+
 def read_copy(holder: Holder, decoded: Decoded | None = None) -> Copy:
     """Read a journal; raises JournalCorrupt or pyarrow.ArrowException when a batch is damaged."""
+    return read_copies([holder], decoded)[holder.id]
+
+
+def read_copies(holders: Iterable[Holder], decoded: Decoded | None = None) -> dict[str, Copy]:
+    """Read several journals, by node id; raises like `read_copy`. What they hold of one layout is unfolded together."""
     decoded = decoded or Decoded()
+    journals = [_read(holder, decoded) for holder in holders]
+    tables = _unfold([(journal.holder.id, resource, pile) for journal in journals for resource, pile in journal.piles.items()])
+    copies = {}
+    for journal in journals:
+        records = {
+            resource: _records(resource, pile, tables[journal.holder.id, resource], journal.found, journal.runs)
+            for resource, pile in journal.piles.items()
+        }
+        copies[journal.holder.id] = Copy(journal.holder, journal.streams, journal.runs, records, journal.tops)
+    return copies
+
+
+def _read(holder: Holder, decoded: Decoded) -> _Journal:
     piles: dict[str, _Pile] = {}
     tops: dict[Lane, int] = {}
     kinds: dict[int, tuple[bool, bool]] = {}
@@ -111,16 +147,30 @@ def read_copy(holder: Holder, decoded: Decoded | None = None) -> Copy:
             kinds[lsn] = bool(backfill), direction == Direction.RETURN
             if count and payload:
                 pile = piles.setdefault(resource, _Pile())
-                rows = decoded.rows(lsn, sha256, payload)
+                rows = decoded.stored(lsn, sha256, payload)
                 pile.base[lsn] = pile.rows
                 pile.batches.append(rows)
                 pile.rows += rows.num_rows
         found = connection.execute(_RUNS).fetchall()
     keys = {key: index for index, key in enumerate(sorted({row[1:5] for row in found}))}
     streams = tuple(Stream(origin, life, Lane(lane), resource) for origin, life, lane, resource in keys)
-    runs = _runs(found, keys, kinds)
-    records = {resource: _records(resource, pile, found, runs) for resource, pile in piles.items()}
-    return Copy(holder, streams, runs, records, tops)
+    return _Journal(holder, streams, _runs(found, keys, kinds), found, piles, tops)
+
+
+def _unfold(piles: Iterable[tuple[str, str, _Pile]]) -> dict[tuple[str, str], pa.Table]:
+    """The rows of (node, resource, pile), by node and resource."""
+    groups: dict[object, list[tuple[str, str, _Pile]]] = {}
+    for node, resource, pile in piles:
+        layout = (resource, pile.batches[0].schema.remove_metadata()) if is_alike(pile.batches) else (resource, node)
+        groups.setdefault(layout, []).append((node, resource, pile))
+    tables = {}
+    for group in groups.values():
+        together = unfolded([batch for _, _, pile in group for batch in pile.batches])
+        start = 0
+        for node, resource, pile in group:
+            tables[node, resource] = together.slice(start, pile.rows)
+            start += pile.rows
+    return tables
 
 
 def _runs(found: Sequence[tuple[object, ...]], keys: Mapping[tuple[object, ...], int], kinds: Mapping[int, tuple[bool, bool]]) -> Runs:
@@ -141,7 +191,7 @@ def _runs(found: Sequence[tuple[object, ...]], keys: Mapping[tuple[object, ...],
     )
 
 
-def _records(resource: str, pile: _Pile, found: Sequence[tuple[object, ...]], runs: Runs) -> Records:
+def _records(resource: str, pile: _Pile, rows: pa.Table, found: Sequence[tuple[object, ...]], runs: Runs) -> Records:
     chosen = [
         index
         for index, row in enumerate(found)
@@ -158,4 +208,4 @@ def _records(resource: str, pile: _Pile, found: Sequence[tuple[object, ...]], ru
     run = picked[owner]
     stream[where], lsn[where], live[where] = runs.stream[run], runs.lsn[run], runs.live[run]
     number[where] = runs.first[run] + (where - starts[owner])
-    return Records(unfolded(pile.batches), stream, number, lsn, live)
+    return Records(rows, stream, number, lsn, live)

@@ -6,10 +6,9 @@ Called by the checkers of wire, stores and convergence.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +23,9 @@ from sync.model import Level
 
 SECRET_COLUMNS = ("resident_id", "name", "id_number", "phone")
 """Columns of residents that no node but the street may hold in clear."""
+SKELETON_RESOURCE = "incidents"
+STRIPPED_COLUMNS = frozenset({"event_id", "summary"})
+"""What of an incident stays behind when a node on its way believes that no policy is in its dates: an alarm goes on without them."""
 NEEDED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "residents": ("category",),
     "air-quality": ("value",),
@@ -99,12 +101,12 @@ class Oracle:
         """One epoch of each kind among `epochs`: those of a kind allow the same."""
         return list({is_changed(self._change, epoch): epoch for epoch in epochs}.values())
 
-    def shows_secrets(self, rows: pa.Table, secrets: pa.Array[Any]) -> Flags:
+    def shows_secrets(self, rows: pa.Table, secrets: Collection[str]) -> Flags:
         """Where a resident's row has a column in the clear; `secrets` are the values as they were made."""
         shown = np.zeros(rows.num_rows, np.bool_)
         for name in SECRET_COLUMNS:
-            if name in rows.schema.names and rows.schema.field(name).type == secrets.type:
-                shown |= flags(pc.is_in(rows.column(name), value_set=secrets))
+            if name in rows.schema.names and pa.types.is_string(rows.schema.field(name).type):
+                shown |= np.fromiter((value in secrets for value in rows.column(name).to_pylist()), np.bool_, rows.num_rows)
         return shown
 
     def _line(self, node: str) -> list[str]:

@@ -39,6 +39,11 @@ class Records:
         """Rows."""
         return len(self.lsn)
 
+    @property
+    def counts(self) -> Flags:
+        """Where a row counts as a record of this node: it is live and a run accounts for it."""
+        return self.live & (self.stream >= 0)
+
 
 def decode_rows(payload: bytes) -> pa.RecordBatch:
     """The rows of a payload; raises pyarrow.ArrowException."""
@@ -47,11 +52,17 @@ def decode_rows(payload: bytes) -> pa.RecordBatch:
 
 
 def unfolded(batches: Sequence[pa.RecordBatch]) -> pa.Table:
-    """The rows of all batches in order, dictionaries unfolded, metadata dropped; `batches` is not empty."""
+    """The rows of all batches in order, dictionaries unfolded, metadata dropped, each column in one piece; `batches` is not empty."""
+    same = is_alike(batches)
     bare = [batch.replace_schema_metadata(None) for batch in batches]
-    same = all(batch.schema.equals(bare[0].schema) for batch in bare)
     table = pa.Table.from_batches(bare) if same else pa.concat_tables([_flat(pa.Table.from_batches([batch])) for batch in bare])
-    return _flat(table)
+    return _flat(table).combine_chunks()
+
+
+def is_alike(batches: Sequence[pa.RecordBatch]) -> bool:
+    """True when all batches have the same columns, whatever their metadata says."""
+    first = batches[0].schema
+    return all(batch.schema.equals(first) for batch in batches)
 
 
 def _flat(table: pa.Table) -> pa.Table:
@@ -81,7 +92,10 @@ def equals(left: pa.ChunkedArray[Any], right: pa.ChunkedArray[Any]) -> Flags:
     if left.type != right.type:
         return np.zeros(len(left), np.bool_)
     if pa.types.is_floating(left.type):
-        return np.asarray(np.isclose(left.to_numpy(), right.to_numpy(), rtol=0, atol=0, equal_nan=True), np.bool_)
+        here, there = left.to_numpy(), right.to_numpy()
+        return np.asarray((here == there) | (np.isnan(here) & np.isnan(there)), np.bool_)
+    if not left.null_count and not right.null_count:
+        return flags(call("equal", left, right))
     same = flags(call("coalesce", call("equal", left, right), pa.scalar(False)))
     return same | (flags(left.is_null()) & flags(right.is_null()))
 

@@ -21,6 +21,9 @@ from sync.model import Stream
 UNKNOWN = -1
 """Id of a record that nobody made."""
 
+Located = Mapping[tuple[str, str], Ints]
+"""By node and resource: the ids of the rows that count, in their order; UNKNOWN for what nobody made."""
+
 
 @dataclass(frozen=True, slots=True)
 class MadeRecords:
@@ -52,6 +55,8 @@ class Truth:
     nodes: Sequence[str]
     made: dict[str, MadeRecords] = field(default_factory=dict)
     numbered: dict[Stream, list[Numbered]] = field(default_factory=dict)
+    stripped: frozenset[str] = frozenset()
+    """Columns of incidents that may be missing above, because a clock was out of the policies' dates."""
 
     @classmethod
     def of(cls, made: Mapping[str, Made], nodes: Sequence[str], numbered: Mapping[Stream, Sequence[Numbered]]) -> Truth:
@@ -68,13 +73,29 @@ class Truth:
         records = copy.records[resource]
         if resource == "residents":
             return self._by_number(copy, records, chosen)
-        names = records.rows.column(NAME_COLUMN[resource]).filter(pa.array(chosen))
-        return self._by_name(resource, names)
+        return self._by_name(resource, _names(records, resource, chosen))
+
+    def locate(self, copies: Mapping[str, Copy]) -> Located:
+        """The ids of all rows that count, of every copy: as `ids`, but each name is looked for among those made only once."""
+        found: dict[tuple[str, str], Ints] = {}
+        named: dict[str, list[tuple[str, Records]]] = {}
+        for node, copy in copies.items():
+            for resource, records in copy.records.items():
+                if resource == "residents":
+                    found[node, resource] = self._by_number(copy, records, records.counts)
+                else:
+                    named.setdefault(resource, []).append((node, records))
+        for resource, holders in named.items():
+            names = [_names(records, resource, records.counts) for _, records in holders]
+            ids = self._by_name(resource, pa.chunked_array([chunk for part in names for chunk in part.chunks], pa.string()))
+            edges = np.cumsum([len(part) for part in names])[:-1]
+            found |= {(node, resource): part for (node, _), part in zip(holders, np.split(ids, edges), strict=True)}
+        return found
 
     def _by_name(self, resource: str, names: pa.ChunkedArray[pa.StringScalar]) -> Ints:
         if resource not in self.made:
             return np.full(len(names), UNKNOWN, np.int64)
-        known = self.made[resource].rows.column(NAME_COLUMN[resource]).combine_chunks()
+        known = self.made[resource].rows.column(NAME_COLUMN[resource])
         found: Any = pc.index_in(names, value_set=known)
         return np.asarray(found.fill_null(UNKNOWN).to_numpy(), np.int64)
 
@@ -107,15 +128,20 @@ class Truth:
             self.numbered.setdefault(copy.streams[stream], []).append(Numbered(int(number), int(number), int(record)))
 
 
-def present(truth: Truth, copies: Mapping[str, Copy]) -> dict[tuple[str, str], Flags]:
-    """For every node and resource: which of the records made are live there."""
+def _names(records: Records, resource: str, chosen: Flags) -> pa.ChunkedArray[pa.StringScalar]:
+    names = records.rows.column(NAME_COLUMN[resource])
+    return names if chosen.all() else names.filter(pa.array(chosen))
+
+
+def present(truth: Truth, copies: Mapping[str, Copy], located: Located | None = None) -> dict[tuple[str, str], Flags]:
+    """For every node and resource: which of the records made are live there. `located`: as `Truth.locate` gives it, if it is known."""
+    located = truth.locate(copies) if located is None else located
     found: dict[tuple[str, str], Flags] = {}
-    for node, copy in copies.items():
+    for node in copies:
         for resource, made in truth.made.items():
             here = np.zeros(made.count, np.bool_)
-            records = copy.records.get(resource)
-            if records is not None:
-                ids = truth.ids(copy, resource, records.live & (records.stream >= 0))
+            ids = located.get((node, resource))
+            if ids is not None:
                 here[ids[ids >= 0]] = True
             found[node, resource] = here
     return found

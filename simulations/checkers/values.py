@@ -22,6 +22,8 @@ class Promise(Enum):
     """Nothing forbidden on the wire, nothing forbidden committed."""
     CONVERGED = "P5"
     """After heal and quiesce, everything permitted is everywhere it may be, and queues are empty."""
+    BOUNDED = "P6"
+    """No node exceeds its quota; what is let go for want of room goes in the stated order."""
     TIMELY = "P7"
     """An alarm takes two seconds at most for a hop, while a backlog drains over the same thin link."""
     ACCOUNTED = "P8"

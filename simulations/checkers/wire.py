@@ -5,15 +5,14 @@ A frame is judged by the policy it names, and it must name one that was in force
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
+from simulations.checkers.copies import Decoded
 from simulations.checkers.oracle import NEEDED_COLUMNS, SECRET_COLUMNS, May, Oracle, Origins
-from simulations.checkers.records import decode_rows, only, places
+from simulations.checkers.records import only, places
 from simulations.checkers.values import VIOLATIONS_PER_CHECK_MAX, Promise, Violation
 from sync.core.messages import Data
 from sync.model import BatchHeader, PolicyVersion
@@ -29,8 +28,10 @@ class WireWatch:
     oracle: Oracle
     ruler: str
     """The province: its epochs are what changes."""
-    secrets: Callable[[], pa.Array[Any]]
+    secrets: Callable[[], Collection[str]]
     """Values of residents that may not be seen, as made so far."""
+    decoded: Decoded = field(default_factory=Decoded)
+    """Payloads that were read before."""
     violations: list[Violation] = field(default_factory=list)
     frames: int = 0
     records: int = 0
@@ -71,7 +72,7 @@ class WireWatch:
     def _judge(self, target: str, header: BatchHeader, payload: bytes, epoch: int) -> list[str]:
         runs = [run for run in header.runs if run.state.has_rows]
         announced = sum(run.count for run in runs)
-        batch = decode_rows(payload) if payload else None
+        batch = self.decoded.rows(payload) if payload else None
         if (batch.num_rows if batch else 0) != announced:
             return [f"a frame of {header.resource} to {target} carries rows that no run accounts for"]
         if batch is None:

@@ -172,7 +172,7 @@ def refusal_forgotten(planting: Planting) -> None:
         return ignore
 
     planting.swap(Sending, "refused", deaf)
-    planting.swap(Refusals, "made_toward", lambda made: lambda refusals, peer: [])
+    planting.swap(Refusals, "made_toward", lambda made: lambda refusals, peer, incarnation: [])
 
 
 def release_without_requeue(planting: Planting) -> None:
@@ -211,28 +211,6 @@ def requeued_as_new(planting: Planting) -> None:
         return live
 
     planting.swap(Sending, "requeued", double)
-
-
-def requeued_as_live(planting: Planting) -> None:
-    """What is put back into the journal does not say that it is a backfill."""
-
-    def unmarked(requeued: Any) -> Any:
-        def live(sending: Sending, link: Any, outcome: Any, now: Any) -> None:
-            append = sending._desk.append  # noqa: SLF001
-
-            def plain(batch: Any, source: str, duplicates: Any, at: Any) -> Any:
-                planting.hit()
-                return append(replace(batch, header=replace(batch.header, backfill=False)), source, duplicates, at)
-
-            sending._desk.append = plain  # type: ignore[method-assign,assignment]  # noqa: SLF001
-            try:
-                requeued(sending, link, outcome, now)
-            finally:
-                del sending._desk.append  # noqa: SLF001
-
-        return live
-
-    planting.swap(Sending, "requeued", unmarked)
 
 
 def alarms_behind_the_backlog(planting: Planting) -> None:

@@ -39,10 +39,10 @@ def sends_before_commit(planting: Planting) -> None:
         def turn(host: Host, ready: Ready) -> Any:
             if host.crash_at is not None:
                 for send in ready.sends:
-                    link = host.links.get(send.peer)
+                    link = host.sessions.links.get(send.peer)
                     if link is not None and link.is_up:
                         planting.hit()
-                        host.say(link, send.message, urgent=send.urgent)
+                        host.sessions.say(link, send.message, urgent=send.urgent)
             return commit(host, ready)
 
         return turn
@@ -110,18 +110,6 @@ def numbers_used_again(planting: Planting) -> None:
         return without_own
 
     planting.swap(SqliteJournal, "recover", forgetful)
-
-
-def incarnation_used_again(planting: Planting) -> None:
-    """A node that lost its disk goes on as the same life."""
-
-    def stubborn(renew: Any) -> Any:
-        def keep(host: Host, incarnation: int) -> None:
-            planting.hit()
-
-        return keep
-
-    planting.swap(Host, "renew", stubborn)
 
 
 def books_not_written(planting: Planting) -> None:

@@ -14,6 +14,11 @@ from dataclasses import dataclass, field
 
 from sync.model import Run, Stream
 
+BY_WAY_OF = "come by way of"
+"""In every reason for which a peer may not bring a life: word of a move ends it."""
+NO_ORDER = "no order put it there"
+"""In every reason for which a child may not bring rows of a territory that is not its own: the order of a move ends it."""
+
 LifeKey = tuple[str, int]
 """Origin and incarnation."""
 
@@ -64,7 +69,7 @@ class Bearers:
             if origin == child or origin in self._subtrees.get(child, ()) or origin in self._formerly.get(child, ()):
                 continue
             if where := self._place(origin, (origin, incarnation)):
-                return f"records of {origin} come by way of {child}, but {origin} is {where}"
+                return f"records of {origin} {BY_WAY_OF} {child}, but {origin} is {where}"
         return ""
 
     def bear(self, child: str, life: LifeKey) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sync.model import NO_ROWS, BatchHeader, Lane, Run, RunMap, State, StateRange, Stream
@@ -18,6 +18,8 @@ class Accounted:
     """The runs, cut where part of one was known already."""
     duplicates: tuple[int, ...]
     """Indexes of the runs that tell the books nothing new."""
+    is_late: bool = False
+    """True when news lies below what was known of its stream: records that had been accounted for, and come after all."""
 
     @property
     def is_news(self) -> bool:
@@ -33,6 +35,7 @@ class Books:
         self._dirty: set[Stream] = set()
         self._widest = max((len(run_map) for run_map in self._maps.values()), default=0)
         """Ranges of the run map that has most of them; it never shrinks here, so it may be too high and never too low."""
+        self._is_late = False
 
     @property
     def streams(self) -> Mapping[Stream, RunMap]:
@@ -51,26 +54,36 @@ class Books:
         """Enter the runs of an arriving batch; runs already known are duplicates, half-known runs are cut."""
         runs: list[Run] = []
         duplicates: list[int] = []
+        self._is_late = False
+        known: dict[tuple[str, int], tuple[Stream, RunMap]] = {}
         for run in header.runs:
-            for part, is_new in self._enter(run, header.lane, header.resource):
+            # A frame has thousands of runs of a few streams: each stream is looked up once.
+            key = (run.origin, run.incarnation)
+            if key not in known:
+                stream = run.stream(header.lane, header.resource)
+                known[key] = stream, self._map(stream)
+            for part, is_new in self._enter(run, *known[key]):
                 if not is_new:
                     duplicates.append(len(runs))
                 runs.append(part)
-        return Accounted(tuple(runs), tuple(duplicates))
+        return Accounted(tuple(runs), tuple(duplicates), self._is_late)
 
     def fragmented(self, header: BatchHeader, *, ranges_max: int) -> Stream | None:
         """The stream that `header` would tear into more ranges than `ranges_max` by leaving a gap; None when there is none."""
         if self._widest + len(header.runs) <= ranges_max:
             return None
         gaps: Counter[Stream] = Counter()
-        tops: dict[Stream, int] = {}
+        tops: dict[tuple[str, int], int] = {}
         for run in header.runs:
-            stream = run.stream(header.lane, header.resource)
-            known = self._maps.get(stream)
-            top = tops.setdefault(stream, known.top if known is not None else 0)
-            gaps[stream] += run.first > top + 1
-            tops[stream] = max(top, run.last)
-        return next((stream for stream in sorted(gaps) if gaps[stream] and self._ranges(stream) + gaps[stream] > ranges_max), None)
+            key = (run.origin, run.incarnation)
+            top = tops.get(key)
+            if top is None:
+                known = self._maps.get(run.stream(header.lane, header.resource))
+                top = known.top if known is not None else 0
+            if run.first > top + 1:
+                gaps[run.stream(header.lane, header.resource)] += 1
+            tops[key] = max(top, run.last)
+        return next((stream for stream in sorted(gaps) if self._ranges(stream) + gaps[stream] > ranges_max), None)
 
     def lose(self, run: Run, lane: Lane, resource: str) -> None:
         """The records of `run` can no longer be read here."""
@@ -93,16 +106,23 @@ class Books:
             known = self._maps[stream] = RunMap()
         return known
 
-    def _enter(self, run: Run, lane: Lane, resource: str) -> list[tuple[Run, bool]]:
-        stream = run.stream(lane, resource)
-        moved = self._map(stream).set(run.first, run.last, run.state)
+    def _enter(self, run: Run, stream: Stream, known: RunMap) -> Sequence[tuple[Run, bool]]:
+        if known.append(run.first, run.last, run.state):
+            self._entered(stream, known)
+            return ((run, True),)
+        top = known.top
+        moved = known.set(run.first, run.last, run.state)
         if not moved:
             return [(run, False)]
-        self._dirty.add(stream)
-        self._widest = max(self._widest, len(self._maps[stream]))
+        self._is_late |= moved[0].first <= top
+        self._entered(stream, known)
         if moved[0].count == run.count or sum(entry.count for entry in moved) == run.count:
             return [(run, True)]
         return list(_cut(run, moved))
+
+    def _entered(self, stream: Stream, known: RunMap) -> None:
+        self._dirty.add(stream)
+        self._widest = max(self._widest, len(known))
 
 
 def _cut(run: Run, moved: list[StateRange]) -> Iterable[tuple[Run, bool]]:

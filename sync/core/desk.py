@@ -16,6 +16,7 @@ from sync.core.link import Link
 from sync.core.messages import Message
 from sync.core.ready import Event, Job, LinkBroken, Moved, Send
 from sync.core.refusals import Refusals
+from sync.core.reprieves import Reprieves
 from sync.model import Batch, Direction, Instant, Lane, Limits, PolicyVersion, StoredBatch
 from sync.model.writes import InKey, InPosition, OutKey, OutMark, Recovered, SetOutMark, StoreBatch, Write
 
@@ -44,6 +45,7 @@ class Desk:
         self.books = Books(recovered.streams)
         self.bearers = Bearers(node, recovered.bearers, recovered.streams)
         self.refusals = Refusals(recovered.refusals)
+        self.reprieves = Reprieves()
         self.last_lsn = recovered.last_lsn
         self.tops: dict[Lane, int] = dict.fromkeys(Lane, 0) | dict(recovered.lane_tops)
         """Newest lsn of each lane."""
@@ -57,6 +59,10 @@ class Desk:
         self.links: dict[str, Link] = {}
         self.again: dict[str, int] = {}
         """Reasons of held records that are decided again under the same policy version, with the highest lsn that it holds for."""
+        self.over: set[str] = set()
+        """Other reasons than those of dates for which frames were refused here and that have ended since."""
+        self.dated_upto = 0
+        """Frames up to this lsn were decided by plans of earlier dates: those that a peer refused are decided again."""
         self.fresh_first: frozenset[Lane] = frozenset()
         """Lanes whose backlog is put off at link-up, so that newer records go first."""
         self.turn = Turn()

@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sync.core.bearers import Standing
+from sync.core.bearers import BY_WAY_OF, NO_ORDER, Standing
 from sync.core.desk import Desk, Turn
 from sync.core.freeing import Freeing, freeable_upto
 from sync.core.inbox import Inbox
 from sync.core.lanes import FRESH_FIRST_LANES
 from sync.core.link import Link, next_wake
-from sync.core.messages import Ack, Data, Hello, Message, Position, Refused, Stop
+from sync.core.messages import Ack, Data, Hello, InForce, Message, Position, Refused, Stop
 from sync.core.outbox import ByFile, LinkPace, Outbox, UnderWay, positions_by_lane
 from sync.core.pacing import CapTable
 from sync.core.ready import (
@@ -151,6 +151,10 @@ class Engine:
         link = self._desk.links.get(peer)
         return link.outbox.pace(now) if link is not None else None
 
+    def is_to_try_again(self, peer: str) -> bool:
+        """True while frames that `peer` refused wait for their next round."""
+        return self._desk.reprieves.due_at(peer) is not None
+
     def link_peers(self) -> list[str]:
         """Peers with a link, sorted."""
         return sorted(self._desk.links)
@@ -191,11 +195,13 @@ class Engine:
         if link is None:
             return  # a message that crossed the end of its link
         if isinstance(message, Data):
-            self._receiving.frame(link, message.frame)
+            self._receiving.frame(link, message.frame, unreadable=message.unreadable)
         elif isinstance(message, Ack):
             self._sending.acked(link, message, now)
         elif isinstance(message, Refused):
-            self._receive_refusal(link, message)
+            self._sending.refused(link, message)
+        elif isinstance(message, InForce):
+            self._sending.stands_elsewhere(link, message)
         elif isinstance(message, Stop):
             self._desk.break_link(peer, f"{peer} ended the link: {message.reason}", fatal=False)
 
@@ -232,6 +238,8 @@ class Engine:
             link.liars.clear()
             if not link.peer.is_parent and name in subtrees:
                 link.peer = replace(link.peer, subtree=subtrees[name] | {name})
+        self._desk.over |= {BY_WAY_OF, NO_ORDER}
+        self._receiving.policy_moved()
 
     def detach(self, peer: str, now: Instant) -> None:
         """A child was silent for `Limits.detach_after_days`: its return queue becomes a marker. Call again while the silence lasts."""
@@ -248,15 +256,19 @@ class Engine:
     def policy_changed(self, version: PolicyVersion, now: Instant) -> None:
         """Another policy version is in force: what was held back is decided again, results of the old version are discarded."""
         self._desk.version = version
+        self._receiving.policy_moved()
         for link in self._desk.links.values():
             link.requeue_due = True
 
     def dates_moved(self, reasons: frozenset[str], now: Instant) -> None:
-        """The plans of the same policy version are others since a date passed: records held for one of `reasons` are decided again.
+        """The plans of the same policy version are others since a date passed: records held for one of `reasons` are decided again, and
+        what peers refused of frames that left under the former plans.
 
         Once: what is put back lies above the lsn that bounds this.
         """
         self._desk.again |= dict.fromkeys(reasons, self._desk.last_lsn)
+        self._desk.dated_upto = self._desk.last_lsn
+        self._receiving.policy_moved()
         for link in self._desk.links.values():
             link.requeue_due = True
 
@@ -279,7 +291,7 @@ class Engine:
         for link in desk.links.values():
             self._sending.start_jobs(link, now)
         self._receiving.flush_acks()
-        wake_at = next_wake([moment for link in desk.links.values() for moment in (link.outbox.wake_at(now), settles_at(link))])
+        wake_at = next_wake([moment for link in desk.links.values() for moment in self._wakes(link, now)])
         turn, desk.turn = desk.turn, Turn()
         writes = (*turn.writes, *desk.books.take_dirty())
         self._is_handed_out = True
@@ -288,6 +300,9 @@ class Engine:
     def advance(self) -> None:
         """The last Ready is durable and handed out."""
         self._is_handed_out = False
+
+    def _wakes(self, link: Link, now: Instant) -> tuple[Instant | None, ...]:
+        return link.outbox.wake_at(now), settles_at(link), self._desk.reprieves.due_at(link.peer.node)
 
     # ---- links
 
@@ -307,12 +322,10 @@ class Engine:
                 outbox.go_behind(lane, by_file.under_way[lane], top=desk.tops[lane], now=now)
         held = {lane: position for lane in Lane if (position := desk.in_positions.get((peer.node, peer.incarnation, back, lane)))}
         link = Link(peer, window, outbox, Inbox(peer, back, held), requeue_due=True)
+        desk.reprieves.linked(peer.node, hello.policy)
         self._sending.resume(link)
         self._receiving.resume(link, list(held))
         return link
-
-    def _receive_refusal(self, link: Link, refused: Refused) -> None:
-        self._sending.refused(link, refused)
 
 
 def _reopened(mark: OutMark) -> OutMark:

@@ -1,4 +1,4 @@
-"""What two nodes say to each other over a link. The engine reads Hello, Data, Ack and Refused; the shell reads the rest."""
+"""What two nodes say to each other over a link. The engine reads Hello, Data, Ack, Refused and InForce; the shell reads the rest."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ class Data:
     """One frame."""
 
     frame: Frame
+    unreadable: str = ""
+    """Why the header could not be read (it is of a newer program, and the frame has a stand-in); empty when it was. Not on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,17 @@ class Refused:
     policy: PolicyVersion
     quarantine: bool = False
     """True when no policy can make the frame fit: an operator of the sender decides."""
+    under: bytes = b""
+    """Digest of the policy version it was refused under, which may be older than `policy`; empty when an older program does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """To a peer whose frames were refused here: the policy is another now, a date has passed, or word of a move came. It may try again."""
+
+    policy: PolicyVersion
+    over: tuple[str, ...] = ()
+    """Words of reasons for which frames were refused and that have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +143,6 @@ class Stop:
     reason: str
 
 
-Message = Hello | Data | Ack | Refused | Bundles | Orders | Heartbeat | Query | Answer | Stop
+Message = Hello | Data | Ack | Refused | InForce | Bundles | Orders | Heartbeat | Query | Answer | Stop
+ForEngine = Data | Ack | Refused | InForce | Stop
+"""What an open link's shell hands to Engine.receive."""

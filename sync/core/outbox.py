@@ -94,12 +94,19 @@ class LaneOut:
     is_reading: bool = False
     """True while an OutboundJob of this lane is out."""
     in_flight: deque[InFlight] = field(default_factory=deque)
+    heard: OutMark = OutMark()
+    """What the peer acknowledged last on this link, as it said it."""
     waiting_since: Instant | None = None
     """When the oldest unread batch of the lane was seen; None when there is none."""
     waiting_bytes: int = 0
     waiting_rows: int = 0
     defer_upto: int = 0
     """Up to here only accounts go, because the lane is fresh-first and the link was down for long; 0 once they have."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """True when something is to be read and nobody reads it."""
+        return self.waiting_since is not None and not self.is_reading
 
     @property
     def is_drained(self) -> bool:
@@ -163,7 +170,7 @@ class Outbox:
 
     def pick(self, now: Instant) -> Lane | None:
         """The lane to read for next; None when nothing is due, the window is full, or a cap is used up."""
-        due = [lane for lane, state in self.lanes.items() if not state.is_reading and self._is_due(lane, state, now)]
+        due = [lane for lane, state in self.lanes.items() if state.is_waiting and self._is_due(lane, state, now)]
         due = [lane for lane in due if self._has_room(lane) and self._caps.opens_at(lane, now) is None]
         return self._scheduler.pick(due, now) if due else None
 
@@ -182,7 +189,7 @@ class Outbox:
 
         A lane that is due already waits for an acknowledgement or for a job, and those come as inputs.
         """
-        moments = [self._due_at(lane, state, now) for lane, state in self.lanes.items() if not state.is_reading and self._has_room(lane)]
+        moments = [self._due_at(lane, state, now) for lane, state in self.lanes.items() if state.is_waiting and self._has_room(lane)]
         later = [moment for moment in moments if moment is not None and moment > now]
         deadline = self._progress_deadline()
         return min(later if deadline is None else [*later, deadline], default=None)
@@ -223,6 +230,9 @@ class Outbox:
     def acked(self, ack: Ack, now: Instant) -> OutMark | None:
         """Enter an acknowledgement; the new mark when it moved, else None."""
         state = self.lanes[ack.lane]
+        if ack.stored < state.heard.stored or ack.secured < state.heard.secured:
+            return None  # on one link a peer's marks only rise: an old acknowledgement came again
+        state.heard = OutMark(ack.stored, ack.secured)
         progressed = False
         while state.in_flight and state.in_flight[0].upto <= ack.stored:
             if (sent := state.in_flight.popleft().sent) is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sync.core.messages import Message
 from sync.model import Batch, Direction, Frame, HybridTime, Instant, Lane, Level, PolicyVersion, Span, StoredBatch
 from sync.model.writes import Write
+from sync.ports import NO_REPRIEVE, Reprieve
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ class RequeueJob:
     """Held batches to put back at once."""
     again: tuple[tuple[str, int], ...] = ()
     """Reasons whose records are decided again under the same version too, each with the highest lsn that it holds for."""
+    reprieve: Reprieve = NO_REPRIEVE
+    """Which refusals by the peer are tried again because it stands elsewhere now."""
 
 
 @dataclass(frozen=True, slots=True)

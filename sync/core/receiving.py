@@ -8,18 +8,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sync.core.bearers import LifeKey
+from sync.core.bearers import BY_WAY_OF, LifeKey
 from sync.core.desk import Desk
 from sync.core.inbox import Arrival, refused_header
 from sync.core.link import Link, Verifying
-from sync.core.messages import Refused
+from sync.core.messages import InForce, Refused
 from sync.core.poison import POISON_TRIES, Poison
 from sync.core.ready import Arrived, FrameRefused, InboundJob, InboundResult
+from sync.core.reprieves import OVER_MAX
 from sync.model import BatchHeader, Direction, Frame, Instant, Lane, PolicyVersion, State
 from sync.model.writes import AppendRefusal, SetBearer, SetInPosition
 
 DOUBT_S = 10.0
 """How long a frame waits whose nodes are known to stand elsewhere; five heartbeats, half the time after which a sender gives a link up."""
+
+UNREAD_JOB = 0
+"""Stands for the job of a frame that none is started for; jobs count from 1."""
 
 
 class Receiving:
@@ -29,8 +33,8 @@ class Receiving:
         self._desk = desk
         self._poison = Poison()
 
-    def frame(self, link: Link, frame: Frame) -> None:
-        """A frame came in: verify it when it is the next one."""
+    def frame(self, link: Link, frame: Frame, *, unreadable: str = "") -> None:
+        """A frame came in: verify it when it is the next one. One that this program cannot read is refused in its turn."""
         peer = link.peer.node
         if frame.direction is not link.in_direction:
             reason = f"{peer} sent data in direction {frame.direction.word}, which is ours to send"
@@ -45,26 +49,36 @@ class Receiving:
             link.acks_due.add(frame.lane)
         elif arrival is Arrival.GAP:
             self._desk.break_link(peer, f"lane {frame.lane.word} of {peer} skipped to {frame.span}", fatal=False)
+        elif unreadable:
+            link.verifying.append(Verifying(UNREAD_JOB, frame, InboundResult(UNREAD_JOB, self._desk.version, unreadable)))
         else:
             link.verifying.append(Verifying(self._verify(link, frame), frame))
 
     def gated(self, link: Link, outcome: InboundResult, now: Instant) -> None:
         """A frame is verified: store it once those before it are stored."""
         waiting = next(entry for entry in link.verifying if entry.job == outcome.job)
-        if outcome.version != self._desk.version and not outcome.quarantine:
-            waiting.job = self._verify(link, waiting.frame)
-            return
         waiting.outcome = outcome
-        self.settle(link, now)
+        if not self._is_taken_back(link, waiting):
+            self.settle(link, now)
 
     def settle(self, link: Link, now: Instant) -> None:
         """Store the frames that are verified, in the order in which they came."""
         # A frame that was verified again under a newer policy keeps its place: those behind it wait, or the chain would break.
         while link.verifying and (done := link.verifying[0].outcome) is not None:
             # A damaged frame ends its link: those behind it come again, after it.
-            if self._desk.links.get(link.peer.node) is not link or self._is_in_doubt(link, now):
+            if self._desk.links.get(link.peer.node) is not link or self._is_taken_back(link, link.verifying[0]):
+                return
+            if self._is_in_doubt(link, now):
                 return
             self._accept(link, link.verifying.popleft().frame, done, now)
+
+    def _is_taken_back(self, link: Link, waiting: Verifying) -> bool:
+        """True when the policy changed since the frame was verified, maybe while it waited in line: it is verified again."""
+        done = waiting.outcome
+        if done is None or done.version == self._desk.version or done.quarantine or waiting.job == UNREAD_JOB:
+            return False
+        waiting.job, waiting.outcome = self._verify(link, waiting.frame), None
+        return True
 
     def _is_in_doubt(self, link: Link, now: Instant) -> bool:
         """True while the word that the nodes of the next frame have moved may still be on its way: it comes with heartbeats."""
@@ -84,11 +98,23 @@ class Receiving:
     def resume(self, link: Link, lanes: list[Lane]) -> None:
         """A link begins: tell the peer again what it may have missed."""
         # A refusal is told once; a session that ended before it arrived would leave the peer believing that it delivered.
-        for refusal in self._desk.refusals.made_toward(link.peer.node):
+        for refusal in self._desk.refusals.made_toward(link.peer.node, link.peer.incarnation):
             self._desk.tell(link.peer.node, [_told(refusal, self._desk.version)], refusal.lane)
+        self._tell_policy(link)
         for lane in lanes:
             self._await_secured(link, lane)
             link.acks_due.add(lane)
+
+    def policy_moved(self) -> None:
+        """The own version is another, dates have passed, or nodes moved: tell whoever had frames refused here."""
+        for link in self._desk.links.values():
+            self._tell_policy(link)
+
+    def _tell_policy(self, link: Link) -> None:
+        reasons = self._desk.refusals.reasons_toward(link.peer.node, link.peer.incarnation)
+        if reasons:
+            over = sorted(word for word in self._desk.over.union(self._desk.again) if any(word in reason for reason in reasons))
+            self._desk.tell(link.peer.node, [InForce(self._desk.version, tuple(over[:OVER_MAX]))], Lane.CONTROL)
 
     def flush_acks(self) -> None:
         """Acknowledge what this turn stores or secures; sent after its commit."""
@@ -114,6 +140,7 @@ class Receiving:
         lives = self._desk.bearers.unknown(link.peer.node, header.runs) if link.in_direction is Direction.UP else set()
         if reason := self._misfit(link, header, lives):
             self._refuse(link, frame, reason, State.HELD)
+            self._desk.over.discard(BY_WAY_OF)  # what is known of where nodes stand did not end it
             # What it speaks of is not this peer's to speak of, or more than the books may hold: nothing of it is entered.
             self._position(link, frame)
             return
@@ -145,7 +172,7 @@ class Receiving:
         refused = AppendRefusal(
             link.peer.node, frame.direction, frame.lane, frame.span, frame.part, header.resource, header.runs, header.payload_sha256,
             reason, self._desk.version.digest, by_peer=False, quarantine=state is State.QUARANTINED,
-            tries=POISON_TRIES if state is State.QUARANTINED else 1,
+            tries=POISON_TRIES if state is State.QUARANTINED else 1, incarnation=link.peer.incarnation,
         )  # fmt: skip
         self._desk.refusals.enter(refused)
         self._desk.write(refused)
@@ -160,7 +187,9 @@ class Receiving:
             self._desk.bearers.count(peer.node, len(self._desk.books.streams) - known)
         if accounted.is_news:
             payload = frame.batch.payload if header.row_count else b""
-            batch = replace(frame.batch, header=replace(header, runs=accounted.runs), payload=payload)
+            # A span that was decided twice, because it was lost in part, may bring as live what its first account held back.
+            backfill = header.backfill or accounted.is_late
+            batch = replace(frame.batch, header=replace(header, runs=accounted.runs, backfill=backfill), payload=payload)
             stored = self._desk.append(batch, peer.node, accounted.duplicates, now)
             self._desk.turn.events.append(Arrived(peer.node, stored.lsn, header.resource, frame.direction))
 
@@ -187,7 +216,8 @@ class Receiving:
 
 def _told(refusal: AppendRefusal, version: PolicyVersion) -> Refused:
     return Refused(
-        refusal.direction, refusal.lane, refusal.span, refusal.part, refusal.reason, version, quarantine=refusal.quarantine
+        refusal.direction, refusal.lane, refusal.span, refusal.part, refusal.reason, version, quarantine=refusal.quarantine,
+        under=refusal.policy_version,
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from sync.model import Direction, Lane, Span
 from sync.model.writes import REFUSALS_KEPT_MAX, AppendRefusal
 
-_Key = tuple[Direction, Lane, Span, int]
+_Key = tuple[int, Direction, Lane, Span, int]
 
 
 class Refusals:
@@ -28,14 +28,20 @@ class Refusals:
     def enter(self, refusal: AppendRefusal) -> bool:
         """Remember a refusal; False when it is known."""
         known = self._known.setdefault((refusal.peer, refusal.by_peer), {})
-        key = (refusal.direction, refusal.lane, refusal.span, refusal.part)
+        key = (refusal.incarnation, refusal.direction, refusal.lane, refusal.span, refusal.part)
         if key in known:
+            known[key] = known[key] if refusal.by_peer else refusal  # a frame that came once more, refused under the policy of now
             return False
         known[key] = refusal
         if len(known) > REFUSALS_KEPT_MAX:
             del known[next(iter(known))]
         return True
 
-    def made_toward(self, peer: str) -> list[AppendRefusal]:
-        """Refusals this node made of frames of `peer`, oldest first."""
-        return list(self._known.get((peer, False), {}).values())
+    def made_toward(self, peer: str, incarnation: int) -> list[AppendRefusal]:
+        """Refusals this node made of frames of this life of `peer`, and of one that is not known, oldest first."""
+        made = self._known.get((peer, False), {}).values()
+        return [refusal for refusal in made if refusal.incarnation in (0, incarnation)]
+
+    def reasons_toward(self, peer: str, incarnation: int) -> set[str]:
+        """Why frames of this life of `peer` were refused here that a policy may mend."""
+        return {refusal.reason for refusal in self.made_toward(peer, incarnation) if not refusal.quarantine}

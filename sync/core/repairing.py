@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sync.core.desk import Desk
-from sync.model import Batch, Instant, Lane, Run, StoredBatch
+from sync.model import Batch, BatchHeader, Instant, Lane, Run, StoredBatch
 from sync.model.writes import PutBack, SetAside
 
 DAMAGED_REASON = "damaged"
@@ -41,10 +41,9 @@ class Repairing:
         runs: list[Run] = []
         duplicates: list[int] = []
         for index, run in enumerate(header.runs):
-            accounted = self._desk.books.account(replace(header, runs=(run,)))
-            is_double = index in hidden
-            duplicates += [len(runs) + place for place in range(len(accounted.runs)) if is_double or place in accounted.duplicates]
-            runs += accounted.runs
+            parts, known = self._entered(header, run)
+            duplicates += [len(runs) + place for place in range(len(parts)) if index in hidden or place in known]
+            runs += parts
         again = replace(stored, batch=replace(stored.batch, header=replace(header, runs=tuple(runs))), duplicates=tuple(duplicates))
         self._desk.write(PutBack(again))
         if was_told or self._is_being_told(header.lane, stored.lsn):
@@ -57,6 +56,13 @@ class Repairing:
             header = replace(stored.batch.header, backfill=True)
             everything = tuple(range(len(header.runs)))
             self._desk.append(replace(stored.batch, header=header), stored.source, everything, now)
+
+    def _entered(self, header: BatchHeader, run: Run) -> tuple[tuple[Run, ...], tuple[int, ...]]:
+        """`run` of a batch that is whole again, cut where part of it came by another way, and the indexes of those parts."""
+        if not run.state.has_rows:
+            return (run,), ()  # the damage took nothing from an account: it stands in the books, maybe decided anew since
+        accounted = self._desk.books.account(replace(header, runs=(run,)))
+        return accounted.runs, accounted.duplicates
 
     def _is_being_told(self, lane: Lane, lsn: int) -> bool:
         """A job that may have read the account of the batch is out, or its frames are."""

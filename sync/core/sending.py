@@ -10,10 +10,11 @@ from dataclasses import replace
 from sync.core.desk import Desk
 from sync.core.lanes import FRESH_BACKLOG_LSNS
 from sync.core.link import Link
-from sync.core.messages import Ack, Data, Refused
+from sync.core.messages import Ack, Data, InForce, Refused
 from sync.core.ready import OutboundJob, OutboundResult, RequeueJob, RequeueResult, Withheld
 from sync.model import Direction, Instant, Lane
 from sync.model.writes import AppendLedger, AppendRefusal, SettleHeld
+from sync.ports import NO_REPRIEVE, Reprieve
 
 REQUEUE_BATCHES = 64
 FRESH_REQUEUE_BATCHES = 4
@@ -46,6 +47,8 @@ class Sending:
 
     def start_jobs(self, link: Link, now: Instant) -> None:
         """Hand out as many jobs of the link as its window and its thread can take."""
+        if self._desk.reprieves.begin(link.peer.node, self._desk.last_lsn, now):
+            link.requeue_due = True
         if link.requeue_due and not link.is_requeueing and (not self._desk.fresh_first or link.outbox.is_at_leisure(now)):
             link.requeue_due, link.is_requeueing = False, True
             # Where newer records go first, older ones come back a few at a time, when nothing else is waiting.
@@ -74,13 +77,19 @@ class Sending:
             return
         heard = AppendRefusal(
             link.peer.node, refused.direction, refused.lane, refused.span, refused.part, "", (), b"",
-            refused.reason, refused.policy.digest, by_peer=True, quarantine=refused.quarantine,
+            refused.reason, refused.under or refused.policy.digest, by_peer=True, quarantine=refused.quarantine,
+            incarnation=self._desk.incarnation,
         )  # fmt: skip
+        self._desk.reprieves.heard(link.peer.node, refused.policy)
         if self._desk.refusals.enter(heard):
             self._desk.write(heard)
             self._desk.turn.events.append(Withheld(link.peer.node, refused.lane, refused.reason, refused.quarantine))
-            # The policy that refused it may be in force here by now; what no policy mends waits for an operator.
+            # Either policy may have moved since; what no policy mends waits for an operator.
             link.requeue_due = link.requeue_due or not refused.quarantine
+
+    def stands_elsewhere(self, link: Link, told: InForce) -> None:
+        """The peer's policy moved since it refused frames of ours."""
+        self._desk.reprieves.heard(link.peer.node, told.policy, frozenset(told.over))
 
     def gated(self, link: Link, job: OutboundJob, outcome: OutboundResult, now: Instant) -> None:
         """Frames are made: enter them into the share ledger and send them after that commit."""
@@ -112,7 +121,9 @@ class Sending:
 
     def _requeue_job(self, job_id: int, link: Link, batches_max: int) -> RequeueJob:
         again = tuple(sorted(self._desk.again.items()))
-        return RequeueJob(job_id, link.peer, link.out_direction, self._desk.version, batches_max, again)
+        current = self._desk.reprieves.round(link.peer.node)
+        reprieve = Reprieve(current.version.digest, current.upto, current.over, self._desk.dated_upto) if current else NO_REPRIEVE
+        return RequeueJob(job_id, link.peer, link.out_direction, self._desk.version, batches_max, again, reprieve)
 
     def _start_reading(self, link: Link, lane: Lane, now: Instant) -> None:
         frame_bytes = link.outbox.frame_bytes(lane, now)

@@ -206,14 +206,23 @@ class RunMap:
 
     def set(self, first: int, last: int, state: State) -> list[StateRange]:
         """Move `first`..`last` to `state` where the table of states allows it; the ranges that moved, with their new state."""
-        if first > self.top and state in _FROM_PENDING:
-            new = StateRange(first, last, state)
-            self._append(new)
-            return [new]
+        if self.append(first, last, state):
+            return [StateRange(first, last, state)]
         moved = [StateRange(piece.first, piece.last, state) for piece in self.pieces(first, last) if may_move(piece.state, state)]
         for entry in moved:
             self._overwrite(entry)
         return moved
+
+    def append(self, first: int, last: int, state: State) -> bool:
+        """Move `first`..`last` to `state` when nothing at or above `first` has one: by far the most frequent change. False: use `set`."""
+        if first <= self.top or state not in _FROM_PENDING:
+            return False
+        if self._lasts and self._lasts[-1] + 1 == first and self._states[-1] == state:
+            self._lasts[-1] = last
+        else:
+            self._push(first, last, state)
+        self._touch(self._firsts[-1])
+        return True
 
     def lose(self, first: int, last: int) -> None:
         """What of `first`..`last` is PRESENT is LOST: its bytes are damaged here. No message of a peer does this, so no table allows it."""
@@ -278,14 +287,6 @@ class RunMap:
         if start > 0 and self._lasts[start - 1] >= first:
             start -= 1
         return start
-
-    def _append(self, new: StateRange) -> None:
-        """Put `new` behind all others: by far the most frequent change."""
-        if self._lasts and self._lasts[-1] + 1 == new.first and self._states[-1] == new.state:
-            self._lasts[-1] = new.last
-        else:
-            self._push(new.first, new.last, new.state)
-        self._touch(self._firsts[-1])
 
     def _overwrite(self, new: StateRange) -> None:
         start, stop = self._start_of(new.first), bisect_left(self._firsts, new.last + 1)

@@ -106,6 +106,8 @@ class AppendRefusal:
     """How often the frame came before it was refused for good."""
     at_us: int = 0
     """Wall clock of the commit, microseconds since 1970 UTC; the shell fills it in, 0 when it does not."""
+    incarnation: int = 0
+    """The life of the frame's sender, whose positions `span` counts in; 0 in journals from before this was kept."""
 
 
 class Decision(IntEnum):

@@ -22,13 +22,15 @@ KEEPALIVE_MS = 10_000
 """A silent connection is probed this often, so that NATs and dead peers are noticed."""
 KEEPALIVE_TIMEOUT_MS = 60_000
 """A ping waits behind the frame that is being written, which on a thin link takes its time; that a peer is silent is noticed by its missing
-heartbeats long before (node/links.py)."""
+heartbeats long before (node/link_speaking.py)."""
 KEEPALIVE_TOLERATED_MS = 5_000
-"""A server takes pings this often; it must be below KEEPALIVE_MS or it would end the connection for too many pings."""
+"""A server takes pings this often; it must be below KEEPALIVE_MS, or the third ping of an idle connection ends it for too many pings."""
 SERVER_HANDSHAKE_MS = 30_000
 """Time for TCP and TLS of a connection to stand."""
 CONNECTION_IDLE_MS = 60_000
 """A connection without a stream is closed after this."""
+CONNECTION_STREAMS_MAX = 16
+"""Streams one connection may have open; more than one certificate may, so that too many are refused by name."""
 FRAME_BYTES_MAX = 1 << 20
 """HTTP/2 frame size: fewer, larger writes for messages of about 1 MiB."""
 
@@ -50,10 +52,12 @@ SERVER: Options = [
     *COMMON,
     # Two nodes on one port would each get half of the children.
     ("grpc.so_reuseport", 0),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", KEEPALIVE_TOLERATED_MS),
+    ("grpc.http2.min_ping_interval_without_data_ms", KEEPALIVE_TOLERATED_MS),
     # A peer that connects and does not go on holds a socket no longer than this.
     ("grpc.server_handshake_timeout_ms", SERVER_HANDSHAKE_MS),
     ("grpc.max_connection_idle_ms", CONNECTION_IDLE_MS),
+    # A session has one stream on a connection; without a bound, thousands of halves are refused in Python one by one.
+    ("grpc.max_concurrent_streams", CONNECTION_STREAMS_MAX),
 ]
 
 CHANNEL: Options = [

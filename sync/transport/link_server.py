@@ -33,6 +33,8 @@ from sync.transport.session import PeerIdentity, Session
 
 SESSIONS_MAX = 4_096
 """Sessions one server holds; a parent with more children needs a level between."""
+CONNECTIONS_MAX = 4 * SESSIONS_MAX
+"""Connections one server holds, those included behind which nobody stands yet; one more is closed as it comes."""
 PAIR_TIMEOUT_S = 30.0
 """Time for the second half of a session to come."""
 STOP_GRACE_S = 5.0
@@ -50,13 +52,31 @@ _Key = tuple[bytes, str]
 """Digest of the peer's certificate chain and session id: nobody can join another's session."""
 
 
+def _future() -> asyncio.Future[None]:
+    return asyncio.get_running_loop().create_future()
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 @dataclass(slots=True)
 class _ServerPipe:
     """One half of a session: the stream of one call."""
 
     context: Context
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    standing: asyncio.Future[None] = field(default_factory=_future)
+    """Done once the first metadata went out: gRPC breaks a stream that is written to while they are on their way."""
+    ended: asyncio.Future[None] = field(default_factory=_future)
     reason: str = ""
+
+    async def stand(self, chain_pem: bytes) -> None:
+        """Send the first metadata, then let writes through."""
+        try:
+            await self.context.send_initial_metadata(((CHAIN_KEY, chain_pem),))
+        finally:
+            _settle(self.standing)
 
     async def read(self) -> bytes | None:
         try:
@@ -67,6 +87,8 @@ class _ServerPipe:
 
     async def write(self, data: bytes) -> None:
         try:
+            if not self.standing.done():
+                await asyncio.shield(self.standing)
             await self.context.write(data)
         except StreamBroken as error:
             raise LinkError(f"link broken while writing: {words_of(error)}") from None
@@ -75,7 +97,7 @@ class _ServerPipe:
         """The call's handler returns with this reason as soon as it runs; a server owes its peer no grace."""
         del grace_s
         self.reason = reason
-        self.ended.set()
+        _settle(self.ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +133,14 @@ class _RefusedError(LinkError):
 class LinkServer:
     """Listens for children. `start` once, `stop` once."""
 
-    def __init__(self, authorise: Authorise, *, on_refused: OnRefused, ask: Ask = lambda child, shaking: 0.0) -> None:
+    def __init__(
+        self,
+        authorise: Authorise,
+        *,
+        on_refused: OnRefused,
+        ask: Ask = lambda child, shaking: 0.0,
+        connections_max: int = CONNECTIONS_MAX,
+    ) -> None:
         """`ask` says of a certificate's digest, beside so many handshakes in progress, how many seconds it must wait; 0 lets it in."""
         self.port = 0
         """The port in use after `start`."""
@@ -125,8 +154,11 @@ class LinkServer:
         self._ask = ask
         self._shaking: set[_Key] = set()
         """Sessions admitted whose handshake is not done."""
+        self._connections_max = connections_max
         self._streams: Counter[bytes] = Counter()
         """Open streams by certificate."""
+        self.peers: Counter[str] = Counter()
+        """Open streams by what gRPC calls the peer: connections that an admitted child stands behind."""
         self.deferred = 0
         """Links told to try again later since the start."""
 
@@ -139,7 +171,8 @@ class LinkServer:
         the peer is told.
         """
         self._on_session, self._credentials = on_session, credentials
-        self._server = aio.server(options=SERVER, maximum_concurrent_rpcs=2 * SESSIONS_MAX)
+        options = [*SERVER, ("grpc.max_allowed_incoming_connections", self._connections_max)]
+        self._server = aio.server(options=options, maximum_concurrent_rpcs=2 * SESSIONS_MAX)
         method = grpc.stream_stream_rpc_method_handler(self._serve)
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: method}),))
         try:
@@ -168,11 +201,14 @@ class LinkServer:
         except _RefusedError as error:
             await self._refuse(context, error)
             return
+        peer = context.peer()
         self._streams[half.key[0]] += 1
+        self.peers[peer] += 1
         try:
             await self._hold(half, context)
         finally:
             self._streams -= Counter((half.key[0],))
+            self.peers -= Counter((peer,))
 
     async def _refuse(self, context: Context, error: _RefusedError) -> None:
         # Either half may be the first whose refusal the child sees: both carry the time.
@@ -193,8 +229,8 @@ class LinkServer:
             await self._refuse(context, error)
             return
         try:
-            await context.send_initial_metadata(((CHAIN_KEY, self._credentials().chain_pem),))
-            await half.pipe.ended.wait()
+            await half.pipe.stand(self._credentials().chain_pem)
+            await half.pipe.ended
         except asyncio.CancelledError:
             session.end("the peer went away")
             raise
@@ -215,6 +251,8 @@ class LinkServer:
         if self._streams[key[0]] >= STREAMS_PER_CHILD_MAX:
             reason = f"{STREAMS_PER_CHILD_MAX} streams of one certificate are open: close the old ones first"
             raise _RefusedError(grpc.StatusCode.RESOURCE_EXHAUSTED, reason)
+        if (waiting := self._halves.get(key)) is not None:
+            pem = waiting[0].pem  # the digests are equal: one copy is enough for as long as the session lives
         peer = self._let_in(key, pem, node) if group is Group.URGENT else None
         return _Half(key, group, pem, peer, _ServerPipe(context))
 

@@ -8,8 +8,9 @@ Source: Apache Arrow Columnar Format 1.5, "Serialization and IPC"; Message.fbs; 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sync.model import WireError
 
@@ -19,6 +20,9 @@ MESSAGES_MAX = 256
 """Messages in one payload: a schema, a dictionary for each string column, one record batch."""
 BUFFERS_MAX = 4_096
 """Buffers of one message."""
+REMEMBERED_BYTES_MAX = 1 << 10
+SHAPES_REMEMBERED_MAX = 1_024
+"""Metadata up to this size is remembered, so many of it: about 10 MB at the very most."""
 _SCHEMA, _DICTIONARY, _RECORDS = 1, 2, 3
 _UNCOMPRESSED = -1
 """Length prefix of a buffer that was left as it is inside a compressed message."""
@@ -52,14 +56,29 @@ class _Part:
     """Id of the dictionary; None for other kinds."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a message's metadata says, whatever its body is."""
+
+    body_bytes: int
+    kind: int
+    rows: int = 0
+    values_max: int = 0
+    buffers: tuple[tuple[int, int], ...] = ()
+    """(offset, length) in the body."""
+    is_compressed: bool = False
+    dictionary: int | None = None
+
+
 def read_layout(payload: bytes) -> Layout:
     """The layout of `payload`; raises WireError when it is not one schema, dictionaries, one record batch and the end."""
     parts: list[_Part] = []
     try:
-        for message, body in _messages(payload):
+        for shape, body in _messages(payload):
             if len(parts) == MESSAGES_MAX:
                 raise WireError(f"payload refused: more than {MESSAGES_MAX} arrow messages")
-            parts.append(_part(message, body))
+            size = _unfolded_bytes(body, shape.buffers) if shape.is_compressed else _plain_bytes(body, shape.buffers)
+            parts.append(_Part(shape.kind, shape.rows, size, shape.values_max, shape.dictionary))
     except (struct.error, IndexError, OverflowError) as error:
         raise WireError(f"payload of {len(payload)} bytes refused: broken arrow metadata ({error})") from None
     _check_sequence(parts)
@@ -79,8 +98,8 @@ def _check_sequence(parts: list[_Part]) -> None:
         raise WireError(f"payload refused: {len(names)} dictionaries replace one another")
 
 
-def _messages(payload: bytes) -> Iterator[tuple[_Table, memoryview]]:
-    """Metadata and body of each message; the payload must end right after the end-of-stream mark."""
+def _messages(payload: bytes) -> Iterator[tuple[_Shape, memoryview]]:
+    """Shape and body of each message; the payload must end right after the end-of-stream mark."""
     position = 0
     while True:
         mark, size = _HEAD.unpack_from(payload, position)
@@ -93,44 +112,50 @@ def _messages(payload: bytes) -> Iterator[tuple[_Table, memoryview]]:
         if len(metadata) != size:
             raise WireError(f"payload of {len(payload)} bytes refused: arrow metadata of {size} bytes at byte {position} is cut short")
         position += size
-        message = _Table(metadata, *_U32.unpack_from(metadata))
-        body_bytes = message.number(3, _I64, 0)
+        shape = _known_shape(metadata) if size <= REMEMBERED_BYTES_MAX else _shape(metadata)
+        body_bytes = shape.body_bytes
         if not 0 <= body_bytes <= len(payload) - position:
             raise WireError(f"payload of {len(payload)} bytes refused: an arrow body of {body_bytes} bytes at byte {position}")
-        yield message, memoryview(payload)[position : position + body_bytes]
+        yield shape, memoryview(payload)[position : position + body_bytes]
         position += body_bytes
     if position != len(payload):
         raise WireError(f"payload of {len(payload)} bytes refused: {len(payload) - position} bytes follow its end")
 
 
-def _part(message: _Table, body: memoryview) -> _Part:
-    kind = message.number(1, _U8, 0)
+def _shape(metadata: bytes) -> _Shape:
+    message = _Table(metadata, *_U32.unpack_from(metadata))
+    body_bytes, kind = message.number(3, _I64, 0), message.number(1, _U8, 0)
     header = message.table(2)
     if header is None or kind not in (_SCHEMA, _DICTIONARY, _RECORDS):
         raise WireError(f"payload refused: arrow message of kind {kind}")
     if kind == _SCHEMA:
-        return _Part(kind, 0, 0, 0)
+        return _Shape(body_bytes, kind)
     if kind == _RECORDS:
-        return _batch_part(kind, header, body)
+        return _batch_shape(body_bytes, kind, header)
     if header.number(2, _U8, 0):
         raise WireError("payload refused: dictionary deltas are not in use")
     batch = header.table(1)
     if batch is None:
         raise WireError("payload refused: a dictionary without values")
-    return _batch_part(kind, batch, body, dictionary=header.number(0, _I64, 0))
+    return _batch_shape(body_bytes, kind, batch, dictionary=header.number(0, _I64, 0))
 
 
-def _batch_part(kind: int, batch: _Table, body: memoryview, dictionary: int | None = None) -> _Part:
+@lru_cache(maxsize=SHAPES_REMEMBERED_MAX)
+def _known_shape(metadata: bytes) -> _Shape:
+    """Most messages of a stream describe the same short dictionaries again and again."""
+    return _shape(metadata)
+
+
+def _batch_shape(body_bytes: int, kind: int, batch: _Table, dictionary: int | None = None) -> _Shape:
     rows = batch.number(0, _I64, 0)
     lengths = [rows, *(length for length, _ in batch.structs(1))]
     if min(lengths) < 0:
         raise WireError(f"payload refused: a column of {min(lengths)} values")
-    buffers = batch.structs(2)
-    size = _unfolded_bytes(body, buffers) if batch.table(3) is not None else _plain_bytes(body, buffers)
-    return _Part(kind, rows, size, max(lengths), dictionary)
+    is_compressed = batch.table(3) is not None
+    return _Shape(body_bytes, kind, rows, max(lengths), tuple(batch.structs(2)), is_compressed, dictionary)
 
 
-def _plain_bytes(body: memoryview, buffers: list[tuple[int, int]]) -> int:
+def _plain_bytes(body: memoryview, buffers: Sequence[tuple[int, int]]) -> int:
     """Bytes of buffers that lie there as they are."""
     total, end = 0, len(body)
     for offset, length in buffers:
@@ -140,7 +165,7 @@ def _plain_bytes(body: memoryview, buffers: list[tuple[int, int]]) -> int:
     return total
 
 
-def _unfolded_bytes(body: memoryview, buffers: list[tuple[int, int]]) -> int:
+def _unfolded_bytes(body: memoryview, buffers: Sequence[tuple[int, int]]) -> int:
     """Bytes that compressed buffers unfold to, from their length prefixes."""
     total = _plain_bytes(body, buffers)
     for offset, length in buffers:

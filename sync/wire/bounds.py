@@ -23,7 +23,7 @@ SEQUENCE_MAX = (1 << 53) - 1
 HEADER_BYTES_MAX = 6 << 20
 """Encoded bytes of one batch header; the run table of a full frame with the longest names fits."""
 SMALL_BYTES_MAX = 64 << 10
-"""Encoded bytes of a message that holds no data: Hello, Ack, Refused, Stop."""
+"""Encoded bytes of a message that holds no data: Hello, Ack, Refused, InForce, Stop."""
 HEARTBEAT_BYTES_MAX = 8 << 20
 """Encoded bytes of a heartbeat; 4,096 statuses fit."""
 REASON_CHARS_MAX = 4_096
@@ -35,6 +35,10 @@ ORDERS_MAX = 64
 """Attachment orders in one message."""
 BUNDLES_MAX = 256
 """Policy bundles in one message."""
+POSITIONS_MAX = 64
+"""Positions in one Hello; a newer program may have lanes that this one does not know."""
+OVER_MAX = 8
+"""Words of reasons that one InForce names as over."""
 ISSUERS_MAX = 256
 """Issuers in a policy version."""
 PARTS_MAX = 65_536
@@ -46,6 +50,10 @@ VERB_CHARS_MAX = 64
 TERRITORY_CHARS_MAX = 15
 
 _Member = TypeVar("_Member", bound=IntEnum)
+
+
+class NotKnownError(WireError):
+    """A value that this program has no word for, and a newer one may have."""
 
 
 def check_number(value: int, field: str, *, least: int = 0, most: int = NUMBER_MAX) -> int:
@@ -78,12 +86,12 @@ def check_count(count: int, field: str, *, most: int) -> None:
 
 
 def member(kind: type[_Member], number: int, field: str) -> _Member:
-    """The member of a closed set with this number; raises WireError naming `field` and the numbers there are."""
+    """The member of a closed set with this number; raises NotKnownError naming `field` and the numbers there are."""
     try:
         return kind(number)
     except ValueError:
         known = ", ".join(str(entry.value) for entry in kind)
-        raise WireError(f"{field} {number} refused: expected one of {known}") from None
+        raise NotKnownError(f"{field} {number} refused: expected one of {known}") from None
 
 
 def cut(reason: str) -> str:

@@ -1,13 +1,13 @@
 """What the messages other than data must be, before they are sent and before they are read.
 
-Owns: the sense of Hello, Ack, Refused, Bundles, Query. Refuses with WireError. Called by codec at both ends.
+Owns: the sense of Hello, Ack, Refused, InForce, Bundles, Query. Refuses with WireError. Called by codec at both ends.
 """
 
 from __future__ import annotations
 
 import re
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Orders, Position, Query, Refused, Stop
 from sync.model import LIVES_TOLD_MAX, HybridTime, Life, Limits, ModelError, PolicyVersion, Territory, WireError, check_node_id
 from sync.wire import bounds
 from sync.wire.check_batch import check_frame, check_manifest, check_span
@@ -31,6 +31,11 @@ def check_message(message: Message, limits: Limits) -> None:
             check_span(message.span)
             bounds.check_number(message.part, "refused.part", most=bounds.PARTS_MAX - 1)
             _check_policy(message.policy)
+            if message.under:
+                bounds.check_digest(message.under, "refused.under")
+        case InForce():
+            _check_policy(message.policy)
+            _check_over(message.over)
         case Bundles():
             bounds.check_count(len(message.bundles), "bundles", most=bounds.BUNDLES_MAX)
         case Orders():
@@ -63,6 +68,14 @@ def _check_hello(hello: Hello) -> None:
     _check_positions(hello.positions)
     _check_lives(hello.lives, "hello.lives")
     _check_lives(hello.known_lives, "hello.known_lives")
+
+
+def _check_over(over: tuple[str, ...]) -> None:
+    bounds.check_count(len(over), "in_force.over", most=bounds.OVER_MAX)
+    for reason in over:
+        if not reason:
+            raise WireError("in_force.over refused: a reason without a word")
+        bounds.check_text(reason, "in_force.over", chars_max=bounds.REASON_CLASS_CHARS_MAX)
 
 
 def _check_lives(lives: tuple[Life, ...], field: str) -> None:

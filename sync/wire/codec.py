@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as PbMessage
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Orders, Query, Refused, Stop
 from sync.model import DEFAULT_LIMITS, Limits, WireError
 from sync.wire import bounds
 from sync.wire import codec_messages as small
 from sync.wire import yunnao_pb2 as pb
 from sync.wire.check_messages import check_message
 from sync.wire.codec_batch import frame_message, read_frame
+from sync.wire.newer import beyond, unreadable
 from sync.wire.peek import length_delimited, outer_fields
 
 
@@ -30,9 +31,18 @@ class Unknown:
     """Format the sender wrote, 1 or higher."""
     fields: tuple[int, ...]
     """Field numbers of the envelope that this program does not know, ascending."""
+    what: str = ""
+    """What a message of a known kind is about that this program does not know: a lane, a direction."""
+    answers: tuple[bytes, ...] = ()
+    """Encoded messages that its sender waits for: send them as they are."""
+
+    @property
+    def words(self) -> str:
+        """What it is, for a log."""
+        return self.what or f"a message of field {', '.join(map(str, self.fields))}"
 
 
-_SMALL_BODIES = frozenset({"hello", "ack", "refused", "stop"})
+_SMALL_BODIES = frozenset({"hello", "ack", "refused", "in_force", "stop"})
 _BODY_NUMBERS = {field.number: field.name for field in pb.Envelope.DESCRIPTOR.oneofs_by_name["body"].fields}
 _BODY_OF_NAME = {name: number for number, name in _BODY_NUMBERS.items()}
 _FORMAT = pb.Envelope(format=bounds.WIRE_FORMAT).SerializeToString()
@@ -41,6 +51,7 @@ _READERS: dict[str, Callable[[pb.Envelope], Message]] = {
     "hello": lambda envelope: small.read_hello(envelope.hello),
     "ack": lambda envelope: small.read_ack(envelope.ack),
     "refused": lambda envelope: small.read_refused(envelope.refused),
+    "in_force": lambda envelope: small.read_in_force(envelope.in_force),
     "bundles": lambda envelope: small.read_bundles(envelope.bundles),
     "orders": lambda envelope: small.read_orders(envelope.orders),
     "heartbeat": lambda envelope: small.read_heartbeat(envelope.heartbeat),
@@ -75,9 +86,18 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Message | Unknown:
     body = envelope.WhichOneof("body")
     if body is None:
         return _unknown(envelope, sizes)
-    message = Data(read_frame(envelope.data, limits)) if body == "data" else _READERS[body](envelope)
+    if (newer := beyond(envelope, body)) is not None:
+        return Unknown(envelope.format, (), newer.what, newer.answers)
+    message = _read_data(envelope.data, limits) if body == "data" else _READERS[body](envelope)
     check_message(message, limits)
     return message
+
+
+def _read_data(data: pb.Data, limits: Limits) -> Data:
+    try:
+        return Data(read_frame(data, limits))
+    except bounds.NotKnownError as error:
+        return unreadable(data, error)
 
 
 def _unknown(envelope: pb.Envelope, sizes: dict[int, int]) -> Unknown:
@@ -107,6 +127,8 @@ def _body(message: Message) -> tuple[str, PbMessage]:
             return "ack", small.ack_message(message)
         case Refused():
             return "refused", small.refused_message(message)
+        case InForce():
+            return "in_force", small.in_force_message(message)
         case Bundles():
             return "bundles", small.bundles_message(message)
         case Orders():

@@ -104,7 +104,8 @@ def decode_header(data: bytes, limits: Limits) -> BatchHeader:
     except DecodeError as error:
         raise WireError(f"header of {len(data)} bytes refused: not a batch header ({error})") from None
     if message.format != BATCH_FORMAT:
-        raise WireError(f"header.format {message.format} refused: this program reads batch format {BATCH_FORMAT}")
+        kind = bounds.NotKnownError if message.format > BATCH_FORMAT else WireError
+        raise kind(f"header.format {message.format} refused: this program reads batch format {BATCH_FORMAT}")
     return BatchHeader(
         resource=message.resource,
         lane=bounds.member(Lane, message.lane, "header.lane"),
@@ -176,10 +177,9 @@ def _read_runs(table: pb.RunTable, limits: Limits) -> tuple[Run, ...]:
     bounds.check_count(size, "runs", most=limits.runs_per_frame_max)
     _check_columns(table, size)
     bounds.check_count(len(table.names), "run names", most=3 * size)
-    rows = zip(
-        table.origin, table.incarnation, table.first, table.count, table.row_offset, table.state, table.reason, table.decider,
-        _moments(table), strict=True,
-    )  # fmt: skip
+    # Whole columns at once: asking a repeated field for each of its values takes as long as making the run.
+    columns = (table.origin, table.incarnation, table.first, table.count, table.row_offset, table.state, table.reason, table.decider)
+    rows = zip(*(column[:] for column in columns), _moments(table), strict=True)
     names = ("", *table.names)
     return tuple([_read_run(names, *row) for row in rows])
 
@@ -187,7 +187,7 @@ def _read_runs(table: pb.RunTable, limits: Limits) -> tuple[Run, ...]:
 def _moments(table: pb.RunTable) -> Iterator[tuple[HybridTime, ClockQuality]]:
     """Time and clock of each run; runs sealed together, which are most, share the values."""
     known: dict[tuple[int, int, int, int], tuple[HybridTime, ClockQuality]] = {}
-    for key in zip(table.wall_us, table.counter, table.offset_us, table.uncertainty_us, strict=True):
+    for key in zip(table.wall_us[:], table.counter[:], table.offset_us[:], table.uncertainty_us[:], strict=True):
         moment = known.get(key)
         if moment is None:
             moment = known[key] = HybridTime(key[0], key[1]), ClockQuality(key[2], key[3])

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Hello, Orders, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Hello, InForce, Orders, Position, Query, Refused, Stop
 from sync.model import LIVES_TOLD_MAX, Direction, HybridTime, Lane, Level, Life, PolicyVersion, WireError
 from sync.wire import bounds
 from sync.wire import yunnao_pb2 as pb
 from sync.wire.codec_batch import manifest_message, read_manifest, read_span, span_message
+
+_LANES, _DIRECTIONS = frozenset(int(lane) for lane in Lane), frozenset(int(direction) for direction in Direction)
 
 
 def hello_message(hello: Hello) -> pb.Hello:
@@ -37,14 +39,14 @@ def hello_message(hello: Hello) -> pb.Hello:
 
 def read_hello(hello: pb.Hello) -> Hello:
     """The Hello in its wire message."""
-    bounds.check_count(len(hello.positions), "hello.positions", most=len(Lane) * len(Direction))
+    bounds.check_count(len(hello.positions), "hello.positions", most=bounds.POSITIONS_MAX)
     return Hello(
         node=hello.node,
         incarnation=hello.incarnation,
         level=bounds.member(Level, hello.level, "hello.level"),
         territory=hello.territory,
         policy=_read_policy(hello.policy),
-        positions=tuple(_read_position(position) for position in hello.positions),
+        positions=tuple(_read_position(position) for position in hello.positions if _is_known(position)),
         for_incarnation=hello.for_incarnation,
         protocol_oldest=hello.protocol_oldest,
         protocol_newest=hello.protocol_newest,
@@ -83,6 +85,7 @@ def refused_message(refused: Refused) -> pb.Refused:
         reason=bounds.cut(refused.reason),
         policy=_policy_message(refused.policy),
         quarantine=refused.quarantine,
+        under=refused.under,
     )
 
 
@@ -96,7 +99,19 @@ def read_refused(refused: pb.Refused) -> Refused:
         reason=bounds.cut(refused.reason),
         policy=_read_policy(refused.policy),
         quarantine=refused.quarantine,
+        under=refused.under,
     )
+
+
+def in_force_message(in_force: InForce) -> pb.InForce:
+    """An InForce as its wire message."""
+    return pb.InForce(policy=_policy_message(in_force.policy), over=in_force.over)
+
+
+def read_in_force(in_force: pb.InForce) -> InForce:
+    """The InForce in its wire message."""
+    bounds.check_count(len(in_force.over), "in_force.over", most=bounds.OVER_MAX)
+    return InForce(policy=_read_policy(in_force.policy), over=tuple(in_force.over))
 
 
 def bundles_message(bundles: Bundles) -> pb.Bundles:
@@ -161,6 +176,11 @@ def read_stop(stop: pb.Stop) -> Stop:
 
 def _position_message(position: Position) -> pb.Position:
     return pb.Position(direction=position.direction, lane=position.lane, upto=position.upto, chain=position.chain)
+
+
+def _is_known(position: pb.Position) -> bool:
+    """False for a lane or direction of a newer program: nothing of it is here, so its position says nothing."""
+    return position.lane in _LANES and position.direction in _DIRECTIONS
 
 
 def _read_position(position: pb.Position) -> Position:

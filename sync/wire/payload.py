@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from sync.model import WireError
 from sync.wire.arrow_layout import read_layout
+from sync.wire.recent import RecentRows
 from sync.wire.scrub import scrub
 
 Compression = Literal["lz4", "zstd"]
@@ -22,9 +23,12 @@ Compression = Literal["lz4", "zstd"]
 
 TYPES_REMEMBERED_MAX = 256
 """Column types whose judgement is remembered."""
+PLAIN_BYTES_MAX = 8_192
+"""Rows that weigh no more are not compressed with lz4: it saves a page of the disk at most, and unfolding them takes twice as long."""
 LAYOUTS_REMEMBERED_MAX = 256
 """Layouts that were found fit to travel; what is refused is judged each time."""
 
+_RECENT = RecentRows()
 _READ = pa.ipc.IpcReadOptions(use_threads=False)
 _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 """End of an Arrow stream."""
@@ -37,11 +41,15 @@ _TYPE_CHECKS = (
 
 
 def encode_payload(rows: pa.RecordBatch, *, compression: Compression | None) -> bytes:
-    """`rows` as one Arrow IPC stream, with nothing in it that the rows do not show; raises WireError for a type that may not travel."""
+    """`rows` as one Arrow IPC stream, with nothing in it that the rows do not show; raises WireError for a type that may not travel.
+
+    Where lz4 is asked for, rows of PLAIN_BYTES_MAX and less stay as they are.
+    """
     _check_schema(rows.schema)
     rows = scrub(rows)
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
+    is_small = compression == "lz4" and rows.nbytes <= PLAIN_BYTES_MAX
+    options = pa.ipc.IpcWriteOptions(compression=None if is_small else compression, use_threads=False)
     with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
         writer.write_batch(rows)
     return sink.getvalue().to_pybytes()
@@ -71,7 +79,11 @@ def unfold_payload(payload: bytes) -> pa.RecordBatch:
 
     Its layout is not walked and its values are not validated again. Raises WireError when Arrow cannot read it.
     """
-    return unfold_together([payload])
+    rows = _RECENT.of(payload)
+    if rows is None:
+        rows = unfold_together([payload])
+        _RECENT.keep(payload, rows)
+    return rows
 
 
 def unfold_together(payloads: Sequence[bytes]) -> pa.RecordBatch:

@@ -28,6 +28,9 @@ def scrub(rows: pa.RecordBatch) -> pa.RecordBatch:
 def words_in_use(indices: pa.Array[Any], words: int) -> npt.NDArray[np.bool_]:
     """One flag for each of a dictionary's `words` words: True when an index of a row names it."""
     is_used = np.zeros(words, np.bool_)
+    if words == 1:
+        is_used[0] = indices.null_count < len(indices)
+        return is_used
     present = (indices.drop_null() if indices.null_count else indices).to_numpy(zero_copy_only=False)
     for start in range(0, len(present), ROWS_PER_LOOK):
         # Flags by position: finding the distinct indices by hashing them costs ten times as much.

@@ -35,6 +35,7 @@ class Envelope(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     STOP_FIELD_NUMBER: _builtins.int
     ORDERS_FIELD_NUMBER: _builtins.int
+    IN_FORCE_FIELD_NUMBER: _builtins.int
     format: _builtins.int
     """version of this layout, from 1; 0 is refused"""
     @_builtins.property
@@ -57,6 +58,8 @@ class Envelope(_message.Message):
     def stop(self) -> Global___Stop: ...
     @_builtins.property
     def orders(self) -> Global___Orders: ...
+    @_builtins.property
+    def in_force(self) -> Global___InForce: ...
     def __init__(
         self,
         *,
@@ -71,12 +74,13 @@ class Envelope(_message.Message):
         answer: Global___Answer | None = ...,
         stop: Global___Stop | None = ...,
         orders: Global___Orders | None = ...,
+        in_force: Global___InForce | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "heartbeat", b"heartbeat", "hello", b"hello", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "heartbeat", b"heartbeat", "hello", b"hello", "in_force", b"in_force", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "format", b"format", "heartbeat", b"heartbeat", "hello", b"hello", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "format", b"format", "heartbeat", b"heartbeat", "hello", b"hello", "in_force", b"in_force", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "data", "ack", "refused", "bundles", "heartbeat", "query", "answer", "stop", "orders"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "data", "ack", "refused", "bundles", "heartbeat", "query", "answer", "stop", "orders", "in_force"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -546,12 +550,15 @@ class Refused(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     QUARANTINE_FIELD_NUMBER: _builtins.int
+    UNDER_FIELD_NUMBER: _builtins.int
     direction: _builtins.int
     lane: _builtins.int
     part: _builtins.int
     reason: _builtins.str
     quarantine: _builtins.bool
     """no policy can make the frame fit: an operator of the sender decides"""
+    under: _builtins.bytes
+    """digest of the policy version it was refused under; empty: not said"""
     @_builtins.property
     def span(self) -> Global___Span: ...
     @_builtins.property
@@ -566,14 +573,43 @@ class Refused(_message.Message):
         reason: _builtins.str = ...,
         policy: Global___PolicyVersion | None = ...,
         quarantine: _builtins.bool = ...,
+        under: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "policy", b"policy", "quarantine", b"quarantine", "reason", b"reason", "span", b"span"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "policy", b"policy", "quarantine", b"quarantine", "reason", b"reason", "span", b"span", "under", b"under"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Refused: _TypeAlias = Refused  # noqa: Y015
+
+@_typing.final
+class InForce(_message.Message):
+    """To a peer whose frames were refused here: what may be tried again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POLICY_FIELD_NUMBER: _builtins.int
+    OVER_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def policy(self) -> Global___PolicyVersion: ...
+    @_builtins.property
+    def over(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """words of reasons that have ended"""
+
+    def __init__(
+        self,
+        *,
+        policy: Global___PolicyVersion | None = ...,
+        over: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["over", b"over", "policy", b"policy"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InForce: _TypeAlias = InForce  # noqa: Y015
 
 @_typing.final
 class Bundles(_message.Message):

@@ -29,7 +29,7 @@ from sync.model.writes import (
     StoreBatch,
     Write,
 )
-from sync.ports import NOTHING_AGAIN, Selection
+from sync.ports import NO_REPRIEVE, NOTHING_AGAIN, Reprieve, Selection
 
 
 @dataclass(slots=True)
@@ -124,13 +124,13 @@ class MemoryJournal:
         return claimed if claimed in chains else chains[-1] if chains else None
 
     def held(
-        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN
-    ) -> list[StoredBatch]:
+        self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN,
+        reprieve: Reprieve = NO_REPRIEVE,
+    ) -> list[StoredBatch]:  # fmt: skip
         books = self._opened()
-        held = _held_runs(books, peer, direction)
         lsns = set[int]()
-        for entry, run in held:
-            is_due = entry.policy_version != not_version or run.reason == "deferred"
+        for entry, run, refusal in _held_runs(books, peer, direction):
+            is_due = entry.policy_version != not_version or run.reason == "deferred" or _is_reprieved(entry, refusal, reprieve)
             upto = entry.span.upto if is_due else again.get(run.reason, 0) if run.state is State.HELD else 0
             lsns |= {lsn for lsn in _holders(books, entry, run) if lsn <= upto}
         open_lsns = sorted(lsn for lsn in lsns if (peer, direction, lsn) not in books.settled)
@@ -143,7 +143,7 @@ class MemoryJournal:
         for entry in _arrived(books.ledger, peer, wires):
             refused = _refused_as(books, entry, books.ledger.index(entry))
             for run in entry.runs:
-                state = refused or run.state if run.state is State.PRESENT else run.state
+                state = refused[0] if refused and run.state is State.PRESENT else run.state
                 maps.setdefault(run.stream(entry.lane, entry.resource), RunMap()).set(run.first, run.last, state)
         return maps
 
@@ -211,21 +211,31 @@ def _arrived(ledger: Sequence[LedgerEntry], peer: str, ends: dict[Lane, int]) ->
     return kept[::-1]
 
 
-def _held_runs(books: _Books, peer: str, direction: Direction) -> Iterator[tuple[LedgerEntry, Run]]:
+def _held_runs(books: _Books, peer: str, direction: Direction) -> Iterator[tuple[LedgerEntry, Run, AppendRefusal | None]]:
     for index, entry in enumerate(books.ledger):
         if (entry.peer, entry.direction) != (peer, direction):
             continue
-        is_refused = not entry.closed and _refused_as(books, entry, index) is State.HELD
-        yield from ((entry, run) for run in entry.runs if run.state is State.HELD or (is_refused and run.state is State.PRESENT))
+        refused = None if entry.closed else _refused_as(books, entry, index)
+        refusal = refused[1] if refused is not None and refused[0] is State.HELD else None
+        for run in entry.runs:
+            if run.state is State.HELD or (refusal is not None and run.state is State.PRESENT):
+                yield entry, run, refusal if run.state is State.PRESENT else None
 
 
-def _refused_as(books: _Books, entry: LedgerEntry, index: int) -> State | None:
-    """What the records of a frame became by the peer's refusal; None when it was not refused."""
+def _refused_as(books: _Books, entry: LedgerEntry, index: int) -> tuple[State, AppendRefusal] | None:
+    """What the records of a frame became by the peer's refusal, and the refusal; None when it was not refused."""
     for number, (refusal, top) in enumerate(books.refusals, start=1):
         if _refuses(refusal, entry) and index < top:
             is_for_good = refusal.quarantine or books.decisions.get(number) is Decision.DISMISSED
-            return State.QUARANTINED if is_for_good else State.HELD
+            return State.QUARANTINED if is_for_good else State.HELD, refusal
     return None
+
+
+def _is_reprieved(entry: LedgerEntry, refusal: AppendRefusal | None, reprieve: Reprieve) -> bool:
+    if refusal is None:
+        return False
+    stands_elsewhere = refusal.policy_version != reprieve.version or any(word in refusal.reason for word in reprieve.over)
+    return entry.span.upto <= reprieve.decided_upto or (entry.span.upto <= reprieve.upto and stands_elsewhere)
 
 
 def _refuses(refusal: AppendRefusal, entry: LedgerEntry) -> bool:

@@ -12,7 +12,7 @@ import pytest
 from node.store.journal import SqliteJournal, open_journal
 from sync.model import Direction, JournalCorrupt, JournalError, Lane, RunMap, Span, State, StateRange, Stream
 from sync.model.writes import ChangeStream, FreeBatches, InPosition, OutMark, SetBearer, SetInPosition, SetOutMark, SettleHeld, Write
-from sync.ports import Journal, Selection
+from sync.ports import Journal, Reprieve, Selection
 from tests.contracts.batches import INCARNATION, NODE, PARENT, RESOURCE, commit_of, entry, refusal, run, stored
 from tests.contracts.memory_journal import MemoryJournal
 
@@ -235,6 +235,28 @@ def test_a_frame_refused_by_the_peer_is_held_and_one_refused_here_is_not(bench: 
     bench.journal.commit([entry(Span(0, 2), [run(1, 5)], part=0, parts=2), entry(Span(0, 2), [run(6, 9)], part=1, parts=2)])
     bench.journal.commit([refusal(Span(0, 2), part=0, by_peer=False), refusal(Span(0, 2), part=1)])
     assert held(bench) == [2]
+
+
+def test_a_refusal_is_asked_for_again_when_the_peer_stands_elsewhere(bench: Bench) -> None:
+    bench.journal.commit(commit_of(stored(1, [run(1, 5)]), stored(2, [run(6, 9)])))
+    bench.journal.commit([entry(Span(0, 1), [run(1, 5)]), refusal(Span(0, 1), reason="stale-policy")])
+    bench.journal.commit([entry(Span(1, 2), [run(6, 9)]), refusal(Span(1, 2))])
+    in_force, peers = b"v" * 32, b"v" * 32
+
+    def reprieved(version: bytes, upto: int, *over: str) -> list[int]:
+        reprieve = Reprieve(version, upto, frozenset(over))
+        found = bench.journal.held(PARENT, Direction.UP, not_version=in_force, batches_max=9, reprieve=reprieve)
+        return [batch.lsn for batch in found]
+
+    assert reprieved(NEWER, 2) == [1, 2]
+    assert reprieved(NEWER, 1) == [1]
+    assert reprieved(peers, 2) == []
+    assert reprieved(peers, 2, "stale-policy", "provisional-hold") == [1]
+    decided = Reprieve(peers, 0, decided_upto=1)
+    again = bench.journal.held(PARENT, Direction.UP, not_version=in_force, batches_max=9, reprieve=decided)
+    assert [batch.lsn for batch in again] == [1]
+    bench.journal.commit([SettleHeld(PARENT, Direction.UP, 1)])
+    assert reprieved(NEWER, 2) == [2]
 
 
 def test_an_account_without_rows_is_never_held(bench: Bench) -> None:

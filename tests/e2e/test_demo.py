@@ -34,10 +34,10 @@ def below(pid: int) -> list[psutil.Process]:
 
 
 def wait_answering(folder: Path, demo: subprocess.Popen[str]) -> None:
-    """Wait until the district and the grid of the demo answer; fails when the demo ends instead."""
+    """Wait until the nodes that the tests speak to answer; fails when the demo ends instead."""
     clock = SystemClock()
     begun = clock.now()
-    waiting = {"qd-shinan", "qd-wusi-01"}
+    waiting = {"qingdao", "qd-shinan", "qd-wusi-01"}
     while waiting:
         assert clock.now().seconds_since(begun) < TIMEOUT_S, f"{waiting} did not answer"
         waiting -= {name for name in waiting if (folder / name / "api.sock").exists()}
@@ -84,11 +84,13 @@ def test_a_second_start_keeps_identities_and_whatever_ends_it_leaves_no_process(
     demos = [start_demo(folder) for folder in folders]
     for folder, demo in zip(folders, demos, strict=True):
         wait_answering(folder, demo)
+        demo.send_signal(signal.SIGSTOP)  # it may not pass and end by itself while the verbs below take their time
     started = [process for demo in demos for process in below(demo.pid)]
     refused = cli(folders[0], "demo", "--headless")
     given = put_enterprise(folders[0], "qingdao")
     misplaced = put_enterprise(folders[0], "qd-shinan")
     demos[0].send_signal(signal.SIGINT)
+    demos[0].send_signal(signal.SIGCONT)
     demos[1].kill()
     errors = [demo.communicate(timeout=END_S)[1] for demo in demos]
     assert len(started) >= 10

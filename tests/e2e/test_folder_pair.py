@@ -73,9 +73,15 @@ def test_a_watched_folder_pair_carries_everything_by_itself(gap: Cluster) -> Non
         put_readings(low, first, 5_000, note=300)
         gap.wait(f"{first + 5_000} readings at the top", lambda first=first: is_through(first + 5_000))  # type: ignore[misc]
     assert ids_at(low) == ids_at(top)
+
+    def is_answered() -> bool:
+        device.work()
+        (carriage,) = low.call("status")["carriages"]
+        return bool(carriage["last_receipt_us"] >= carriage["last_export_us"] > 0)
+
+    gap.wait("a receipt of the last export", is_answered)
     (carriage,) = low.call("status")["carriages"]
     assert (carriage["kind"], carriage["role"], carriage["trouble"]) == ("folder", "parent", "")
-    assert carriage["last_receipt_us"] >= carriage["last_export_us"] > 0
     assert not list((top.folder / "gap-in").glob("*.refused"))
 
 

@@ -22,6 +22,7 @@ from node.directory import NodeStatus, decode_statuses, encode_statuses
 from node.equality import wire as equality
 from node.identity.authority import read_request
 from node.identity.errors import ChainError, IdentityError
+from node.identity.join_files import FILE_FORMAT, AnswerFile, RequestFile, parse
 from node.identity.join_wire import AskJoin, AskTime, Chain, Issued, decode_answer, decode_ask, encode_line
 from node.identity.verify import verify_chain
 from node.ingest.decode import decode as decode_reading
@@ -48,6 +49,8 @@ from tests.node.tracing.test_file import WHOLE
 from tests.sync.wire.samples import sample_header, sample_messages
 
 Decode = Callable[[bytes], object]
+FILE = Path("file")
+"""What errors name; nothing is read there."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,14 @@ def _trust() -> list[Target]:
     chain, root, request = _certified()
     asks = (AskJoin("id", "proof", "csr"), AskTime(b"0" * 16))
     answers = (Chain("chain"), Issued("chain", "127.0.0.1:1"))
+    asked = msgspec.json.encode(RequestFile(FILE_FORMAT, request.decode(), "id", "proof"))
+    issued = msgspec.json.encode(AnswerFile(FILE_FORMAT, chain.decode(), chain.decode()))
     order = json.dumps({"format": 1, "node": "a", "chain_pem": base64.b64encode(b"pem").decode(), "signature": ""}).encode()
     return [
         Target("join ask", tuple(encode_line(ask) for ask in asks), decode_ask, (IdentityError,)),
         Target("join answer", tuple(encode_line(answer) for answer in answers), decode_answer, (IdentityError,)),
+        Target("join request file", (asked,), lambda data: parse(data, RequestFile, "a request", FILE), (IdentityError,)),
+        Target("join answer file", (issued,), lambda data: parse(data, AnswerFile, "an answer", FILE), (IdentityError,)),
         Target("certificate chain", (chain,), lambda data: verify_chain(data, root_pem=root, now_us=None), (ChainError,)),
         Target("certificate request", (request,), read_request, (ChainError,)),
         Target("attachment order", (order,), lambda data: read_order(data, root_pem=root), (AttachmentError,)),

@@ -1,28 +1,41 @@
-"""50 kbit/s, 600 ms round trip, 5 % loss: no flap, and no collapse beside what bare TCP brings through the same pipe and seed."""
+"""50 kbit/s, 600 ms round trip, 5 % loss: no flap, and four fifths of what bare TCP brings through the same pipes and seeds."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
-from benchmarks.thin_link import run
+from benchmarks.thin_link import Outcome, run
 from tests.network.plant import bare_tcp_bytes
 from tests.network.shaper import Wire
 
 pytestmark = pytest.mark.slow
 
-WIRE = Wire(kbit_s=50, delay_ms=300, loss=0.05, seed=7)
+SEEDS = (7, 1, 2)
+"""In 60 s chance weighs a few hundredths, for ours or for bare TCP: what repairs a loss may be lost again. So three are judged together."""
 SECONDS = 60.0
-FLOOR = 0.7
-"""Below it the window has collapsed. The goal of 0.8 is judged by `python -m benchmarks.thin_link`, on a machine that does nothing else."""
+GOAL = 0.8
+FLOOR = 0.65
+"""A single link below it has collapsed."""
 
 
-def test_a_thin_long_lossy_link_stands_and_is_used(folder: Path) -> None:
-    with ThreadPoolExecutor(1) as other:
-        bare = other.submit(bare_tcp_bytes, WIRE, seconds=SECONDS)
-        ours = run(folder, WIRE, seconds=SECONDS)
-    assert ours.lives == 1
-    assert ours.lost_packets > 20
-    assert ours.payload_bytes / bare.result() >= FLOOR
+def drained(wire: Wire) -> Outcome:
+    """One link of ours, with folders of its own."""
+    with tempfile.TemporaryDirectory(prefix="yn") as folder:
+        return run(Path(folder), wire, seconds=SECONDS)
+
+
+def test_a_thin_long_lossy_link_stands_and_is_used(permitted: None) -> None:
+    wires = [Wire(kbit_s=50, delay_ms=300, loss=0.05, seed=seed) for seed in SEEDS]
+    with ProcessPoolExecutor(2 * len(wires), mp_context=get_context("spawn")) as others:
+        bare = [others.submit(bare_tcp_bytes, wire, seconds=SECONDS) for wire in wires]
+        runs = [others.submit(drained, wire) for wire in wires]
+        ours, theirs = [each.result() for each in runs], [each.result() for each in bare]
+    assert [each.lives for each in ours] == [1] * len(wires)
+    assert all(each.lost_packets > 20 for each in ours)
+    assert min(each.payload_bytes / other for each, other in zip(ours, theirs, strict=True)) >= FLOOR
+    assert sum(each.payload_bytes for each in ours) / sum(theirs) >= GOAL

@@ -11,12 +11,13 @@ import pytest
 from node.certificate_keeper import CertificateKeeper, Terms, known_floor_us
 from node.clock import FlooredClock
 from node.identity.admissions import Admissions
-from node.identity.certificates import CA_LIFE_S, LEAF_LIFE_S
+from node.identity.certificates import CA_LIFE_S, LEAF_LIFE_S, to_pem
 from node.identity.errors import ForeignCa, JoinUnreachable
 from node.identity.files import IdentityFiles
+from node.identity.join_files import decide_request, take_answer, write_answer, write_request
 from node.identity.keys import new_manifest_key
 from sync.model import MICROSECONDS, ClockQuality
-from tests.node.identity.family import DAY_US, DISTRICT, NOW_US, PROVINCE, StandingClock, make_node
+from tests.node.identity.family import CITY, DAY_US, DISTRICT, NOW_US, PROVINCE, StandingClock, make_node
 from tests.node.identity.join_parent import Parent, serving_city
 
 
@@ -68,6 +69,38 @@ def test_after_ninety_days_without_a_parent_the_leaf_is_renewed_and_holds(child:
     assert child.keeper.renew_leaf()
     assert child.files.own(now_us=child.machine.us).node == "shinan"
     assert not child.keeper.renew_leaf()
+
+
+async def test_a_certificate_that_was_brought_by_file_is_taken_up(city: Parent, child: Kept, tmp_path: Path) -> None:
+    city.clock.us = child.machine.us = NOW_US + 2 * DAY_US
+    child.keeper.certifier = lambda: None
+    write_request(tmp_path / "request", files=child.files, facts=DISTRICT, token="")
+    decided = decide_request(tmp_path / "request", admissions=city.admissions, own_path=("shandong", "qingdao"), now_us=city.clock.us)
+    write_answer(tmp_path / "answer", decided, files=city.files)
+    take_answer(tmp_path / "answer", files=child.files, facts=DISTRICT, now_us=city.clock.us)
+    assert child.renewals == []
+    await child.keeper.look()
+    await child.keeper.look()
+    assert child.renewals == [child.machine.us]
+
+
+def test_below_a_ca_that_ended_long_ago_no_leaf_is_issued_and_the_node_goes_on(child: Kept) -> None:
+    child.machine.us = NOW_US + 800 * DAY_US
+    assert not child.keeper.renew_leaf()
+    assert child.keeper.troubles == ["certificate_expiring"]
+
+
+async def test_a_ca_that_ended_long_ago_is_renewed_by_the_parent(city: Parent, child: Kept, tmp_path: Path) -> None:
+    late_us = NOW_US + 800 * DAY_US
+    city.clock.us = child.machine.us = late_us
+    province = IdentityFiles(tmp_path / "shandong")
+    assert province.renew_top(PROVINCE, now_us=late_us)
+    certificate = province.authority().issue(city.files.request(CITY), level=CITY.level, territory=CITY.territory, now_us=late_us)
+    chain = to_pem(certificate) + province.read(province.certificate("ca"))
+    city.files.install(CITY, ca_chain_pem=chain, root_pem=province.root_pem(), now_us=late_us)
+    city.admissions.issue_with(city.files.authority())
+    await child.keeper.look()
+    assert child.files.own(now_us=late_us + 60 * DAY_US).node == "shinan"
 
 
 async def test_an_ended_ca_is_renewed_by_the_parent_and_the_link_is_told(city: Parent, child: Kept) -> None:

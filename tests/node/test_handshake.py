@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from node.handshake import Handshake, Me, Step
+from node.handshake import BUNDLES_BYTES_MAX, Handshake, Me, Step, bundle_messages
 from sync.core.messages import Ack, Bundles, Heartbeat, Hello, Position, Stop
 from sync.model import Direction, HybridTime, Lane, Level, LinkError, PolicyVersion
 
@@ -113,3 +113,14 @@ def test_a_protocol_nobody_here_speaks_is_refused_with_the_way_out() -> None:
 def test_a_stop_ends_the_handshake_with_the_peers_reason() -> None:
     with pytest.raises(LinkError, match="district refused the link: not admitted"):
         end(CHILD, PARENT, Shelf()).receive(Stop("not admitted"))
+
+
+def test_bundles_that_are_large_together_go_in_several_messages_in_their_order() -> None:
+    large = [bytes([number]) * (BUNDLES_BYTES_MAX // 2) for number in range(5)]
+    messages = bundle_messages(large)
+    assert [len(message.bundles) for message in messages if isinstance(message, Bundles)] == [2, 2, 1]
+    assert [bundle for message in messages if isinstance(message, Bundles) for bundle in message.bundles] == large
+
+
+def test_no_bundles_are_one_empty_message() -> None:
+    assert bundle_messages(()) == [Bundles(())]

@@ -32,8 +32,8 @@ def test_each_peer_has_its_counts_and_its_last_reason_latest_first() -> None:
     clock.us += 1
     offences.link("grid-1", "garbage again")
     assert offences.facts() == [
-        {"peer": "grid-1", "frames": 1, "links": 1, "last": "garbage again", "last_us": 1_000_002},
-        {"peer": "grid-2", "frames": 0, "links": 1, "last": "garbage", "last_us": 1_000_001},
+        {"peer": "grid-1", "frames": 1, "links": 1, "hurries": 0, "last": "garbage again", "last_us": 1_000_002},
+        {"peer": "grid-2", "frames": 0, "links": 1, "hurries": 0, "last": "garbage", "last_us": 1_000_001},
     ]
 
 
@@ -49,6 +49,21 @@ def test_a_flood_is_counted_and_its_lines_are_few(caplog: pytest.LogCaptureFixtu
     assert len(caplog.messages) == int(LINES_BURST) + 2
     assert caplog.messages[-1] == f"garbage (and {1_000 - int(LINES_BURST)} more of grid-1 since the last line)"
     assert offences.facts()[0]["links"] == 1_001
+
+
+def test_a_peer_that_is_held_back_for_long_is_named_and_one_that_was_for_a_moment_is_not() -> None:
+    clock = HandClock()
+    offences = Offences(clock)
+    for _ in range(1_000):
+        offences.hurry("loud", 0.01)
+        clock.us += 10_000
+    for _ in range(60):
+        offences.hurry("busy", 0.5)
+        clock.us += 10_000_000
+    (entry,) = offences.facts()
+    assert (entry["peer"], entry["frames"], entry["links"]) == ("loud", 0, 0)
+    assert 5 <= int(str(entry["hurries"])) <= 10
+    assert "faster than they are heard" in str(entry["last"])
 
 
 def test_the_table_is_bounded() -> None:

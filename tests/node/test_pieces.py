@@ -66,3 +66,12 @@ def test_a_lot_takes_no_more_rows_than_a_frame_may_have(shelf: Shelf) -> None:
 
 def test_batches_that_are_masked_differently_are_not_decided_together(shelf: Shelf) -> None:
     assert not Lot(stored(shelf, 2)).takes(stored(shelf, 2, masked=True), DEFAULT_LIMITS)
+
+
+def test_records_that_come_again_out_of_order_join_no_frame_whose_order_counts(shelf: Shelf) -> None:
+    early, late = stored(shelf, 3), stored(shelf, 4)
+    again = replace(early, duplicates=(0,))
+    assert not Lot(late).takes(again, DEFAULT_LIMITS)
+    assert Lot(again).takes(late, DEFAULT_LIMITS)
+    backfills = [replace(one, batch=replace(one.batch, header=replace(one.batch.header, backfill=True))) for one in (late, again)]
+    assert Lot(backfills[0]).takes(backfills[1], DEFAULT_LIMITS)

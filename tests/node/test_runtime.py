@@ -18,14 +18,16 @@ from node.store.journal import SqliteJournal, open_journal
 from node.store.schema import DEFAULT_TUNING, Tuning
 from policies.catalogue import schema
 from sync.core.engine import Engine
-from sync.core.ready import Event, Moved, OutboundJob, PeerFacts
+from sync.core.messages import Ack, Data
+from sync.core.ready import Event, Moved, OutboundJob, PeerFacts, Ready, Send
 from sync.model import DEFAULT_LIMITS, ClockQuality, Direction, JournalError, JournalFull, Lane, Level, PolicyVersion
 from sync.model.writes import Write
+from sync.wire.codec import decode
 from tests.node.identity.family import StandingClock
 from tests.node.ingest.parts import reading
 from tests.node.station import until
 from tests.policies.city import city, gate
-from tests.sync.core.rig import RigVouch
+from tests.sync.core.rig import Rig, RigVouch, Station
 
 
 class ScriptedJournal:
@@ -119,6 +121,23 @@ async def test_what_arrives_during_a_commit_is_one_group(tmp_path: Path) -> None
     await until(lambda: len(stage.acked) == 51)
     assert len(stage.journal.commits) == 2
     await stage.end(running)
+
+
+async def test_frames_leave_before_acknowledgements_of_the_same_turn(tmp_path: Path) -> None:
+    rig = Rig(Station("city", Level.MUNICIPAL), Station("street", Level.STREET, "city"))
+    rig.connect("street", "city")
+    rig.offer("street", [1.0], lane=Lane.ALARM)
+    for _ in range(2):
+        rig.turn("street")
+    data = decode(rig.queues[("street", "city")].popleft())
+    assert isinstance(data, Data)
+    stage, ack = Stage(tmp_path), Ack(Direction.UP, Lane.ALARM, 1, 1)
+    sends: list[object] = []
+    stage.runtime.on_send = lambda send: sends.append(send.message)
+    await stage.runtime._hand_out(Ready(sends=(Send("a", ack, urgent=True), Send("b", data, urgent=True))))
+    assert sends == [data, ack]
+    stage.runtime._close_threads()
+    stage.journal.close()
 
 
 async def test_a_failed_commit_acknowledges_nothing_and_ends_the_run(tmp_path: Path) -> None:

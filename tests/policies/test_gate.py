@@ -13,7 +13,7 @@ from policies.catalogue import schema
 from policies.masks import MASK_KEY
 from sync.model import Direction, Level, Run, State
 from sync.ports import RESEED_PURPOSE, Outcome
-from tests.policies.city import STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
+from tests.policies.city import END_US, STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
 
 RULES = city()
 RESIDENTS = RULES.resources["residents"]
@@ -56,6 +56,13 @@ def test_the_municipality_gets_no_stream_of_residents() -> None:
     released = district.release(up_to(Level.MUNICIPAL), batch, rows)
     assert (released.outcome, released.rows) == (Outcome.CLOSED, None)
     assert states(released) == [(State.AGGREGATE_ONLY, "ceiling", 3)]
+
+
+def test_records_that_were_handed_over_are_closed_like_those_that_are_here() -> None:
+    batch = stored(RESIDENTS, three_residents(), distance=1)
+    runs = tuple(replace(run, state=State.HANDED_OVER, reason="handed-over", row_offset=-1) for run in batch.batch.header.runs)
+    header = replace(batch.batch.header, runs=runs, row_count=0)
+    assert states(gate(Level.DISTRICT).closed_for(up_to(Level.MUNICIPAL), header)) == [(State.AGGREGATE_ONLY, "ceiling", 3)]
 
 
 def test_a_masked_batch_is_left_whole_by_the_next_equal_plan() -> None:
@@ -170,6 +177,14 @@ def test_the_receiver_refuses_what_is_looser(change: dict[str, str | int], word:
     rows = rows_of(RESIDENTS, [{**masked, **change}])
     header = replace(stored(RESIDENTS, rows, distance=1).batch.header, grade_max=3)
     assert word in gate(Level.DISTRICT).inspect(up_to(Level.DISTRICT), header, rows)
+
+
+def test_a_column_that_is_masked_for_want_of_a_policy_in_its_dates_is_refused_with_that_reason() -> None:
+    incidents = RULES.resources["incidents"]
+    rows = rows_of(incidents, [{"summary": "a fight"}])
+    late = gate(Level.DISTRICT, now_us=END_US + 1)
+    refusal = late.inspect(up_to(Level.DISTRICT), stored(incidents, rows, distance=1).batch.header, rows)
+    assert "is not masked as this node's plan says (stale-policy)" in refusal
 
 
 def test_the_receiver_refuses_a_stream_its_plan_closes() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from policies import BundleError, KeyRing
 from policies.arrow import Column
-from policies.masks import REDACT, WITHHOLD, Mask, Method, TokenTable, apply_mask
+from policies.masks import REDACT, REDACTED, WITHHOLD, Mask, Method, TokenTable, apply_mask
 
 RING = KeyRing({"k1": b"one" * 11, "k2": b"two" * 11})
 PARTIAL = Mask(Method.PARTIAL, head=1)
@@ -86,3 +86,10 @@ def test_masking_again_changes_nothing_and_a_weaker_mask_never_loosens(values: l
 def test_a_profile_that_masks_nothing_is_refused(value: dict[str, object], word: str) -> None:
     with pytest.raises(BundleError, match=word):
         Mask.of(value, "mask")
+
+
+def test_words_that_are_masked_already_come_back_as_they_are_without_a_new_token() -> None:
+    tokens = TokenTable(RING)
+    once = apply_mask(words("air-1", "air-2", "air-1"), TOKEN, tokens)
+    assert apply_mask(once, TOKEN, tokens) is once
+    assert apply_mask(words(REDACTED, None, "air-1"), TOKEN, tokens).to_pylist()[:2] == [REDACTED, None]

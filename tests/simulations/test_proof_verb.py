@@ -31,7 +31,7 @@ def test_a_proof_out_of_time_says_where_to_go_on(capsys: pytest.CaptureFixture[s
 @pytest.mark.slow
 def test_a_broken_promise_prints_the_line_to_paste(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CompiledGate, "inspect", lambda gate, flow, header, rows: 1 // 0)
-    monkeypatch.setattr("simulations.proof_verb.shortened", lambda report, settings: ())
+    monkeypatch.setattr("simulations.proof.shrink_seed", lambda seed, settings, schedule: ())
     monkeypatch.setattr("simulations.run.PRODUCT_ERRORS", (ZeroDivisionError,))
     assert main(["--lang", "en", *ONE, "--seeds", "1", "--from", "2"]) == EXIT_NEGATIVE
     assert "  run it again: yunnao simulate --seed 2 --nodes 5 --faults on" in capsys.readouterr().out

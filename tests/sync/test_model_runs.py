@@ -212,3 +212,23 @@ def test_split_runs_keeps_time_and_number_of_every_record(decided: tuple[list[Ru
 
 def _span(run: Run) -> range:
     return range(run.first, run.last + 1)
+
+
+@given(MOVES, STRETCHES)
+def test_append_does_what_set_does_above_everything_and_nothing_elsewhere(
+    moves: list[tuple[int, int, State]], last: tuple[int, int, State]
+) -> None:
+    appended, moved = RunMap(), RunMap()
+    for move in moves:
+        appended.set(*move)
+        moved.set(*move)
+    before = list(appended)
+    appended.take_changes()
+    moved.take_changes()
+    is_above = last[0] > appended.top and may_move(State.PENDING, last[2])
+    assert appended.append(*last) == is_above
+    if not is_above:
+        assert list(appended) == before
+        return
+    moved.set(*last)
+    assert (appended, appended.take_changes()) == (moved, moved.take_changes())

@@ -112,3 +112,12 @@ def test_a_stretch_sent_twice_counts_as_it_was_decided_the_second_time(journal: 
     journal.commit([entry(Span(0, 3), lost), entry(Span(0, 3), stricter), mark(3)])
     assert columns(only(journal)) == (20, 8, 12, 0, 0, 0)
     assert only(journal).reasons == {"negative-list": 12}
+
+
+def test_frames_for_another_copy_of_the_peer_do_not_hide_those_that_this_one_has(journal: SqliteJournal) -> None:
+    fill(journal)
+    journal.commit([entry(Span(0, 1), [run(1, 10)]), entry(Span(1, 3), [run(11, 20)]), mark(3)])
+    journal.commit([mark(0), entry(Span(0, 2), [run(1, 15)]), mark(2)])
+    journal.commit([mark(3)])
+    assert columns(only(journal)) == (20, 20, 0, 0, 0, 0)
+    assert only(journal).holds

@@ -243,7 +243,7 @@ class Rig:
             peer=peer,
             is_parent=is_parent,
             positions=lambda life: known.get(life, ()),
-            shelf=Shelf(),
+            shelf=Shelf(station.gate.version),
             tick=lambda: HybridTime(1),
         )
 
@@ -252,7 +252,9 @@ class Rig:
         station = self.stations[name]
         mine = hello.for_incarnation == station.incarnation
         chains = {
-            (position.direction, position.lane): station.journal.ledger_chain(peer, position.direction, position.lane, position.upto)
+            (position.direction, position.lane): station.journal.ledger_chain(
+                peer, position.direction, position.lane, position.upto, claimed=position.chain
+            )
             for position in (hello.positions if mine else ())
         }
         other = self.stations[peer]

@@ -11,6 +11,7 @@ from sync.core.bearers import Bearers, Standing
 from sync.core.messages import Data
 from sync.core.ready import FrameRefused, LinkBroken
 from sync.core.receiving import DOUBT_S
+from sync.core.reprieves import ROUND_PAUSE_S
 from sync.model import DEFAULT_LIMITS, Fate, Lane, Level, Run, RunMap, Stream
 from sync.wire.codec import decode
 from tests.sync.core.rig import Rig, Station
@@ -153,6 +154,24 @@ def test_records_of_a_moved_node_wait_for_the_word_that_it_moved() -> None:
     rig.settle(seconds=LINGER)
     assert rig.values("city") == [4.0, 5.0]
     assert refused(rig) == []
+
+
+def test_what_was_refused_before_the_word_of_a_move_came_goes_again_once_it_has() -> None:
+    rig = two_streets()
+    rig.stations["grid"] = Station("grid", Level.GRID, "honest")
+    rig.connect("grid", "honest")
+    rig.offer("grid", [4.0])
+    rig.settle(seconds=LINGER)
+    rig.announces = False
+    rig.disconnect("grid", "honest")
+    rig.former["grid"] = "honest"
+    rig.connect("grid", "liar")
+    rig.offer("grid", [5.0])
+    rig.settle(seconds=DOUBT_S)
+    assert (rig.values("city"), len(refused(rig))) == ([4.0], 1)
+    rig.announce()
+    rig.settle(seconds=ROUND_PAUSE_S)
+    assert (rig.values("city"), len(refused(rig))) == ([4.0, 5.0], 1)
 
 
 def test_who_bears_a_life_survives_a_restart() -> None:

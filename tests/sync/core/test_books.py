@@ -33,6 +33,13 @@ def test_a_known_run_is_a_duplicate() -> None:
     assert (again.duplicates, again.is_news) == ((0,), False)
 
 
+def test_news_below_what_is_known_is_late() -> None:
+    books = Books({STREAM: RunMap([StateRange(1, 4, State.HELD)])})
+    assert not books.account(header(run(5, 6))).is_late
+    assert books.account(header(run(3, 4))).is_late
+    assert not books.account(header(run(3, 4), run(7, 9))).is_late
+
+
 def test_a_half_known_run_is_cut_with_its_row_offsets() -> None:
     books = Books({STREAM: RunMap([StateRange(3, 4, State.PRESENT)])})
     found = books.account(header(run(1, 6, row=10)))

@@ -11,7 +11,7 @@ from node.store.journal import open_journal
 from sync.core.messages import Ack, Data, Refused
 from sync.core.ready import InboundJob, InboundResult, LinkBroken, Moved
 from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
-from sync.model.writes import StoreBatch
+from sync.model.writes import AppendRefusal, StoreBatch
 from sync.wire.codec import decode
 from tests.sync.core.rig import VERSION, Rig, RigGate, Station, newer
 
@@ -364,6 +364,25 @@ def test_a_frame_verified_again_under_a_newer_policy_is_not_overtaken() -> None:
     assert stored == [1, 2]
 
 
+def test_a_verdict_that_waits_in_line_while_the_policy_changes_is_asked_for_again() -> None:
+    rig = linked()
+    rig.settle(seconds=LINGER)
+    street = rig.stations["street"].engine
+    first, second = verifying(rig, 1.0, 2.0)
+    street.gated(InboundResult(second.id, second.version), rig.now)
+    after = newer(street.version)
+    street.policy_changed(after, rig.now)
+    street.gated(InboundResult(first.id, after), rig.now)
+    ready = street.ready(rig.now)
+    street.advance()
+    assert [write.stored.batch.header.runs[0].first for write in ready.writes if isinstance(write, StoreBatch)] == [1]
+    (again,) = (job for job in ready.jobs if isinstance(job, InboundJob))
+    assert (again.frame, again.version) == (second.frame, after)
+    street.gated(InboundResult(again.id, after, "no longer allowed"), rig.now)
+    (refusal,) = (write for write in street.ready(rig.now).writes if isinstance(write, AppendRefusal))
+    assert refusal.policy_version == after.digest
+
+
 def test_records_in_the_receivers_own_name_break_the_link() -> None:
     rig = linked()
     rig.settle(seconds=LINGER)
@@ -381,3 +400,27 @@ def test_records_in_the_receivers_own_name_break_the_link() -> None:
     assert "in the name of this node street" in broken.reason
     rig.offer("street", [2.0])
     assert map_of(rig, "street", "street").top <= 1
+
+
+def test_records_that_a_lost_span_had_accounted_for_come_as_backfill_and_pass_on_in_one_frame() -> None:
+    rig = chain_of_three()
+    grid = rig.stations["grid"]
+    grid.gate = RigGate("grid", held=frozenset({2.0}))
+    rig.connect("grid", "street")
+    rig.drop = lambda source, target, message: isinstance(message, Data) and message.frame.part == 1
+    for resource in ("air-quality", "traffic-flow"):
+        rig.offer("grid", [2.0], resource=resource)
+    rig.settle(seconds=LINGER)
+    assert map_of(rig, "street", "grid").count(Fate.WITHHELD) == 1
+    rig.drop = lambda source, target, message: False
+    rig.disconnect("grid", "street")
+    for station in rig.stations.values():
+        station.gate = RigGate(station.name, version=newer(VERSION))
+        station.engine.policy_changed(station.gate.version, rig.now)
+    rig.connect("grid", "street")
+    rig.settle(seconds=LINGER)
+    headers = [stored.batch.header for stored in rig.batches("street") if stored.batch.header.resource == "air-quality"]
+    assert [header.backfill for header in headers] == [False, True]
+    rig.connect("street", "city")
+    rig.settle(seconds=LINGER)
+    assert (rig.values("city"), rig.values("city", "traffic-flow")) == ([2.0], [2.0])

@@ -207,3 +207,13 @@ def test_a_capped_lane_waits_for_its_tokens_and_the_others_do_not() -> None:
     assert wake is not None
     assert box.pick(wake.plus(-0.01)) is None
     assert box.pick(wake.plus(0.01)) is LANE
+
+
+def test_an_old_acknowledgement_that_comes_again_takes_no_mark_back() -> None:
+    box = outbox(top=4)
+    box.gated(LANE, gated(box, 0, 2, part(1)), top=4, now=NOW)
+    box.gated(LANE, gated(box, 2, 4, part(2)), top=4, now=NOW)
+    first, second = ack(2, 1), ack(4, 4)
+    assert [box.acked(first, NOW), box.acked(second, NOW)] == [OutMark(2, 1, 2), OutMark(4, 4, 4)]
+    assert box.acked(first, NOW) is None
+    assert box.lanes[LANE].mark == OutMark(4, 4, 4)

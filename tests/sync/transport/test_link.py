@@ -35,6 +35,20 @@ async def test_messages_travel_both_ways_in_order_within_a_group() -> None:
     assert sorted(down) == sorted(b"down%d" % number for number in range(50))
 
 
+@pytest.mark.slow
+async def test_a_parent_that_speaks_at_once_does_not_break_its_own_stream() -> None:
+    async def speak(session: Session) -> None:
+        for number in range(3):
+            await session.send(b"%d" % number, urgent=number % 2 == 0)
+        await asyncio.wait([session.closed])
+
+    async with serving(tree()[0], speak) as address:
+        for number in range(20):
+            child = await dial(address, tree()[1], server_name="district-1", session_id=f"s{number}", node="street-1")
+            assert sorted(await take(child, 3)) == [b"0", b"1", b"2"]
+            await child.close("done")
+
+
 async def test_both_ends_learn_who_the_other_is() -> None:
     async with listening_parent() as parent:
         child = await parent.dial()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop
 from sync.model import (
     NO_ROWS,
     Batch,
@@ -74,6 +74,8 @@ def sample_messages() -> dict[str, Message]:
         "data": Data(sample_frame()),
         "ack": Ack(Direction.UP, Lane.EVENT, 52, 40),
         "refused": Refused(Direction.UP, Lane.STATE, Span(1, 2), 0, "grade 3 may not leave level street", POLICY),
+        "refused-under": Refused(Direction.UP, Lane.STATE, Span(1, 2), 0, "stale", POLICY, under=bytes([7]) * 32),
+        "in-force": InForce(POLICY, ("provisional-hold", "stale-policy")),
         "bundles": Bundles((b"one", b"two")),
         "heartbeat": Heartbeat(b'{"nodes": []}', SEALED_AT),
         "query": Query(5, "summary", b"{}"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, Message, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop
 from sync.model import (
     NO_ROWS,
     Batch,
@@ -126,7 +126,8 @@ messages: st.SearchStrategy[Message] = st.one_of(
     hellos,
     st.builds(Data, frames()),
     acks(),
-    st.builds(Refused, directions, lanes, spans, small, texts, policies),
+    st.builds(Refused, directions, lanes, spans, small, texts, policies, under=st.one_of(st.just(b""), digests)),
+    st.builds(InForce, policies, st.lists(st.sampled_from(["stale-policy", "provisional-hold", "未分级"]), max_size=8).map(tuple)),
     st.builds(Bundles, st.lists(st.binary(max_size=50), max_size=4).map(tuple)),
     st.builds(Heartbeat, st.binary(max_size=100), times, st.booleans()),
     st.builds(Query, numbers, st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True), st.binary(max_size=100)),

@@ -81,13 +81,24 @@ def test_a_bomb_is_refused_by_its_length_prefixes() -> None:
 
 
 def test_a_length_prefix_that_lies_is_refused() -> None:
-    rows = pa.RecordBatch.from_pydict({"value": pa.array(range(1_000), pa.int64())})
+    rows = pa.RecordBatch.from_pydict({"value": pa.array(range(2_000), pa.int64())})
     payload = encode_payload(rows, compression="lz4")
-    at = payload.index(struct.pack("<q", 8_000))
+    at = payload.index(struct.pack("<q", 16_000))
     with pytest.raises(WireError, match=f"unfolds to {1 << 40} bytes"):
         decode(payload[:at] + struct.pack("<q", 1 << 40) + payload[at + 8 :])
     with pytest.raises(WireError):
         decode(payload[:at] + struct.pack("<q", 7_992) + payload[at + 8 :])
+
+
+def test_few_rows_are_not_compressed_with_lz4_and_read_the_same_beside_compressed_ones() -> None:
+    few = pa.RecordBatch.from_pydict({"value": pa.array([7] * 100, pa.int64())})
+    many = pa.RecordBatch.from_pydict({"value": pa.array([7] * 2_000, pa.int64())})
+
+    payloads = [encode_payload(rows, compression="lz4") for rows in (few, many)]
+
+    assert payloads[0] == encode_payload(few, compression=None)
+    assert len(payloads[1]) < many.nbytes
+    assert unfold_together(payloads).column("value").to_pylist() == [7] * 2_100
 
 
 def test_too_many_rows_are_refused() -> None:

@@ -265,7 +265,9 @@ def vars_of(books: object) -> object:
 def _station_key(station: Station) -> str:
     journal = station.journal
     assert isinstance(journal, MemoryJournal)
-    parts = [vars_of(journal._books), station.gate.version, [_link_key(link) for link in links_of(station)]]
+    said = station.engine._desk.reprieves
+    rounds = [(link.peer.node, said._said[link.peer.node], said.round(link.peer.node)) for link in links_of(station)]
+    parts = [vars_of(journal._books), station.gate.version, [_link_key(link) for link in links_of(station)], rounds]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

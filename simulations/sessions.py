@@ -1,0 +1,265 @@
+"""The sessions of a simulated node: handshake, messages in and out, and what of them goes to the engine, as node/links.py does.
+
+Owns which links stand. A message that cannot be read or that breaks the protocol ends its session. Called by simulations/host.py.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from node.errors import NodeError
+from node.handshake import Handshake, Me, Step
+from node.links import FENCE_GRACE_S
+from policies.errors import PolicyError
+from simulations.network import Session
+from sync.core.lanes import URGENT_LANES
+from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Hello, Message, Orders, Query, Stop
+from sync.core.ready import LinkBroken, PeerFacts, Send
+from sync.model import MICROSECONDS, Direction, Lane, PolicyVersion, SyncError
+from sync.wire.codec import Unknown, decode, encode
+
+if TYPE_CHECKING:
+    from simulations.host import Host
+
+HANDSHAKE_TIMEOUT_US = 15 * MICROSECONDS
+"""Shorter than node/links.py has it, so that a world need not wait for it."""
+
+Chains = dict[tuple[Direction, Lane], bytes | None]
+
+
+@dataclass(slots=True)
+class Link:
+    """A session as this end sees it."""
+
+    session: Session
+    handshake: Handshake
+    is_parent: bool
+    facts: PeerFacts | None = None
+    """Who is there; None before the handshake is done."""
+    waiting: dict[bool, deque[Message]] = field(default_factory=lambda: {True: deque(), False: deque()})
+    """By connection (True: the urgent one): what came and waits until the lane in front of it takes data again."""
+
+    @property
+    def is_up(self) -> bool:
+        """True once the handshake is done."""
+        return self.facts is not None
+
+
+class Sessions:
+    """All links of one node."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.links: dict[str, Link] = {}
+        """By peer, those in their handshake included."""
+
+    # ---- begin and end
+
+    def open(self, session: Session, *, is_parent: bool) -> None:
+        """A session with `session.other(host)` stands: begin the handshake."""
+        host = self._host
+        peer = session.other(host.id)
+        held = host.engine.positions_by_incarnation(peer)
+        shaking = Handshake(
+            Me(host.id, host.incarnation, host.plan.level, host.plan.territory),
+            peer=peer,
+            is_parent=is_parent,
+            positions=lambda incarnation: held.get(incarnation, ()),
+            shelf=host.policy,
+            tick=host.hybrid.tick,
+            lives=host.forks,
+        )
+        link = self.links[peer] = Link(session, shaking, is_parent)
+        session.receivers[host.id] = lambda data: self._receive(link, peer, data)
+        host.later(HANDSHAKE_TIMEOUT_US, lambda: self._give_up_handshake(link, peer))
+        for message in shaking.begin():
+            self.say(link, message)
+
+    def close(self, peer: str) -> None:
+        """The session with `peer` is gone."""
+        if self.links.pop(peer, None) is not None:
+            self._host.post(lambda engine, now: engine.link_down(peer, now))
+
+    def broken(self, event: LinkBroken) -> None:
+        """The engine ends a link; a fork ends this life of the node when it is proven."""
+        link, host = self.links.get(event.peer), self._host
+        host.around.trace.note(host.id, "broken", event.reason)
+        host.around.link_lost(host.id, event.peer)
+        if event.is_fork and link is not None and link.facts is not None and link.handshake.hello is not None:
+            host.forks.found(link.facts, link.handshake.hello)
+
+    def fence(self, node: str, reason: str) -> None:
+        """A child was moved away: it hears the order before this, and the reason; one that stays all the same is cut off."""
+        link, host = self.links.get(node), self._host
+        if link is None or link.is_parent:
+            return
+        self.say(link, Stop(reason))
+        host.later(round(FENCE_GRACE_S * MICROSECONDS), lambda: self._cut_off(link, node))
+
+    def of(self, peer: str) -> Session | None:
+        """The session with `peer`, handshake included; None when there is none."""
+        link = self.links.get(peer)
+        return link.session if link else None
+
+    # ---- out
+
+    def say(self, link: Link, message: Message, *, urgent: bool = True) -> None:
+        """Send a message to the other end of a link."""
+        self._host.around.send(link.session, self._host.id, encode(message), urgent)
+
+    def tell(self, peer: str, message: Message) -> bool:
+        """Send a message of the shell's; False without an open link."""
+        link = self.links.get(peer)
+        if link is None or not link.is_up:
+            return False
+        self.say(link, message)
+        return True
+
+    def hand_out(self, send: Send) -> None:
+        """Send what the engine says."""
+        link, host = self.links.get(send.peer), self._host
+        if link is None or not link.is_up:
+            return
+        if isinstance(send.message, Data):
+            host.around.wire(host.id, send.peer, send.message)
+        self.say(link, send.message, urgent=send.urgent)
+
+    def spread_bundles(self) -> None:
+        """Another policy is in force here: offer it to everybody."""
+        host = self._host
+        for peer, link in sorted(self.links.items()):
+            if link.is_up and link.handshake.hello is not None:
+                self.say(link, Bundles(host.policy.missing_in(PolicyVersion(), link.handshake.hello.territory)))
+                host.around.trace.note(host.id, "bundles", peer)
+
+    def spread_orders(self, orders: Orders) -> None:
+        """An attachment order is news here: tell every child."""
+        for _, link in sorted(self.links.items()):
+            if link.is_up and not link.is_parent:
+                self.say(link, orders)
+
+    def beat(self) -> None:
+        """Heartbeats to those to whom they say something new."""
+        host = self._host
+        open_links = {peer: link.is_parent for peer, link in self.links.items() if link.is_up}
+        for peer, body in host.tree.news(open_links).items():
+            self.say(self.links[peer], Heartbeat(body, host.hybrid.tick()))
+
+    # ---- in
+
+    def lanes_opened(self) -> None:
+        """Lanes take data again that did not: what waits for them is heard."""
+        for peer, link in sorted(self.links.items()):
+            for waiting in link.waiting.values():
+                while waiting and not self._must_wait(waiting[0]):
+                    self._hear(link, peer, waiting.popleft())
+
+    def _receive(self, link: Link, peer: str, data: bytes) -> None:
+        host = self._host
+        if self.links.get(peer) is not link:
+            return
+        if host.is_paused:
+            host.around.at(host.paused_until_us, lambda: self._receive(link, peer, data))
+            return
+        try:
+            message = decode(data, host.around.limits)
+            if link.is_up:
+                self._receive_open(link, peer, message)
+                return
+            for answer in () if isinstance(message, Unknown) else link.handshake.receive(message):
+                self.say(link, answer)
+        except (SyncError, PolicyError, NodeError) as error:
+            # As node/links.py: the session ends with the reason, and the child opens another.
+            host.around.trace.note(host.id, "refused", str(error))
+            host.around.link_lost(host.id, peer)
+            return
+        if link.handshake.step is Step.DONE:
+            self._is_up(link, peer)
+
+    def _receive_open(self, link: Link, peer: str, message: Message | Unknown) -> None:
+        if isinstance(message, Unknown):
+            # As node/links.py: what only a newer program understands is skipped, and answered where its sender waits.
+            for answer in message.answers:
+                self._host.around.send(link.session, self._host.id, answer, False)
+            return
+        waiting = link.waiting[_is_urgent(message)]
+        if waiting or self._must_wait(message):
+            waiting.append(message)
+        else:
+            self._hear(link, peer, message)
+
+    def _must_wait(self, message: Message) -> bool:
+        """As Runtime.wait_for_room: a frame of a lane that takes nothing keeps its connection waiting."""
+        if not isinstance(message, Data) or message.frame.lane not in self._host.closed_lanes:
+            return False
+        self._host.waiting_lanes.add(message.frame.lane)
+        return True
+
+    def _hear(self, link: Link, peer: str, message: Message) -> None:
+        host = self._host
+        assert link.facts is not None, "a message of an open link before its handshake"
+        if isinstance(message, Data) and link.handshake.hello is not None:
+            host.forks.data_from(link.facts, link.handshake.hello)
+        if isinstance(message, ForEngine):
+            host.post(lambda engine, now: engine.receive(peer, message, now))
+        elif isinstance(message, Bundles):
+            host.policy.take(message.bundles)
+        elif isinstance(message, Heartbeat):
+            self._hear_beat(link, peer, message)
+        elif isinstance(message, Orders) and link.is_parent:
+            host.tree.desk.take_all(message)
+        elif isinstance(message, Query):
+            host.upkeep.asked(peer, message)
+        elif isinstance(message, Answer):
+            host.upkeep.answered(peer, message)
+
+    def _hear_beat(self, link: Link, peer: str, beat: Heartbeat) -> None:
+        host = self._host
+        host.hybrid.observe(beat.sent_at)
+        standing = host.tree.heard(peer, beat, is_parent=link.is_parent)
+        if standing is not None:
+            host.post(lambda engine, now: engine.stands(standing))
+
+    def _is_up(self, link: Link, peer: str) -> None:
+        host, hello = self._host, link.handshake.hello
+        assert isinstance(hello, Hello), "a finished handshake has a Hello"
+        host.hybrid.observe(hello.sent_at)
+        subtree: frozenset[str] = frozenset() if link.is_parent else host.tree.directory.subtree(peer)
+        former = host.tree.desk.former if link.is_parent else ""
+        facts = link.facts = PeerFacts(peer, hello.incarnation, hello.level, hello.territory, link.is_parent, subtree, former)
+        for message in link.handshake.late_bundles():
+            self.say(link, message)
+        if not link.is_parent:
+            for orders in host.tree.desk.messages():
+                self.say(link, orders)
+        chains = self._chains(peer, hello)
+        host.around.trace.note(host.id, "link", peer)
+        host.post(lambda engine, now: engine.link_up(facts, hello, chains, now))
+        host.forks.met(facts)
+        host.tree.opened(peer)
+
+    def _chains(self, peer: str, hello: Hello) -> Chains:
+        host = self._host
+        mine = hello.positions if hello.for_incarnation == host.incarnation else ()
+        return {
+            (position.direction, position.lane): host.journal.ledger_chain(
+                peer, position.direction, position.lane, position.upto, claimed=position.chain
+            )
+            for position in mine
+        }
+
+    def _give_up_handshake(self, link: Link, peer: str) -> None:
+        if self.links.get(peer) is link and not link.is_up:
+            self._host.around.link_lost(self._host.id, peer)
+
+    def _cut_off(self, link: Link, node: str) -> None:
+        if self.links.get(node) is link:
+            self._host.around.link_lost(self._host.id, node)
+
+
+def _is_urgent(message: Message) -> bool:
+    """Which connection a message came on: that of its lane; what has none is urgent."""
+    lane = message.frame.lane if isinstance(message, Data) else getattr(message, "lane", Lane.CONTROL)
+    return lane in URGENT_LANES

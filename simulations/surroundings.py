@@ -1,0 +1,53 @@
+"""What a simulated node needs of its world, and the seal that stands in for signatures of bundles. Made by simulations/world.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from node.store.schema import Tuning
+from policies.bundle import SignedBundle
+from simulations.network import Session
+from simulations.trace import Trace
+from sync.core.messages import Data
+from sync.model import Limits, Stream
+from sync.model.writes import Write
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a host needs of its world."""
+
+    rng: Random
+    trace: Trace
+    limits: Limits
+    tuning: Tuning
+    at: Callable[[int, Callable[[], None]], None]
+    """Run something at a time of the world, microseconds."""
+    send: Callable[[Session, str, bytes, bool], None]
+    link_lost: Callable[[str, str], None]
+    """(host, peer): close the session between the two and let the child try again."""
+    stored: Callable[[str, int], None]
+    """(host, ticket): a local batch was acknowledged."""
+    numbered: Callable[[int, Stream, int, int], None]
+    """(ticket, stream, first, last): a local batch is about to be committed under these numbers."""
+    booted: Callable[[str, int, Mapping[Stream, int]], None]
+    """(host, incarnation, tops): what a host found of its own streams when it started."""
+    committed: Callable[[str, Sequence[Write]], None]
+    """(host, writes): a commit went through."""
+    wire: Callable[[str, str, Data], None]
+    """(source, target, frame): for the checker that watches what is on the wire."""
+    down: Callable[[str], None]
+    """(host): its power went in the middle of a turn, or its process ended to begin another life."""
+
+
+@dataclass(slots=True)
+class Seal:
+    """Bundles of a simulation need no signatures: what they say is what counts."""
+
+    territories: dict[str, str]
+
+    def territory_of(self, signed: SignedBundle) -> str:
+        """The issuer's territory."""
+        return self.territories[signed.bundle.issuer]

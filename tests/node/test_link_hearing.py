@@ -1,0 +1,64 @@
+"""What a peer says on an open link: it reaches whom it concerns, at a pace that leaves the others their turn."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from node.link_hearing import Hearing
+from node.link_peer import MESSAGES_BURST, MESSAGES_PER_S, Peer
+from node.newer import NewerWords
+from sync.core.messages import Heartbeat
+from sync.model import HybridTime, WireError
+from sync.transport.mailbox import Group
+from sync.wire.codec import encode
+from tests.node.station import until
+from tests.node.test_link_opening import FROM_THE_FUTURE
+from tests.node.two_nodes import Pair, two_nodes
+
+pytestmark = pytest.mark.slow
+
+
+async def linked(pair: Pair) -> None:
+    pair.connect()
+    await until(lambda: pair.parent.links.is_linked("city") and pair.child.links.is_linked("province"))
+
+
+async def test_words_of_a_newer_program_are_counted_and_the_link_goes_on(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        pair.down[Group.URGENT].put(FROM_THE_FUTURE)
+        await until(lambda: [fact["peer"] for fact in pair.parent.links.newer.facts()] == ["city"])
+        assert pair.parent.links.is_linked("city")
+
+
+async def test_garbage_ends_the_link_with_a_reason(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        pair.down[Group.BULK].put(b"\xff" * 40)
+        await pair.ended()
+        assert isinstance(pair.ends[0].exception().__cause__, WireError)  # type: ignore[union-attr]
+
+
+async def test_what_a_child_says_of_its_subtree_reaches_the_engine_once(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        await until(lambda: pair.parent.runtime.engine.standing.subtrees.get("city") == frozenset({"city"}))
+
+
+async def test_a_flood_is_heard_at_the_pace_of_its_budget(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        peer: Peer = pair.parent.links._peers["city"]
+        hearing = Hearing(pair.parent.links._context, NewerWords(), lambda name, message: True, lambda name, held_s: None)
+        flood = int(MESSAGES_BURST) + 50
+
+        async def messages() -> object:
+            for _ in range(flood):
+                yield encode(Heartbeat(b"[]", HybridTime(1)))
+
+        began = asyncio.get_running_loop().time()
+        await hearing._read_one(peer, messages())  # type: ignore[arg-type]
+        assert asyncio.get_running_loop().time() - began >= 40 / MESSAGES_PER_S

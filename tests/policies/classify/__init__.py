@@ -1,0 +1,1 @@
+"""Tests of classification: identifiers, rules, tables."""
