@@ -99,13 +99,18 @@ def returned_data_goes_up(planting: Planting) -> None:
 
 
 def older_policy_taken(planting: Planting) -> None:
-    """A bundle of an older epoch replaces the newer one."""
+    """A bundle of an older epoch replaces the newer one, and stays: neighbours that took both back would exchange them for ever."""
+    fell_back: set[tuple[str, str]] = set()
 
     def any_age(reach: Any) -> Any:
         def take(store: PolicyStore, signed: Any) -> Any:
             held = store.held(signed.bundle.issuer)
+            place = (str(store._folder), signed.bundle.issuer)  # noqa: SLF001
+            if place in fell_back:
+                return None
             if held is not None and signed.bundle.epoch < held.epoch:
                 planting.hit()
+                fell_back.add(place)
                 return store._seal.territory_of(signed)  # noqa: SLF001
             return reach(store, signed)
 
