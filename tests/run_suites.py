@@ -61,19 +61,19 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        55,
+        60,
         commands=(("ruff", "check", "."), ("mypy",), ("lint-imports",)),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 35, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 75, tests=("tests/node",), workers=2),
-    Suite("policies", 15, tests=("tests/policies",), workers=2),
-    Suite("edge_ai", 20, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 40, tests=("tests/tui",), workers=2),
-    Suite("simulations", 210, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 315, tests=("tests/e2e",), workers=2, files_stay_whole=True),
-    Suite("network", 135, tests=("tests/network",), workers=2, files_stay_whole=True),
+    Suite("sync", 50, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 100, tests=("tests/node",), workers=2),
+    Suite("policies", 20, tests=("tests/policies",), workers=2),
+    Suite("edge_ai", 25, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 50, tests=("tests/tui",), workers=2),
+    Suite("simulations", 185, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 285, tests=("tests/e2e",), workers=2, files_stay_whole=True),
+    Suite("network", 125, tests=("tests/network",), workers=2, files_stay_whole=True),
 )
 
 
