@@ -30,7 +30,7 @@ class PlanBook:
     def __init__(self, ruleset: Ruleset, *, now_us: int, clock: ClockQuality = TRUSTED_CLOCK) -> None:
         self.ruleset = ruleset
         self.stale = ruleset.is_stale(now_us)
-        self.judged = tuple((issued.entry, *issued.entry.effect_of(now_us, clock)) for issued in ruleset.entries)
+        self.judged = tuple((issued.entry, *issued.entry.effect_of(now_us, clock, degraded=self.stale)) for issued in ruleset.entries)
         """Every entry with whether it has effect and why."""
         self._exact: dict[str, list[tuple[Entry, bool, str]]] = {}
         self._prefixed: list[tuple[Entry, bool, str]] = []

@@ -166,13 +166,19 @@ class Entry:
         """True when the entry judges rows one by one."""
         return bool(self.predicate or self.territories)
 
-    def effect_of(self, now_us: int, clock: ClockQuality = TRUSTED_CLOCK) -> tuple[bool, str]:
-        """Whether the entry has effect at `now_us`, and the code of the reason (`live`, `no-basis`, `basis-hash`, `no-approver`, ...)."""
+    def effect_of(self, now_us: int, clock: ClockQuality = TRUSTED_CLOCK, *, degraded: bool = False) -> tuple[bool, str]:
+        """Whether the entry has effect at `now_us`, and the code of the reason (`live`, `no-basis`, `basis-hash`, `no-approver`, ...).
+
+        Its dates do not end it where they cannot be told: with an unsure clock, and in degraded mode, when a bundle that nobody
+        has seen may have renewed it.
+        """
         fault = self._fault()
         if fault:
             return False, fault
-        if clock.uncertainty_us > CLOCK_UNSURE_US and self.effect is Verdict.DENY:
+        if clock.uncertainty_us > CLOCK_UNSURE_US:
             return True, "clock-unsure"
+        if degraded:
+            return True, "degraded"
         if now_us < self.valid_from_us:
             return False, "not-yet"
         return (True, "live") if now_us < self.valid_to_us else (False, "expired")

@@ -133,6 +133,8 @@ REPLAYED = replace(HARSH, schedule=read_schedule(_REPLAYED))
 """Old messages come again, all the time."""
 STALE = replace(HARSH, schedule=read_schedule(_STALE))
 """A node believes for a while that no policy is in its dates."""
+STALE_LISTED = replace(STALE, schedule=read_schedule(_STALE.replace("d11", "g1111")), change=Change.RELEASE_ROWS)
+"""A grid node believes so, and an entry of the negative list with the same end of validity holds rows back."""
 SMALL = replace(HARSH, records=400, schedule=read_schedule(_SMALL))
 """A street with a small disk gets more than it can send."""
 CRAMMED = replace(SMALL, schedule=read_schedule(_CRAMMED))

@@ -12,10 +12,11 @@ from node import pipeline as pipeline_module
 from node.pipeline import Pipeline
 from node.policy_store import PolicyStore
 from policies import gate as gate_module
+from policies.entry import Entry
 from policies.gate import CompiledGate
 from simulations.planted.harness import Planting
 from sync.core.ready import OutboundResult, RequeueResult
-from sync.model import Direction, PolicyVersion, State
+from sync.model import ClockQuality, Direction, PolicyVersion, State
 from sync.ports import Outcome, Released
 
 
@@ -119,6 +120,20 @@ def older_policy_taken(planting: Planting) -> None:
     planting.swap(PolicyStore, "_reach_if_newer", any_age)
     # Peers offer what they have, whatever the other has.
     planting.swap(PolicyStore, "missing_in", lambda missing: lambda store, version, territory: missing(store, PolicyVersion(), territory))
+
+
+def entries_end_in_degraded_mode(planting: Planting) -> None:
+    """An entry ends on its last day although nobody knows whether it was renewed."""
+
+    def dated(effect_of: Any) -> Any:
+        def by_date_alone(entry: Entry, now_us: int, clock: ClockQuality, *, degraded: bool) -> Any:
+            if degraded:
+                planting.hit()
+            return effect_of(entry, now_us, clock)
+
+        return by_date_alone
+
+    planting.swap(Entry, "effect_of", dated)
 
 
 def withheld_runs_dropped(planting: Planting) -> None:

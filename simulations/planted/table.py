@@ -25,6 +25,7 @@ from simulations.planted.plans import (
     ROTTEN,
     SMALL,
     STALE,
+    STALE_LISTED,
     WINDOW,
 )
 from simulations.run import Settings
@@ -61,6 +62,7 @@ _ROWS: tuple[tuple[Callable[[Planting], None], str, Settings, int], ...] = (
     (policy.returned_to_everybody, "what comes down goes where it belongs", HARSH, 0),
     (policy.returned_data_goes_up, "what came down does not go up again", HARSH, 0),
     (policy.older_policy_taken, "an older policy never replaces a newer one", DENIED, 0),
+    (policy.entries_end_in_degraded_mode, "without a policy in its dates the negative list stays in force", STALE_LISTED, 0),
     (policy.withheld_runs_dropped, "what is held back is accounted for above", HARSH, 0),
     (policy.held_batches_lost, "what was held back is still there", RELEASED, 0),
     (policy.rows_mixed_up, "a record keeps its number", HARSH, 0),

@@ -120,6 +120,16 @@ def test_an_unsure_clock_brings_an_expired_entry_back() -> None:
     assert (len(sure.rows), len(careful.rows)) == (0, 1)
 
 
+def test_past_the_date_of_its_bundle_an_open_resource_stays_under_the_negative_list() -> None:
+    """Degraded mode lets grade 1 pass; what an entry held back until the same day must not pass with it."""
+    closed = replace(RULES.entries[0].entry, effect=Verdict.HOLD, resource=AIR.code, predicate="value > 1.0", levels=())
+    rules = replace(RULES, entries=(replace(RULES.entries[0], entry=closed),))
+    late = max(rules.not_after_us, closed.valid_to_us)
+    plan = PlanBook(rules, now_us=late).plan(AIR.code, hops=1, way=Way.UP, level=Level.STREET)
+    assert plan.base.verdict is Verdict.ALLOW
+    assert [row.entry_id for row in plan.rows] == [closed.id]
+
+
 def test_the_hash_names_what_a_plan_does() -> None:
     residents = RULES.resources["residents"]
     assert plan_of(residents).hash == plan_of(residents).hash

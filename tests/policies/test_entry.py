@@ -37,7 +37,18 @@ def test_an_entry_that_lacks_something_has_no_effect_and_says_so(change: dict[st
     assert replace(SHIPPED, **change).effect_of(NOW_US) == (False, why)  # type: ignore[arg-type]
 
 
-def test_an_unsure_clock_keeps_a_deny_entry_live_in_both_directions() -> None:
+def test_an_entry_outlives_its_dates_in_degraded_mode() -> None:
+    assert replace(SHIPPED, valid_to_us=NOW_US).effect_of(NOW_US, degraded=True) == (True, "degraded")
+    assert replace(SHIPPED, valid_from_us=NOW_US + 1).effect_of(NOW_US, degraded=True) == (True, "degraded")
+    assert replace(SHIPPED, approver="").effect_of(NOW_US, degraded=True) == (False, "no-approver")
+
+
+@pytest.mark.parametrize("effect", [Verdict.DENY, Verdict.HOLD, Verdict.AGGREGATE, Verdict.MASK])
+def test_an_unsure_clock_keeps_an_entry_live_whatever_its_effect(effect: Verdict) -> None:
+    assert replace(SHIPPED, effect=effect, valid_to_us=NOW_US).effect_of(NOW_US, UNSURE) == (True, "clock-unsure")
+
+
+def test_an_unsure_clock_keeps_an_entry_live_in_both_directions() -> None:
     assert replace(SHIPPED, valid_to_us=NOW_US).effect_of(NOW_US, UNSURE) == (True, "clock-unsure")
     assert replace(SHIPPED, valid_from_us=NOW_US + 1).effect_of(NOW_US, UNSURE) == (True, "clock-unsure")
     assert replace(SHIPPED, basis=None).effect_of(NOW_US, UNSURE) == (False, "no-basis")
