@@ -33,7 +33,10 @@ _STATES = {
     Verdict.HOLD: State.HELD,
     Verdict.DENY: State.DENIED,
 }
-_UNGRADED = 0
+_AS_RESOURCE = 0
+"""What rows carry that were stored before anybody graded their resource: the resource's grade of the day is theirs."""
+_NO_GRADE = GRADES[-1] + 1
+"""Stands for a grade that is missing or none at all: nobody knows what the row may be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +62,31 @@ def state_of(code: int) -> tuple[State, str]:
 
 
 def grades_of(rows: pa.RecordBatch) -> npt.NDArray[np.int8]:
-    """The grade of each row, 1-4; 0 where it is missing or no grade."""
+    """The grade of each row, 1-4; 0 where it is its resource's, 5 where it is missing or no grade."""
     if "grade" not in rows.schema.names:
-        return np.zeros(rows.num_rows, np.int8)
+        return np.full(rows.num_rows, _NO_GRADE, np.int8)
     column = rows.column("grade")
-    values = to_numpy(call("fill_null", column, _UNGRADED) if column.null_count else column)
-    if values.dtype == np.int8 and len(values) and values.min() >= GRADES[0] and values.max() <= GRADES[-1]:
+    values = to_numpy(call("fill_null", column, _NO_GRADE) if column.null_count else column)
+    if values.dtype == np.int8 and len(values) and values.min() >= _AS_RESOURCE and values.max() <= GRADES[-1]:
         return values
-    return np.where((values >= GRADES[0]) & (values <= GRADES[-1]), values, _UNGRADED).astype(np.int8)
+    return np.where((values >= _AS_RESOURCE) & (values <= GRADES[-1]), values, _NO_GRADE).astype(np.int8)
 
 
 def highest_grade(rows: pa.RecordBatch) -> int:
-    """The `grade_max` of a header for these rows: ungraded rows count as the highest, so that no glance lets them pass; 0 for no rows."""
+    """The `grade_max` of a header for these rows, 0 for none. One without its own grade counts as the highest: no glance lets it pass."""
     grades = grades_of(rows)
     if not len(grades):
         return 0
-    return int(GRADES[-1] if (grades == _UNGRADED).any() else grades.max())
+    return int(GRADES[-1] if (grades == _AS_RESOURCE).any() else min(grades.max(), GRADES[-1]))
 
 
 def row_codes(plan: Plan, rows: pa.RecordBatch, *, settled: frozenset[str]) -> Codes:
     """The code of each row. `settled` are columns an equal plan has masked: predicates that read them were judged there."""
     grades = grades_of(rows)
-    by_grade = np.full(GRADES[-1] + 1, plan.base.code, np.int8)
+    by_grade = np.full(_NO_GRADE + 1, plan.base.code, np.int8)
     for rule in plan.grades:
         by_grade[rule.grade] = rule.code
-    by_grade[_UNGRADED] = max(int(by_grade[plan.base.grade]), code_of(Verdict.HOLD, Reason.UNCLASSIFIED))
+    by_grade[_NO_GRADE] = max(plan.base.code, code_of(Verdict.HOLD, Reason.UNCLASSIFIED))
     codes: Codes = by_grade[grades]
     for entry in _judging(plan.rows, settled):
         code = code_of(entry.verdict, entry.reason)

@@ -91,9 +91,18 @@ def test_a_row_graded_above_its_resource_gets_that_grades_ceiling() -> None:
     assert states(released) == [(State.PRESENT, "", 1), (State.AGGREGATE_ONLY, "ceiling", 1), (State.PRESENT, "", 1)]
 
 
-def test_an_ungraded_row_is_held_as_unclassified() -> None:
+def test_a_row_stored_while_its_resource_was_ungraded_has_its_grade_of_today() -> None:
+    rows = rows_of(AIR, [{"grade": 0}, {"grade": 1}])
+    batch = stored(AIR, rows)
+    assert gate(Level.STREET).glance(up_to(Level.DISTRICT), batch.batch.header) is None
+    released = gate(Level.STREET).release(up_to(Level.DISTRICT), batch, rows)
+    assert states(released) == [(State.PRESENT, "", 2)]
+
+
+@pytest.mark.parametrize("none", [None, 9, -1])
+def test_a_row_without_a_grade_is_held_as_unclassified(none: int | None) -> None:
     rows = rows_of(AIR, [{}, {}])
-    grade = pa.array([1, None], pa.int8())
+    grade = pa.array([1, none], pa.int8())
     rows = rows.set_column(2, "grade", grade)
     batch = stored(AIR, rows)
     assert gate(Level.STREET).glance(up_to(Level.DISTRICT), batch.batch.header) is None

@@ -104,7 +104,7 @@ rows_strategy = st.lists(
     st.fixed_dictionaries(
         {
             "territory": st.sampled_from(["370202001", "370202002", "3703", None]),
-            "grade": st.sampled_from([1, 1, 2, 3, 4, None, 9]),
+            "grade": st.sampled_from([0, 1, 1, 2, 3, 4, None, 9]),
             "name": st.sampled_from(["周某某", "李", None]),
             "word": st.sampled_from(["red", "green", "blue", None]),
             "number": st.sampled_from([1, 7, None]),
@@ -156,7 +156,7 @@ def touches(entry: Entry, row: Row) -> bool:
 def interpret(case: Case, row: Row, *, way: str, column: str, level: Level) -> tuple[str, Row]:
     """The verdict of one row and what is left of it, by reading the rules in order."""
     resource, base = case.resource, case.resource.grade or 3
-    graded = row["grade"] in (1, 2, 3, 4)
+    graded = row["grade"] in (0, 1, 2, 3, 4)
     grade = max(base, int(row["grade"] or 0)) if graded else base
     found = [TABLE[grade][column], "allow" if graded and resource.grade else "hold"]
     if way == "up" and resource.share is not Share.UNCONDITIONAL and not resource.purpose:
