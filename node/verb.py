@@ -44,11 +44,3 @@ class VerbParser(argparse.ArgumentParser):
 def help_text(parser: argparse.ArgumentParser, key: str) -> str:
     """The help text `cli.<key>` in the parser's language, with % made safe for argparse."""
     return text(f"cli.{key}", getattr(parser, "language", "en")).replace("%", "%%")
-
-
-def add_sub(parser: argparse.ArgumentParser, name: str, help_key: str) -> argparse.ArgumentParser:
-    """The parser of the only word that may follow this verb (`token create`), added as a required sub-command."""
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
-    sub = actions.add_parser(name, help=help_text(parser, help_key), description=help_text(parser, help_key), conflict_handler="resolve")
-    sub.language = getattr(parser, "language", "en")
-    return sub

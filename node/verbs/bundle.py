@@ -9,7 +9,8 @@ from pathlib import Path
 from node.client import NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
-from node.verb import UsageError, Verb, VerbParser
+from node.verb import UsageError, Verb
+from node.verbs.actions import Actions
 from node.verbs.output import list_of, print_json, print_line, print_table, talk
 
 TIMEOUT_S = 24 * 3_600.0
@@ -19,20 +20,18 @@ PART_MB = 256
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
-    export = _sub(parser, actions, "export")
-    export.add_argument("peer", metavar="PEER", help=_help(parser, "peer"))
-    export.add_argument("folder", type=Path, metavar="FOLDER", help=_help(parser, "folder"))
-    export.add_argument("--part-mb", type=int, default=PART_MB, metavar="MB", help=_help(parser, "part_mb", default=PART_MB))
-    take = _sub(parser, actions, "import")
-    take.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=_help(parser, "paths"))
-    take.add_argument("--receipts", type=Path, default=None, metavar="FOLDER", help=_help(parser, "receipts"))
-    receipt = _sub(parser, actions, "receipt")
-    receipt.add_argument("file", type=Path, nargs="?", default=None, metavar="FILE", help=_help(parser, "receipt_file"))
-    receipt.add_argument("--write", default=None, metavar="PEER", help=_help(parser, "receipt_write"))
-    receipt.add_argument("--to", type=Path, default=None, metavar="FOLDER", help=_help(parser, "receipt_to"))
-    for sub in (export, take, receipt):
-        sub.add_argument("--json", action="store_true", help=text("cli.option_json", _language(parser)))
+    actions = Actions(parser, "bundle")
+    export = actions.add("export")
+    export.add_argument("peer", metavar="PEER", help=actions.help("peer"))
+    export.add_argument("folder", type=Path, metavar="FOLDER", help=actions.help("folder"))
+    export.add_argument("--part-mb", type=int, default=PART_MB, metavar="MB", help=actions.help("part_mb", default=PART_MB))
+    take = actions.add("import")
+    take.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=actions.help("paths"))
+    take.add_argument("--receipts", type=Path, default=None, metavar="FOLDER", help=actions.help("receipts"))
+    receipt = actions.add("receipt")
+    receipt.add_argument("file", type=Path, nargs="?", default=None, metavar="FILE", help=actions.help("receipt_file"))
+    receipt.add_argument("--write", default=None, metavar="PEER", help=actions.help("receipt_write"))
+    receipt.add_argument("--to", type=Path, default=None, metavar="FOLDER", help=actions.help("receipt_to"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -129,21 +128,6 @@ def _write_receipt(client: NodeClient, args: argparse.Namespace) -> int:
     else:
         print_line(text("bundle.receipt_at", args.language, path=answer.get("receipt")))
     return EXIT_OK
-
-
-def _sub(parser: argparse.ArgumentParser, actions: argparse._SubParsersAction[VerbParser], name: str) -> VerbParser:
-    words = _help(parser, f"help_{name}")
-    sub = actions.add_parser(name, help=words, description=words, conflict_handler="resolve")
-    sub.language = _language(parser)
-    return sub
-
-
-def _help(parser: argparse.ArgumentParser, key: str, **values: object) -> str:
-    return text(f"bundle.{key}", _language(parser), **values).replace("%", "%%")
-
-
-def _language(parser: argparse.ArgumentParser) -> str:
-    return getattr(parser, "language", "en")
 
 
 def _list(value: object) -> list[object]:

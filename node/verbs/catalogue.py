@@ -12,7 +12,8 @@ from node.catalogue.importing import Present, import_sheets, read_files
 from node.client import NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
-from node.verb import Verb, VerbParser
+from node.verb import Verb
+from node.verbs.actions import Actions
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
 from policies.catalogue import Resource
 
@@ -21,36 +22,35 @@ PROBLEMS_SHOWN_MAX = 50
 """Bad cells that are printed; --json has all."""
 CALL_TIMEOUT_S = 120.0
 """Large catalogues are signed and compiled before the answer comes."""
-Actions = argparse._SubParsersAction  # noqa: SLF001 - argparse gives the type of `add_subparsers` no public name
 GRADES = {"L1": 1, "L2": 2, "L3": 3, "L4": 4, "none": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-verbs."""
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
-    listed = _sub(parser, actions, "list")
-    listed.add_argument("text", nargs="*", metavar="WORD", help=_text(parser, "words"))
+    actions = Actions(parser, "catalogue")
+    listed = actions.add("list")
+    listed.add_argument("text", nargs="*", metavar="WORD", help=actions.help("words"))
     for option in ("provider", "issuer"):
-        listed.add_argument(f"--{option}", metavar="NAME", help=_text(parser, f"option_{option}"))
-    listed.add_argument("--library", choices=("base", "topic", "special"), help=_text(parser, "option_library"))
-    listed.add_argument("--grade", choices=tuple(GRADES), help=_text(parser, "option_grade"))
-    listed.add_argument("--share", choices=("unconditional", "conditional", "none"), help=_text(parser, "option_share"))
-    listed.add_argument("--state", choices=("fresh", "stale", "empty", "unpromised"), help=_text(parser, "option_state"))
-    listed.add_argument("--drafts", action="store_true", help=_text(parser, "option_drafts"))
-    listed.add_argument("--offset", type=int, default=0, metavar="N", help=_text(parser, "option_offset"))
-    listed.add_argument("--limit", type=int, default=LIST_MAX, metavar="N", help=_text(parser, "option_limit"))
-    _sub(parser, actions, "show").add_argument("code", metavar="CODE", help=_text(parser, "code"))
-    imported = _sub(parser, actions, "import")
-    imported.add_argument("files", nargs="+", type=Path, metavar="FILE", help=_text(parser, "files"))
-    imported.add_argument("--dry-run", action="store_true", help=_text(parser, "option_dry_run"))
-    exported = _sub(parser, actions, "export")
-    exported.add_argument("file", type=Path, metavar="FILE", help=_text(parser, "file"))
-    exported.add_argument("--gbk", action="store_true", help=_text(parser, "option_gbk"))
-    _sub(parser, actions, "issue")
-    _sub(parser, actions, "drop").add_argument("codes", nargs="+", metavar="CODE", help=_text(parser, "code"))
-    history = _sub(parser, actions, "history")
-    history.add_argument("code", nargs="?", default="", metavar="CODE", help=_text(parser, "code"))
-    history.add_argument("--limit", type=int, default=100, metavar="N", help=_text(parser, "option_limit"))
+        listed.add_argument(f"--{option}", metavar="NAME", help=actions.help(f"option_{option}"))
+    listed.add_argument("--library", choices=("base", "topic", "special"), help=actions.help("option_library"))
+    listed.add_argument("--grade", choices=tuple(GRADES), help=actions.help("option_grade"))
+    listed.add_argument("--share", choices=("unconditional", "conditional", "none"), help=actions.help("option_share"))
+    listed.add_argument("--state", choices=("fresh", "stale", "empty", "unpromised"), help=actions.help("option_state"))
+    listed.add_argument("--drafts", action="store_true", help=actions.help("option_drafts"))
+    listed.add_argument("--offset", type=int, default=0, metavar="N", help=actions.help("option_offset"))
+    listed.add_argument("--limit", type=int, default=LIST_MAX, metavar="N", help=actions.help("option_limit"))
+    actions.add("show").add_argument("code", metavar="CODE", help=actions.help("code"))
+    imported = actions.add("import")
+    imported.add_argument("files", nargs="+", type=Path, metavar="FILE", help=actions.help("files"))
+    imported.add_argument("--dry-run", action="store_true", help=actions.help("option_dry_run"))
+    exported = actions.add("export")
+    exported.add_argument("file", type=Path, metavar="FILE", help=actions.help("file"))
+    exported.add_argument("--gbk", action="store_true", help=actions.help("option_gbk"))
+    actions.add("issue")
+    actions.add("drop").add_argument("codes", nargs="+", metavar="CODE", help=actions.help("code"))
+    history = actions.add("history")
+    history.add_argument("code", nargs="?", default="", metavar="CODE", help=actions.help("code"))
+    history.add_argument("--limit", type=int, default=100, metavar="N", help=actions.help("option_limit"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -242,18 +242,6 @@ def _present(client: NodeClient) -> Present:
 
 def _list_of_texts(value: object) -> list[object]:
     return value if isinstance(value, list) else []
-
-
-def _sub(parser: argparse.ArgumentParser, actions: Actions[VerbParser], name: str) -> argparse.ArgumentParser:
-    words = _text(parser, f"help_{name}")
-    sub = actions.add_parser(name, help=words, description=words, conflict_handler="resolve")
-    sub.language = getattr(parser, "language", "en")
-    sub.add_argument("--json", action="store_true", help=_text(parser, "option_json"))
-    return sub
-
-
-def _text(parser: argparse.ArgumentParser, key: str) -> str:
-    return text(f"catalogue.{key}", getattr(parser, "language", "en")).replace("%", "%%")
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {

@@ -13,7 +13,8 @@ from node.catalogue.errors import SheetRefused
 from node.client import NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
-from node.verb import Verb, VerbParser
+from node.verb import Verb
+from node.verbs.actions import Actions
 from node.verbs.output import list_of, print_json, print_line, print_table, table_of, talk
 
 CALL_TIMEOUT_S = 60.0
@@ -23,30 +24,27 @@ GRADES = {"L1": 1, "L2": 2, "L3": 3, "L4": 4}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sub-verbs."""
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
+    actions = Actions(parser, "classify")
     for name in ACTIONS:
-        words = _text(parser, f"help_{name}")
-        sub = actions.add_parser(name, help=words, description=words, conflict_handler="resolve")
-        sub.language = getattr(parser, "language", "en")
-        sub.add_argument("--json", action="store_true", help=_text(parser, "option_json"))
+        sub = actions.add(name)
         if name == "propose":
-            sub.add_argument("resource", metavar="CODE", help=_text(parser, "resource"))
-            sub.add_argument("--file", type=Path, metavar="CSV", help=_text(parser, "option_file"))
+            sub.add_argument("resource", metavar="CODE", help=actions.help("resource"))
+            sub.add_argument("--file", type=Path, metavar="CSV", help=actions.help("option_file"))
         elif name == "list":
-            sub.add_argument("--all", action="store_true", help=_text(parser, "option_all"))
+            sub.add_argument("--all", action="store_true", help=actions.help("option_all"))
         else:
-            _add_decision(sub, parser, accepts=name == "accept")
+            _add_decision(sub, actions, accepts=name == "accept")
 
 
-def _add_decision(sub: argparse.ArgumentParser, parser: argparse.ArgumentParser, *, accepts: bool) -> None:
-    sub.add_argument("ids", nargs="+", type=int, metavar="ID", help=_text(parser, "ids"))
-    sub.add_argument("--by", metavar="NAME", help=_text(parser, "option_by"))
-    sub.add_argument("--reason", default="", required=not accepts, metavar="TEXT", help=_text(parser, "option_reason"))
+def _add_decision(sub: argparse.ArgumentParser, actions: Actions, *, accepts: bool) -> None:
+    sub.add_argument("ids", nargs="+", type=int, metavar="ID", help=actions.help("ids"))
+    sub.add_argument("--by", metavar="NAME", help=actions.help("option_by"))
+    sub.add_argument("--reason", default="", required=not accepts, metavar="TEXT", help=actions.help("option_reason"))
     if accepts:
-        sub.add_argument("--grade", choices=tuple(GRADES), help=_text(parser, "option_grade"))
-        sub.add_argument("--role", choices=ROLES, help=_text(parser, "option_role"))
-        sub.add_argument("--category", metavar="NAME", help=_text(parser, "option_category"))
-        sub.add_argument("--mask", metavar="PROFILE", help=_text(parser, "option_mask"))
+        sub.add_argument("--grade", choices=tuple(GRADES), help=actions.help("option_grade"))
+        sub.add_argument("--role", choices=ROLES, help=actions.help("option_role"))
+        sub.add_argument("--category", metavar="NAME", help=actions.help("option_category"))
+        sub.add_argument("--mask", metavar="PROFILE", help=actions.help("option_mask"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -119,10 +117,6 @@ def _decide(args: argparse.Namespace, client: NodeClient, *, accept: bool, chang
     else:
         print_line(text("classify.accept_done" if accept else "classify.refuse_done", args.language, count=answer.get("proposals")))
     return EXIT_OK
-
-
-def _text(parser: argparse.ArgumentParser, key: str) -> str:
-    return text(f"classify.{key}", getattr(parser, "language", "en")).replace("%", "%%")
 
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {

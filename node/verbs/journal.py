@@ -14,7 +14,8 @@ from node.run_lock import run_lock
 from node.store.repair import check, compact, repair
 from node.store.verify import Finding
 from node.texts import text
-from node.verb import Verb, VerbParser
+from node.verb import Verb
+from node.verbs.actions import Actions
 from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line, talk
 
@@ -23,15 +24,10 @@ JOURNAL_NAME = "journal.db"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    language = getattr(parser, "language", "en")
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
-    for name in ("verify", "repair", "compact"):
-        words = text(f"journal.help_{name}", language)
-        sub = actions.add_parser(name, help=words, description=words, conflict_handler="resolve")
-        sub.language = language
-        sub.add_argument("--json", action="store_true", help=text("cli.option_json", language))
-        if name == "repair":
-            sub.add_argument("--yes", action="store_true", help=text("journal.yes", language))
+    actions = Actions(parser, "journal")
+    actions.add("verify")
+    actions.add("repair").add_argument("--yes", action="store_true", help=actions.help("yes"))
+    actions.add("compact")
 
 
 def run(args: argparse.Namespace) -> int:

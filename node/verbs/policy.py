@@ -9,18 +9,18 @@ import msgspec
 from node.client import NodeClient
 from node.errors import EXIT_OK
 from node.texts import text
-from node.verb import UsageError, Verb, add_sub, help_text
+from node.verb import UsageError, Verb, help_text
+from node.verbs.actions import Actions
 from node.verbs.output import list_of, print_json, print_line, print_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    explain = add_sub(parser, "explain", "help_policy_explain")
+    explain = Actions(parser, "cli").add("explain", "help_policy_explain")
     explain.add_argument("resource", help=help_text(parser, "policy_resource"))
     explain.add_argument("--direction", choices=("up", "return"), default="up", help=help_text(parser, "policy_direction"))
     explain.add_argument("--distance", type=int, choices=(1, 2), default=1, help=help_text(parser, "policy_distance"))
     explain.add_argument("--row", default=None, metavar="JSON", help=help_text(parser, "policy_row"))
-    explain.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
 
 
 def run(args: argparse.Namespace) -> int:

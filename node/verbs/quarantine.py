@@ -7,7 +7,8 @@ import argparse
 from node.client import NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
-from node.verb import Verb, VerbParser
+from node.verb import Verb, help_text
+from node.verbs.actions import Actions
 from node.verbs.output import list_of, print_json, print_line, print_table, talk
 
 HASH_CHARS = 12
@@ -17,16 +18,13 @@ DECIDE_TIMEOUT_S = 30.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The list's arguments, and the two decisions."""
-    parser.add_argument("--all", action="store_true", help=_text(parser, "option_all"))
-    parser.add_argument("--json", action="store_true", help=_text(parser, "option_json"))
-    actions = parser.add_subparsers(dest="action", parser_class=VerbParser)
+    actions = Actions(parser, "quarantine", required=False)
+    parser.add_argument("--all", action="store_true", help=actions.help("option_all"))
+    parser.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
     for word in ("requeue", "dismiss"):
-        sub = actions.add_parser(word, help=_text(parser, f"help_{word}"), description=_text(parser, f"help_{word}"))
-        sub.language = getattr(parser, "language", "en")
-        sub.add_argument("id", type=int, metavar="ID", help=_text(parser, "id"))
-        sub.add_argument("--reason", default="", metavar="TEXT", help=_text(parser, "option_reason"))
-        # SUPPRESS: `yunnao quarantine --json requeue 3` must not be undone by the sub-command's own default.
-        sub.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=_text(parser, "option_json"))
+        sub = actions.add(word)
+        sub.add_argument("id", type=int, metavar="ID", help=actions.help("id"))
+        sub.add_argument("--reason", default="", metavar="TEXT", help=actions.help("option_reason"))
 
 
 def run(args: argparse.Namespace) -> int:
@@ -75,10 +73,6 @@ def _decide(args: argparse.Namespace) -> int:
         key = "requeue_done" if args.action == "requeue" else "dismiss_done"
         print_line(text(f"quarantine.{key}", args.language, id=answer["id"], count=answer["batches"], node=answer["at"]))
     return EXIT_OK
-
-
-def _text(parser: argparse.ArgumentParser, key: str) -> str:
-    return text(f"quarantine.{key}", getattr(parser, "language", "en")).replace("%", "%%")
 
 
 VERB = Verb("quarantine", "cli.help_quarantine", add_arguments, run)

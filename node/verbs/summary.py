@@ -8,7 +8,8 @@ from node.client import NodeClient
 from node.clock import SystemClock
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
-from node.verb import Verb, add_sub, help_text
+from node.verb import Verb, help_text
+from node.verbs.actions import Actions
 from node.verbs.output import list_of, moment_text, print_json, print_table, table_of, talk
 from node.verbs.times import duration_s, moment_us
 
@@ -20,7 +21,7 @@ TIERS = {"province": 2, "city": 4, "district": 6, "street": 9, "community": 12, 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    pull = add_sub(parser, "pull", "help_summary_pull")
+    pull = Actions(parser, "cli").add("pull", "help_summary_pull")
     pull.add_argument("resource", help=help_text(parser, "summary_resource"))
     pull.add_argument("--bucket", default=None, metavar="DURATION", help=help_text(parser, "summary_bucket"))
     pull.add_argument("--tier", default=None, choices=TIERS, help=help_text(parser, "summary_tier"))
@@ -28,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     pull.add_argument("--quantile", default=None, metavar="Q", type=float, action="append", help=help_text(parser, "summary_quantile"))
     pull.add_argument("--from", dest="start", default="24h", metavar="TIME", help=help_text(parser, "summary_from"))
     pull.add_argument("--to", dest="end", default="now", metavar="TIME", help=help_text(parser, "summary_to"))
-    pull.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
 
 
 def run(args: argparse.Namespace) -> int:

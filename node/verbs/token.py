@@ -7,7 +7,8 @@ import argparse
 from node.clock import SystemClock
 from node.errors import EXIT_OK
 from node.texts import text
-from node.verb import Verb, add_sub, help_text
+from node.verb import Verb, help_text
+from node.verbs.actions import Actions
 from node.verbs.folder import open_admissions, read_config
 from node.verbs.output import moment_text, print_json, print_line, talk
 from node.verbs.times import duration_s
@@ -16,12 +17,11 @@ from sync.model import Level, Territory
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    create = add_sub(parser, "create", "help_token_create")
+    create = Actions(parser, "cli").add("create", "help_token_create")
     create.add_argument("--level", required=True, choices=[level.word for level in Level], help=help_text(parser, "token_level"))
     create.add_argument("--territory", required=True, metavar="CODE", help=help_text(parser, "token_territory"))
     create.add_argument("--ttl", default="24h", metavar="TIME", help=help_text(parser, "token_ttl"))
     create.add_argument("--auto-accept", action="store_true", help=help_text(parser, "token_auto_accept"))
-    create.add_argument("--json", action="store_true", help=help_text(parser, "option_json"))
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from node.client import TIMEOUT_S, NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.tracing.desk import BEGIN_TIMEOUT_S, SECONDS_MAX
-from node.verb import UsageError, Verb, VerbParser
+from node.verb import UsageError, Verb
+from node.verbs.actions import Actions
 from node.verbs.output import print_json, print_line, talk
 
 BY_ITSELF = frozenset({"time", "size"})
@@ -21,14 +22,10 @@ BY_ITSELF = frozenset({"time", "size"})
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
-    language = getattr(parser, "language", "en")
-    actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
-    words = text("trace.help_record", language)
-    record = actions.add_parser("record", help=words, description=words, conflict_handler="resolve")
-    record.language = language
-    record.add_argument("--seconds", type=float, default=10.0, help=text("trace.option_seconds", language, most=f"{SECONDS_MAX:g}"))
-    record.add_argument("--out", type=Path, required=True, metavar="FILE", help=text("trace.option_out", language))
-    record.add_argument("--json", action="store_true", help=text("cli.option_json", language))
+    actions = Actions(parser, "trace")
+    record = actions.add("record")
+    record.add_argument("--seconds", type=float, default=10.0, help=actions.help("option_seconds", most=f"{SECONDS_MAX:g}"))
+    record.add_argument("--out", type=Path, required=True, metavar="FILE", help=actions.help("option_out"))
 
 
 def run(args: argparse.Namespace) -> int:
