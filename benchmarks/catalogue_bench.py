@@ -16,12 +16,13 @@ from pathlib import Path
 
 import msgspec
 
-from node.catalogue.desk import CatalogueDesk, Issuer
+from node.catalogue.desk import CatalogueDesk
 from node.catalogue.freshness import Freshness
 from node.catalogue.shelf import Filter, Shelf
 from node.catalogue.store import CatalogueStore
 from node.identity.bundle_seal import BundleSeal
 from node.identity.facts import NodeFacts
+from node.issuing import Issuer
 from node.policy_store import PolicyStore
 from node.store.journal import open_journal
 from policies import Bundle, CompiledGate, Contents, Field, Resource, Station
@@ -124,7 +125,7 @@ def lists(folder: Path, policy: PolicyStore, clock: StandingClock, seal: BundleS
     """The list as the API answers it, encoded, against a bare scan of one text per entry."""
     journal = open_journal(folder / "journal.db", node="qingdao", incarnation=1)
     store = CatalogueStore(folder / "catalogue.db")
-    desk = CatalogueDesk(store, me=Issuer("qingdao", Level.MUNICIPAL, seal.sign), policy=policy, journal=journal, clock=clock)
+    desk = CatalogueDesk(store, issuer=Issuer("qingdao", Level.MUNICIPAL, seal.sign, policy, clock), journal=journal)
     start = time.process_time()
     desk.look()
     size = (folder / "catalogue.db").stat().st_size

@@ -19,8 +19,10 @@ from node.carriage.api_verbs import BundleVerbs
 from node.catalogue.api import CatalogueVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
+from node.handing_in import NoRoom
 from node.ingest.errors import IngestError
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
+from node.negative_list.api import ListVerbs
 from node.quarantine import QuarantineVerbs
 from node.records import ROWS_MAX, find_row, newest_rows
 from node.services import Services
@@ -146,12 +148,14 @@ class Api:
     def __init__(self, services: Services) -> None:
         self._services = services
         catalogue = CatalogueVerbs(lambda: self._services.catalogue_desk, lambda: self._services.review)
+        entries = ListVerbs(lambda: self._services.negative_list, lambda: self._services.directory)
         self.verbs: Mapping[str, Entry] = {
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
             **{name: Entry(*entry) for name, entry in TraceVerbs(lambda: self._services.tracing).table.items()},
             **{name: Entry(*entry) for name, entry in QuarantineVerbs(lambda: self._services.care.quarantine).table.items()},
             **{name: Entry(*entry) for name, entry in catalogue.table.items()},
+            **{name: Entry(*entry) for name, entry in entries.table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Page, self._events),
@@ -185,6 +189,8 @@ class Api:
             return msgspec.json.encode(await entry.answer(arguments))
         except LocalApiError:
             raise
+        except NoRoom as error:
+            raise LocalApiError(LocalApiCode.NOT_READY, str(error)) from error
         except (SyncError, PolicyError, NodeError) as error:
             raise LocalApiError(LocalApiCode.DENIED, str(error)) from error
 
@@ -270,20 +276,12 @@ class Api:
             known = ", ".join(sorted(services.policy.ruleset.resources)) or "none until the policy arrives"
             why = f"resource {asked.resource!r} is not in the catalogue in force here: known are {known}"
             raise LocalApiError(LocalApiCode.NOT_FOUND, why)
-        if resource.lane in services.storage.closed or services.storage.troubles():
-            services.storage.ask(resource.lane)
-            why = f"no room in the journal for lane {resource.lane.word}: nothing of {resource.code} is taken until some is freed"
-            raise LocalApiError(LocalApiCode.NOT_READY, why)
-        if not services.inbox.has_room:
-            raise LocalApiError(LocalApiCode.NOT_READY, "no room for rows at the moment: try again when the journal has caught up")
         here = PutPlace(own.level, own.territory.code, services.clock.wall_us())
         try:
             rows = rows_of(resource, asked.columns, asked.rows, here)
         except IngestError as error:
             raise LocalApiError(LocalApiCode.INVALID, str(error)) from None
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        services.inbox.put(resource.code, rows, lambda: None if stored.done() else stored.set_result(None))
-        await stored
+        await services.handing_in.store(resource, rows)
         return {"resource": resource.code, "stored": len(rows)}
 
     # ---- policy

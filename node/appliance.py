@@ -25,6 +25,7 @@ from node.cameras import CameraSupervisor, camera_spec
 from node.care import Care
 from node.carriage.carrier import Carrier
 from node.carriage.watching import watches
+from node.cases.wiring import cases_of
 from node.catalogue.review import Review
 from node.catalogue.wiring import catalogue_of
 from node.config import NodeConfig, split_address
@@ -34,9 +35,14 @@ from node.errors import NodeError
 from node.fork.change import go_on_after
 from node.fork.clones import ForkMemory
 from node.fork.errors import ForkFound
+from node.handing_in import HandingIn
+from node.identity.bundle_seal import BundleSeal
 from node.identity.chance import new_id, new_rng
 from node.identity.join_server import JoinServer
+from node.issuing import Issuer
 from node.link_caps import keep_day
+from node.negative_list.desk import ListDesk
+from node.negative_list.kind import ENTRY
 from node.offences import STRANGERS
 from node.records import ROWS_MAX, newest_rows
 from node.run_lock import run_lock
@@ -167,7 +173,7 @@ class Appliance:
         parts.keeper.renew_leaf()
         storage = storage_of(parts)
         services = self._services(parts, plane, cameras, care, storage)
-        self._closers.append(services.catalogue_desk.stop)
+        self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop]
         await self._start_api(parts, services)
         shrink_tls_buffers()
         strangers = self._strangers = Strangers(partial(_close_strangers, parts), raise_descriptors())
@@ -182,7 +188,7 @@ class Appliance:
         background.append(keep_day(parts.runtime.engine.caps, config.links, parts.clock))
         background += [watch.run() for watch in watches(config, parts, services.carrier)]
         background += care.background()
-        background.append(services.catalogue_desk.run())
+        background += [services.catalogue_desk.run(), services.negative_list.run(), services.negative_list.cases.run()]
         if config.cameras:
             background.append(cameras.run())
         if parts.parent is not None:
@@ -198,7 +204,10 @@ class Appliance:
 
     def _services(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor, care: Care, storage: Storage) -> Services:
         config = self._config
-        catalogue = catalogue_of(parts)
+        issuer = Issuer(parts.me.node, parts.me.level, BundleSeal(parts.files).sign, parts.policy, parts.clock)
+        catalogue = catalogue_of(parts, issuer)
+        handing_in = HandingIn(parts.inbox, storage)
+        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY]), issuer)
 
         def camera_counts() -> dict[str, int]:
             states = [str(camera["state"]) for camera in cameras.cameras()] if config.cameras else []
@@ -217,6 +226,7 @@ class Appliance:
                 + parts.keeper.troubles
                 + parts.forks.troubles()
                 + catalogue.troubles()
+                + negative_list.troubles()
                 + ([] if plane.intake.has_room else ["door_refusing"])
             ),
         )
@@ -232,7 +242,7 @@ class Appliance:
             links=parts.links,
             policy=parts.policy,
             summaries=self._summaries(parts),
-            inbox=parts.inbox,
+            handing_in=handing_in,
             identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256, parts.admissions),
             clock=parts.clock,
             devices=lambda limit: plane.registry.newest(limit, now_us=parts.clock.wall_us()),
@@ -246,6 +256,7 @@ class Appliance:
             tracing=tracing_of(parts),
             catalogue_desk=catalogue,
             review=Review(catalogue, config.folder),
+            negative_list=negative_list,
         )
 
     def _summaries(self, parts: Parts) -> SummaryDesk:
@@ -296,7 +307,7 @@ class Appliance:
 
         door = LinkDoor(config.links, parts.clock)
         server = LinkServer(
-            parts.authorise_child,
+            parts.authorise_link,
             on_refused=lambda why: parts.links.offences.link(STRANGERS, why),
             ask=door.ask,
             connections_max=connections_max(self._strangers.descriptors),

@@ -113,6 +113,10 @@ class Parts:
         moved = {order.node: order.new.path == self.attachments.own.path for order in self.attachments.book}
         return sorted({node for node in admitted if moved.get(node, True)} | {node for node, is_here in moved.items() if is_here})
 
+    def child_territories(self) -> frozenset[str]:
+        """Territory codes of the nodes that this one admitted."""
+        return frozenset(entry.territory.code for entry in self.admissions.all() if entry.stage is Stage.ACCEPTED)
+
     def detach_silent(self) -> list[str]:
         """Close the queues of children that are silent for too long; who they are. On the event loop."""
         silent = self.attendance.look(self.children(), self.links.children(), self.clock.now())

@@ -13,9 +13,10 @@ from node.catalogue.desk import CatalogueDesk
 from node.catalogue.review import Review
 from node.clock import Clock
 from node.directory import Directory
+from node.handing_in import HandingIn
 from node.identity.admissions import Admissions
-from node.ingest.inbox import Inbox
 from node.links import Links
+from node.negative_list.desk import ListDesk
 from node.policy_store import PolicyStore
 from node.status import StatusBoard
 from node.storage import Storage
@@ -58,7 +59,7 @@ class Services:
     links: Links
     policy: PolicyStore
     summaries: SummaryDesk
-    inbox: Inbox
+    handing_in: HandingIn
     identity: OwnIdentity
     clock: Clock
     devices: Callable[[int], list[dict[str, object]]]
@@ -72,6 +73,8 @@ class Services:
     tracing: Tracing
     catalogue_desk: CatalogueDesk
     review: Review
+    negative_list: ListDesk
+    """With the cases under it."""
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

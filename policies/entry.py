@@ -15,7 +15,7 @@ from policies.words import Verdict, Way, from_word
 from sync.model import ClockQuality, Level
 
 CLOCK_UNSURE_US = 5 * 60 * 1_000_000
-"""Past this uncertainty deny entries count as live whatever their dates say (POLICY, hard case 2)."""
+"""Past this uncertainty entries count as live whatever their dates say (POLICY, hard case 2)."""
 TRUSTED_CLOCK = ClockQuality()
 
 _EFFECTS = (Verdict.DENY, Verdict.AGGREGATE, Verdict.MASK, Verdict.HOLD)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,45 +21,32 @@ from node.catalogue.importing import check_layout
 from node.catalogue.queue import waiting
 from node.catalogue.shelf import Filter, Shelf, Shelved
 from node.catalogue.store import CatalogueStore, Drafted
-from node.clock import Clock
-from node.engine_room import BACKDATED_US, POLICY_LIFE_US
-from node.policy_store import PolicyStore
+from node.issuing import Issuer
 from node.store.journal import SqliteJournal
-from policies.bundle import Bundle, Contents, SignedBundle
+from policies.bundle import Contents
 from policies.catalogue import Resource
 from policies.ruleset import Ruleset
-from sync.model import MICROSECONDS, Level
+from sync.model import MICROSECONDS
 
 log = logging.getLogger("yunnao.catalogue")
 
 LOOK_EVERY_S = 30.0
 """How often it is looked for new records; a new policy is looked at once."""
-ISSUE_BYTES_MAX = 8 << 20
-"""Bytes of the bundle that a node issues with its catalogue: the bundles of a subtree share a message of a link."""
 STALE_SHOWN_MAX = 20
 TROUBLE = "catalogue_stale"
 
 Plain = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Issuer:
-    """This node as one who issues."""
-
-    node: str
-    level: Level
-    sign: Callable[[Bundle], SignedBundle]
-
-
 class CatalogueDesk:
     """One node's catalogue."""
 
-    def __init__(self, store: CatalogueStore, *, me: Issuer, policy: PolicyStore, journal: SqliteJournal, clock: Clock) -> None:
+    def __init__(self, store: CatalogueStore, *, issuer: Issuer, journal: SqliteJournal) -> None:
         self.store = store
-        self.clock = clock
-        self.policy = policy
+        self.clock = issuer.clock
+        self.policy = issuer.policy
         self.journal = journal
-        self._me = me
+        self._issuer = issuer
         self._shelf = self._new_shelf()
         self._newest: Mapping[str, int] = store.newest()
         self._stale: tuple[Plain, ...] = ()
@@ -140,37 +127,21 @@ class CatalogueDesk:
         return {"drafted": len(resources), "draft": len(self.store.draft()), "only_tightens": bound}
 
     def issue(self) -> Plain:
-        """Bring the draft into force as the next epoch of this node's bundle; on the event loop. Raises CatalogueError, PolicyError."""
+        """Bring the draft into force as the next epoch of this node's bundle; on the event loop.
+
+        Raises CatalogueError, IssueRefused, PolicyError.
+        """
         draft = self.store.draft()
         if not draft:
             raise CatalogueError("nothing to issue: the draft is empty; `yunnao catalogue import` fills it")
         drafted = {code: Resource.of(one.entry, f"draft of {code}") for code, one in draft.items()}
         for resource in drafted.values():
             self._check_layout(resource)
-        bundle = self._next_bundle(drafted)
-        size = len(bundle.canonical)
-        if size > ISSUE_BYTES_MAX:
-            raise CatalogueError(
-                f"bundle of {self._me.node} refused: {size >> 10} KiB, at most {ISSUE_BYTES_MAX >> 10}; "
-                "have the departments' districts issue their parts at their own nodes"
-            )
-        self.policy.install(self._me.sign(bundle))
+        bundle = self._issuer.next_bundle(lambda contents: _with(contents, drafted))
+        self._issuer.issue(bundle)
         self.store.drop_draft(drafted)
-        log.info("catalogue of %s epoch %d in force: %d entries new or changed", self._me.node, bundle.epoch, len(drafted))
-        return {"issuer": self._me.node, "epoch": bundle.epoch, "entries": len(drafted), "bytes": size}
-
-    def _next_bundle(self, drafted: Mapping[str, Resource]) -> Bundle:
-        held, now_us = self.policy.held(self._me.node), self.clock.wall_us()
-        contents = held.contents if held else Contents()
-        merged = {**{resource.code: resource for resource in contents.catalogue}, **drafted}
-        return Bundle(
-            issuer=self._me.node,
-            level=self._me.level,
-            epoch=held.epoch + 1 if held else 1,
-            not_before_us=held.not_before_us if held else now_us - BACKDATED_US,
-            not_after_us=max(now_us + POLICY_LIFE_US, held.not_after_us if held else 0),
-            contents=replace(contents, catalogue=tuple(merged.values())),
-        )
+        log.info("catalogue of %s epoch %d in force: %d entries new or changed", bundle.issuer, bundle.epoch, len(drafted))
+        return {"issuer": bundle.issuer, "epoch": bundle.epoch, "entries": len(drafted), "bytes": len(bundle.canonical)}
 
     def _check_layout(self, resource: Resource) -> None:
         held = self.policy.ruleset.resources.get(resource.code)
@@ -180,7 +151,7 @@ class CatalogueDesk:
     def _is_bound(self, code: str) -> bool:
         """True when a higher issuer defines the entry, so that what this node issues can only make it stricter."""
         entry = self.shelf.entries.get(code)
-        return entry is not None and entry.issuer != self._me.node
+        return entry is not None and entry.issuer != self._issuer.node
 
     def entry(self, code: str) -> Resource:
         """An entry as the draft has it, else as it is in force; raises CatalogueError."""
@@ -286,3 +257,8 @@ class CatalogueDesk:
             "age_s": None if newest_us is None else max(0, now_us - newest_us) / MICROSECONDS,
         }
 
+
+def _with(contents: Contents, drafted: Mapping[str, Resource]) -> Contents:
+    """The contents with entries of the catalogue new or changed."""
+    merged = {**{resource.code: resource for resource in contents.catalogue}, **drafted}
+    return replace(contents, catalogue=tuple(merged.values()))

@@ -353,4 +353,3 @@ def _fields(entry: _Entry, masks: frozenset[str], problems: list[Problem]) -> li
 
 def _or_empty_field(key: str, value: object) -> object:
     return {"type": "string", "role": "plain", "grade": 0}.get(key, "") if value == "" else value
-

@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
 from sqlite_utils import Database, Migrations
 
 from node.catalogue.errors import CatalogueError, StoreDamaged
 from node.catalogue.history import Edition
+from node.store.side_file import SideFile
 from policies.bundle import canonical_json
 
 FILE_NAME = "catalogue.db"
-BUSY_TIMEOUT_S = 5.0
 HISTORY_ROWS_MAX = 500_000
 """Changes kept; the oldest go first."""
 
@@ -84,29 +82,12 @@ class Drafted:
     at_us: int
 
 
-class CatalogueStore:
+class CatalogueStore(SideFile):
     """The file, open."""
 
     def __init__(self, path: Path) -> None:
         """Open or make the file; raises StoreDamaged when it is no database, CatalogueError when it cannot be opened now."""
-        self._lock = Lock()
-        self._is_closed = False
-        self._db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-        try:
-            path.chmod(0o600)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            migrations.apply(Database(self._db))
-        except sqlite3.DatabaseError as error:
-            self._db.close()
-            why = f"{path} cannot be opened as the catalogue's store ({error}): move it away, a new one is made"
-            # Operational errors (locked, disk full) pass; any other means that the file's content is wrong.
-            raise (CatalogueError if isinstance(error, sqlite3.OperationalError) else StoreDamaged)(why) from error
-
-    def close(self) -> None:
-        """Release the file."""
-        with self._lock:
-            self._is_closed = True
-            self._db.close()
+        super().__init__(path, migrations, failure=CatalogueError, damaged=StoreDamaged)
 
     # ---- the draft
 
@@ -181,22 +162,6 @@ class CatalogueStore:
             statement = "INSERT INTO newest VALUES (?, ?) ON CONFLICT DO UPDATE SET sealed_us = max(sealed_us, excluded.sealed_us)"
             db.executemany(statement, sorted(found.items()))
             db.execute("INSERT INTO reading VALUES (1, ?) ON CONFLICT DO UPDATE SET lsn = excluded.lsn", (upto,))
-
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction; raises CatalogueError when the file fails."""
-        with self._lock:
-            if self._is_closed:
-                raise CatalogueError("the catalogue's store is closed: the node is stopping")
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise CatalogueError(f"the catalogue's store failed ({error}): free disk space, or try again") from error
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
 
 
 def put_draft(db: sqlite3.Connection, entries: Iterable[Drafted]) -> None:

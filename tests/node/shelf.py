@@ -13,12 +13,13 @@ import pyarrow as pa
 from node.rowfacts import facts_of
 from node.store.journal import SqliteJournal, open_journal
 from policies.catalogue import Scalar
-from sync.model import Batch, BatchHeader, Lane, Run, StoredBatch
+from sync.model import Batch, BatchHeader, HybridTime, Lane, Run, StoredBatch
 from sync.wire.payload import decoded_size, encode_payload
 from tests.contracts.batches import commit_of
 from tests.policies.city import city, rows_of
 
 NODE, INCARNATION = "street", 7
+UNDATED = HybridTime(0)
 
 
 @dataclass(slots=True)
@@ -39,13 +40,21 @@ class Shelf:
         return stored
 
     def append(
-        self, rows: pa.RecordBatch, *, code: str, lane: Lane, origin: str, duplicate: bool = False, distance: int = 0
+        self,
+        rows: pa.RecordBatch,
+        *,
+        code: str,
+        lane: Lane,
+        origin: str,
+        duplicate: bool = False,
+        distance: int = 0,
+        at: HybridTime = UNDATED,
     ) -> StoredBatch:
         """The next batch, not committed."""
         payload = encode_payload(rows, compression="lz4")
         first = self._numbers[(origin, code)] + 1
         self._numbers[(origin, code)] += rows.num_rows
-        run = Run(origin, INCARNATION, first, first + rows.num_rows - 1, 0)
+        run = Run(origin, INCARNATION, first, first + rows.num_rows - 1, 0, at=at)
         facts = facts_of(rows)
         header = BatchHeader(
             code, lane, 1, rows.num_rows, (run,), hashlib.sha256(payload).digest(), len(payload), decoded_size(payload),
@@ -56,6 +65,6 @@ class Shelf:
         return stored
 
 
-def open_shelf(folder: Path) -> Shelf:
-    """An empty shelf in `folder`."""
-    return Shelf(open_journal(folder / "journal.db", node=NODE, incarnation=INCARNATION))
+def open_shelf(folder: Path, *, node: str = NODE) -> Shelf:
+    """An empty shelf of `node` in `folder`."""
+    return Shelf(open_journal(folder / "journal.db", node=node, incarnation=INCARNATION))

@@ -16,7 +16,8 @@ from tests.node.station import call, make_station, running
 VERBS = [
     "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "bundle_export", "bundle_import", "bundle_receipt",
     "bundle_receipt_write", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history", "catalogue_import", "catalogue_issue",
-    "catalogue_show", "classify_decide", "classify_list", "classify_propose", "device_admit", "devices", "events", "evidence", "explain",
+    "catalogue_show", "classify_decide", "classify_list", "classify_propose", "device_admit", "devices", "entry_decide", "entry_list",
+    "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
     "incidents", "put", "quarantine",
     "quarantine_decide", "readings", "resources", "specimen", "status", "summary", "token_create", "trace_record", "tree",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from node.cases.fact import FACT_FIELDS
 from policies import BundleError, Resource, Share, schema
 from policies.explain import row_batch
 from policies.presets import city_bundle_contents
@@ -27,6 +28,7 @@ PROMISED = {
     "residents": (Lane.STATE, 3, Share.CONDITIONAL),
     "residents-summary": (Lane.STATE, 1, Share.UNCONDITIONAL),
     "enterprises": (Lane.STATE, 1, Share.UNCONDITIONAL),
+    "list-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
 }
 
 
@@ -34,8 +36,14 @@ def test_the_catalogue_holds_exactly_the_promised_resources() -> None:
     assert {code: (item.lane, item.grade, item.share) for code, item in RULES.resources.items()} == PROMISED
 
 
-def test_only_enterprises_return() -> None:
-    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises"]
+def test_only_enterprises_and_facts_return() -> None:
+    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", "list-cases"]
+
+
+def test_resources_of_facts_have_the_layout_of_facts() -> None:
+    facts = [item for item in RULES.resources.values() if item.event_sourced and "case_id" in {field.name for field in item.fields}]
+    assert [item.code for item in facts] == ["list-cases"]
+    assert all(tuple(field.name for field in item.fields) == FACT_FIELDS for item in facts)
 
 
 @pytest.mark.parametrize("resource", RULES.resources.values(), ids=lambda item: item.code)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from node.catalogue.desk import CatalogueDesk, Issuer
+from node.catalogue.desk import CatalogueDesk
 from node.catalogue.errors import CatalogueError
 from node.catalogue.freshness import GRACE_S_MIN, Freshness, freshness, late_s
 from node.catalogue.shelf import Filter
 from node.catalogue.store import CatalogueStore
 from node.catalogue.wiring import open_store
 from node.identity.bundle_seal import BundleSeal
+from node.issuing import Issuer, IssueRefused
 from node.policy_store import PolicyStore
 from node.store.journal import SqliteJournal, open_journal
 from policies import BundleError, CompiledGate, Resource, Share, Station
@@ -61,8 +62,8 @@ def town(tmp_path: Path) -> Iterator[Town]:
     policy.install(BundleSeal(province).sign(top))
     journal = open_journal(tmp_path / "j.db", node="qingdao", incarnation=1)
     store = CatalogueStore(tmp_path / "catalogue.db")
-    me = Issuer("qingdao", Level.MUNICIPAL, BundleSeal(city).sign)
-    yield Town(CatalogueDesk(store, me=me, policy=policy, journal=journal, clock=clock), policy, journal, clock)
+    issuer = Issuer("qingdao", Level.MUNICIPAL, BundleSeal(city).sign, policy, clock)
+    yield Town(CatalogueDesk(store, issuer=issuer, journal=journal), policy, journal, clock)
     store.close()
     journal.close()
 
@@ -113,9 +114,9 @@ def test_the_layout_of_records_that_exist_is_not_changed(town: Town) -> None:
 
 
 def test_a_bundle_too_large_for_the_links_is_refused_and_the_draft_stays(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.catalogue.desk.ISSUE_BYTES_MAX", 100)
+    monkeypatch.setattr("node.issuing.ISSUE_BYTES_MAX", 100)
     town.desk.take([BUS.encoded()], source="")
-    with pytest.raises(CatalogueError, match="at most 0"):
+    with pytest.raises(IssueRefused, match="at most 0"):
         town.desk.issue()
     assert list(town.desk.store.draft()) == ["bus-stops"]
 

@@ -50,7 +50,7 @@ def test_what_is_written_is_read_and_no_formula_is_made(tmp_path: Path) -> None:
 
 
 def test_a_formula_is_left_in_for_the_importer_to_name(tmp_path: Path) -> None:
-    (sheet,) = read_xlsx(write_book(tmp_path / "b.xlsx", s=[["=SUM(A2:A3)", "=HYPERLINK(\"http://x\")"]]))
+    (sheet,) = read_xlsx(write_book(tmp_path / "b.xlsx", s=[["=SUM(A2:A3)", '=HYPERLINK("http://x")']]))
     assert sheet.rows[0].cells == ("=SUM(A2:A3)", '=HYPERLINK("http://x")')
 
 
@@ -166,4 +166,3 @@ def _damaged(data: bytes, rng: random.Random) -> bytes | None:
     for _ in range(rng.randrange(1, 8)):
         changed[rng.randrange(len(changed))] = rng.choice(b'<>"/=09azAZ&; \xff')
     return bytes(changed)
-

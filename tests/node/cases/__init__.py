@@ -1,0 +1,1 @@
+"""Cases: facts, their fold, the projection, and the desk that says and passes on."""

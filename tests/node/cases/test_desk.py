@@ -1,0 +1,106 @@
+"""The desks of a small city: what one says the others hear, wherever they stand, and each comes to the same case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from node.cases.errors import CaseRefused, CaseUnknown
+from node.cases.fact import BODY_CHARS_MAX
+from node.cases.kind import Party
+from tests.node.cases.loans import LOAN, RESOURCE, TERRITORIES
+from tests.node.cases.town import Town
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Town:
+    """p0 > m1 > d1 > s11, and d2 > s21."""
+    found = Town(tmp_path, [LOAN], [RESOURCE])
+    for node, parent in (("p0", ""), ("m1", "p0"), ("d1", "m1"), ("s11", "d1"), ("d2", "m1"), ("s21", "d2")):
+        found.add(node, TERRITORIES[node], parent)
+    return found
+
+
+def to(node: str) -> dict[str, Party]:
+    """The lender of a loan."""
+    return {"lender": Party(node, TERRITORIES[node])}
+
+
+async def test_a_request_goes_up_and_its_answer_comes_down(town: Town) -> None:
+    asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    await town.offices["m1"].desk.say(LOAN, asked.id, "lend", {}, by="wang")
+    await town.carry()
+    for node in ("p0", "m1", "d1", "s11"):
+        assert town.offices[node].desk.case(LOAN, asked.id).state == "lent", node
+    with pytest.raises(CaseUnknown):
+        town.offices["d2"].desk.case(LOAN, asked.id)
+
+
+async def test_a_party_in_another_branch_hears_of_it_through_the_node_above_both(town: Town) -> None:
+    asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("s21"))
+    await town.carry()
+    lent = await town.offices["s21"].desk.say(LOAN, asked.id, "lend", {}, by="wang")
+    await town.carry()
+    assert lent.history[0].fact.origin == "s11"
+    cases = [town.offices[node].desk.case(LOAN, asked.id) for node in town.offices]
+    assert {case.state for case in cases} == {"lent"}
+    assert len({tuple((one.fact.place, one.fact.word) for one in case.history) for case in cases}) == 1
+
+
+async def test_each_fact_is_passed_on_once(town: Town) -> None:
+    await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("s21"))
+    await town.carry()
+    before = {name: len(office.shelf.batches) for name, office in town.offices.items()}
+    for office in town.offices.values():
+        office.desk._owed |= office.desk.register.unsettled()
+    await town.carry()
+    assert {name: len(office.shelf.batches) for name, office in town.offices.items()} == before
+
+
+async def test_what_the_case_does_not_allow_is_refused_and_not_stored(town: Town) -> None:
+    desk = town.offices["s11"].desk
+    asked = await desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    stored = len(town.offices["s11"].shelf.batches)
+    for word, why in (("lend", "said by the lender"), ("give-back", "takes no give-back"), ("burn", "takes no burn")):
+        with pytest.raises(CaseRefused, match=why):
+            await desk.say(LOAN, asked.id, word, {}, by="li")
+    with pytest.raises(CaseRefused, match="needs the name"):
+        await desk.say(LOAN, asked.id, "withdraw", {}, by=" ")
+    with pytest.raises(CaseRefused, match="characters"):
+        await desk.say(LOAN, asked.id, "withdraw", {"text": "x" * BODY_CHARS_MAX}, by="li")
+    with pytest.raises(CaseRefused, match="lacks title"):
+        await desk.open(LOAN, {}, by="li", parties=to("m1"))
+    assert len(town.offices["s11"].shelf.batches) == stored
+
+
+async def test_two_who_act_at_once_come_to_one_answer(town: Town) -> None:
+    reader, lender = town.offices["s11"].desk, town.offices["m1"].desk
+    asked = await reader.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    await reader.say(LOAN, asked.id, "withdraw", {}, by="li")
+    await lender.say(LOAN, asked.id, "lend", {}, by="wang")
+    await town.carry()
+    assert {town.offices[node].desk.case(LOAN, asked.id).state for node in ("p0", "m1", "d1", "s11")} == {"over"}
+    assert lender.case(LOAN, asked.id).history[-1].fault == "a loan that is over takes no lend"
+
+
+async def test_a_neighbour_below_cannot_speak_for_others(town: Town) -> None:
+    asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    forger = town.offices["s11"].desk
+    lend = forger._fact(asked.id, "lend", {}, "wang")
+    forged = type(lend)(lend.id, lend.case_id, lend.word, lend.by, {}, type(lend.place)(lend.place.at, "m1", 7, 9), "3702")
+    await forger._store(LOAN, [(forged, "370202001")])
+    await town.carry()
+    assert {town.offices[node].desk.case(LOAN, asked.id).state for node in ("p0", "m1", "d1")} == {"asked"}
+    assert town.offices["d1"].desk.register.unreadable == 1
+
+
+async def test_listeners_hear_of_every_case_that_changes(town: Town) -> None:
+    heard: list[tuple[str, str]] = []
+    town.offices["m1"].desk.on_change(lambda kind, case_id: heard.append((kind.name, case_id)))
+    asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    assert heard == [("loan", asked.id)]

@@ -1,0 +1,1 @@
+"""The negative list in the hands of people."""
