@@ -14,6 +14,7 @@ import tempfile
 import time
 import tracemalloc
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -101,6 +102,9 @@ class PassGate:
 
     def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
         return b"p" * 32
+
+    def reopened(self, flow: Flow, decided: Collection[tuple[str, bytes]]) -> frozenset[tuple[str, bytes]]:
+        return frozenset()
 
     def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
         return ""

@@ -19,7 +19,7 @@ from policies.masks import KeyRing
 from policies.ruleset import merge
 from sync.core.messages import Data
 from sync.core.ready import OutboundJob, OutboundResult, PeerFacts
-from sync.core.window import FRAME_S
+from sync.core.window import FRAME_S, THIN_BYTES_S
 from sync.model import DEFAULT_LIMITS, Direction, Frame, Lane, Level, Manifest, signed_bytes
 from sync.wire.codec import encode
 
@@ -66,9 +66,10 @@ def bytes_per_record(mbit_s: float) -> float:
 def _over_the_journal(pipeline: Pipeline, gate: CompiledGate, top: int, frame_bytes: int) -> float:
     peer = PeerFacts("street", 1, Level.STREET, "370202006", is_parent=True)
     after = sent = records = 0
+    is_thin = frame_bytes < THIN_BYTES_S * FRAME_S
     while after < top:
         target = min(frame_bytes, DEFAULT_LIMITS.batch_bytes_target)
-        job = OutboundJob(1, peer, Direction.UP, Lane.BULK, after, top, gate.version, bytes_target=target)
+        job = OutboundJob(1, peer, Direction.UP, Lane.BULK, after, top, gate.version, bytes_target=target, is_thin=is_thin)
         outcome = pipeline.run(job)
         assert isinstance(outcome, OutboundResult)
         for index, part in enumerate(outcome.parts):

@@ -25,6 +25,7 @@ from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
 from node.negative_list.api import ListVerbs
 from node.quarantine import QuarantineVerbs
 from node.records import ROWS_MAX, find_row, newest_rows
+from node.requests.api import RequestVerbs
 from node.services import Services
 from node.summaries.spec import SummarySpec
 from node.tracing.api import TraceVerbs
@@ -156,6 +157,7 @@ class Api:
             **{name: Entry(*entry) for name, entry in QuarantineVerbs(lambda: self._services.care.quarantine).table.items()},
             **{name: Entry(*entry) for name, entry in catalogue.table.items()},
             **{name: Entry(*entry) for name, entry in entries.table.items()},
+            **{name: Entry(*entry) for name, entry in RequestVerbs(lambda: self._services.requests).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Page, self._events),

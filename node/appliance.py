@@ -45,6 +45,7 @@ from node.negative_list.desk import ListDesk
 from node.negative_list.kind import ENTRY
 from node.offences import STRANGERS
 from node.records import ROWS_MAX, newest_rows
+from node.requests.wiring import request_kind, requests_of, terms_of
 from node.run_lock import run_lock
 from node.services import OwnIdentity, Services
 from node.status import Sources, StatusBoard
@@ -173,7 +174,7 @@ class Appliance:
         parts.keeper.renew_leaf()
         storage = storage_of(parts)
         services = self._services(parts, plane, cameras, care, storage)
-        self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop]
+        self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop, services.requests.stop]
         await self._start_api(parts, services)
         shrink_tls_buffers()
         strangers = self._strangers = Strangers(partial(_close_strangers, parts), raise_descriptors())
@@ -189,6 +190,7 @@ class Appliance:
         background += [watch.run() for watch in watches(config, parts, services.carrier)]
         background += care.background()
         background += [services.catalogue_desk.run(), services.negative_list.run(), services.negative_list.cases.run()]
+        background.append(services.requests.desk.run())
         if config.cameras:
             background.append(cameras.run())
         if parts.parent is not None:
@@ -207,7 +209,9 @@ class Appliance:
         issuer = Issuer(parts.me.node, parts.me.level, BundleSeal(parts.files).sign, parts.policy, parts.clock)
         catalogue = catalogue_of(parts, issuer)
         handing_in = HandingIn(parts.inbox, storage)
-        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY]), issuer)
+        terms = terms_of(parts)
+        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms)]), issuer)
+        requests = requests_of(parts, negative_list.cases, terms)
 
         def camera_counts() -> dict[str, int]:
             states = [str(camera["state"]) for camera in cameras.cameras()] if config.cameras else []
@@ -227,6 +231,7 @@ class Appliance:
                 + parts.forks.troubles()
                 + catalogue.troubles()
                 + negative_list.troubles()
+                + requests.desk.troubles()
                 + ([] if plane.intake.has_room else ["door_refusing"])
             ),
         )
@@ -257,6 +262,7 @@ class Appliance:
             catalogue_desk=catalogue,
             review=Review(catalogue, config.folder),
             negative_list=negative_list,
+            requests=requests,
         )
 
     def _summaries(self, parts: Parts) -> SummaryDesk:

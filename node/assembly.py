@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from node.attaching import AttachmentDesk
+from node.attaching import AttachmentDesk, MovedAway
 from node.attachment import Reattached, Signer
 from node.attendance import Attendance
 from node.certificate_keeper import CertificateKeeper, Terms
@@ -36,9 +36,12 @@ from node.runtime import Runtime
 from node.store.journal import SqliteJournal
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
+from sync.core.messages import Stop
 from sync.model import ClockQuality, Level, LinkError
 from sync.transport.credentials import TlsCredentials
 from sync.transport.session import PeerIdentity as SessionPeer
+from sync.wire.bounds import ORDER_BYTES_MAX
+from sync.wire.codec import encode
 
 
 @dataclass(slots=True)
@@ -98,6 +101,16 @@ class Parts:
         if not self.admissions.is_admitted(peer.node):
             raise LinkError(f"{peer.node} is not an admitted child of {self.me.node}: join it with a token of this node")
         return self._learned(peer)
+
+    def authorise_link(self, pem: bytes, declared: str) -> SessionPeer:
+        """As authorise_child, but a node that an order moved away is let in to hear that order, and nothing else."""
+        try:
+            return self.authorise_child(pem, declared)
+        except MovedAway as moved:
+            order = moved.order.raw if len(moved.order.raw) <= ORDER_BYTES_MAX else b""
+            peer = self._verified(pem)
+            stop = encode(Stop(str(moved), order))
+            return SessionPeer(peer.node, peer.level, peer.territory.code, peer.not_after_us, dismissal=stop)
 
     def authorise_parent(self, pem: bytes, declared: str) -> SessionPeer:
         """Who answered our call; raises LinkError unless it is the parent this node joined."""
@@ -184,7 +197,7 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
     keeper.certifier, keeper.is_cut_off = attachments.certifier, lambda: bool(links.trouble)
     keeper.has_moved = passport.orders.of(passport.own.node) is not None
     keeper.on_recertified = lambda: room.runtime.fail(Reattached(f"the certificate of {passport.own.node} has another issuer now"))
-    room.runtime.pipeline.fosters = lambda peer: any(order.new.node in peer.subtree for order in attachments.book)
+    room.runtime.pipeline.fosters, room.runtime.pipeline.known_before = attachments.fosters, forks.known_before
     return Parts(
         config=config,
         clock=passport.clock,

@@ -14,11 +14,21 @@ from node.attachment import ORDER_FORMAT, AttachmentError, Order, OrderBook, Pla
 from node.clock import Clock
 from node.directory import Directory, NodeStatus
 from node.identity.verify import CHAIN_LENGTH_MAX, PeerIdentity
-from sync.core.messages import Orders
+from sync.core.bearers import Standing
+from sync.core.messages import Orders, Stop
+from sync.core.ready import PeerFacts
 from sync.model import Level, LinkError
 from sync.wire.bounds import ORDERS_MAX as ORDERS_PER_MESSAGE
 
 log = logging.getLogger("yunnao.attachment")
+
+
+class MovedAway(LinkError):
+    """A node that an order put elsewhere opens a link here; `order` is what it may not have heard."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(order.fence())
+        self.order = order
 
 
 @dataclass(slots=True)
@@ -35,6 +45,8 @@ class AttachmentDesk:
     on_moved: Callable[[Reattached], None]
     on_spread: Callable[[Orders], None] = field(default=lambda orders: None)
     """Tell every child."""
+    on_standing: Callable[[Standing], None] = field(default=lambda standing: None)
+    """Where nodes stand by an order that is news here: frames that were refused without it may come."""
     on_fenced: Callable[[str, str], None] = field(default=lambda node, reason: None)
     """(node, reason): a child that was moved away may stay no longer."""
 
@@ -54,18 +66,24 @@ class AttachmentDesk:
         return [Orders(tuple(raw[start : start + ORDERS_PER_MESSAGE])) for start in range(0, len(raw), ORDERS_PER_MESSAGE)]
 
     def admits(self, peer: PeerIdentity) -> bool:
-        """True when an order puts `peer` below this node, False when no order speaks of it; raises LinkError when it stands elsewhere."""
+        """True when an order puts `peer` below this node, False when no order speaks of it; raises MovedAway when it stands elsewhere."""
         order = self.book.of(peer.node)
         if order is None or not _speaks_of(order, peer):
             return False
         if order.new.path != self.own.path:
-            raise LinkError(order.fence())
+            raise MovedAway(order)
         return True
 
     def stands_here(self, peer: PeerIdentity) -> bool:
         """True when an order put `peer`, as certified elsewhere, below this node."""
         order = self.book.of(peer.node)
         return order is not None and _speaks_of(order, peer) and order.new.path == self.own.path
+
+    def fosters(self, peer: PeerFacts) -> bool:
+        """True when an order put nodes below a child that may lie outside its territory. What stood there once counts too: the child may
+        hold records of theirs that came before they were moved on."""
+        once = peer.subtree | peer.formerly
+        return any(order.new.node in once or order.node in peer.formerly for order in self.book)
 
     def certifier(self) -> tuple[str, tuple[str, ...]] | None:
         """Where the parent that an order gave this node certifies (HOST:PORT), and its path; None without an order, or until it says so.
@@ -87,12 +105,18 @@ class AttachmentDesk:
             return None
         log.info("%s", order.fence())
         self.directory.reattach(order.node, order.new.node, old=order.old.node)
+        self.on_standing(self.directory.standing())
         self.on_spread(Orders((order.raw,)))
         if order.node == self.own.node and order.new.node != self.parent:
             self.on_moved(Reattached(order.fence()))
         elif order.new.path != self.own.path:
             self.on_fenced(order.node, order.fence())
         return order
+
+    def dismissed(self, stop: Stop) -> None:
+        """The parent refuses this node the link; the order that goes with it is taken like any other."""
+        if stop.order:
+            self.take_all(Orders((stop.order,)))
 
     def take_all(self, orders: Orders) -> None:
         """What the parent passes on; one bad order does not keep the others out."""

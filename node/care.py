@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from node.assembly import Parts
@@ -19,6 +19,7 @@ from node.quarantine import QuarantineDesk
 from node.repair.desk import RepairDesk
 from node.repair.giving import Giver
 from node.repair.scrub import Scrub
+from sync.core.ready import PeerFacts
 from sync.model import MICROSECONDS, Direction
 
 HOUR_S = 3_600.0
@@ -49,6 +50,10 @@ class Care:
         def speaks_for(peer: str, origin: str) -> bool:
             return peer == parent or origin in parts.directory.subtree(peer)
 
+        def facts(peer: str) -> PeerFacts | None:
+            known = parts.links.facts_of(peer)
+            return known if known is None or known.is_parent else replace(known, subtree=parts.directory.subtree(peer))
+
         desk = EqualityDesk(parts.me.node, parts.journal, parts.queries, lambda: parts.clock.now().us / MICROSECONDS, speaks_for)
         memory = ProofMemory(parts.config.data_dir / FILE_NAME)
         auditor = Auditor(parts.journal, desk, hops, memory, parts.clock.wall_us)
@@ -63,9 +68,10 @@ class Care:
                 runtime=parts.runtime,
                 queries=parts.queries,
                 giver=Giver(parts.journal, parts.runtime.pipeline, lambda: parts.policy.version),
-                facts=parts.links.facts_of,
+                facts=facts,
                 linked=parts.links.children,
                 on_repaired=parts.marts.forget,
+                is_child=lambda node: node in parts.children(),
             ),
             Scrub(parts.journal, proof.scrub_h * HOUR_S),
             ProofKeeper(auditor, proof.every_h * HOUR_S, parts.clock.wall_us, lambda peer: parts.links.facts_of(peer) is not None),
@@ -75,6 +81,7 @@ class Care:
     async def start(self, damaged: Sequence[int]) -> None:
         """Hear of damage from now on; batches that ended the last life of this process are set aside first."""
         self.repairs.start()
+        self.parts.links.on_linked = self.repairs.met
         self.quarantine.start()
         for lsn in damaged:
             await self.repairs.settle(lsn)
@@ -107,4 +114,5 @@ class Care:
     def damage(self) -> Plain:
         """Damaged batches for the status."""
         damage = self.repairs.damage
-        return {"asked": damage.asked, "lost": damage.lost, "checked": self.scrub.checked}
+        missing = [asdict(entry) for entry in self.repairs.missing()]
+        return {"asked": damage.asked, "lost": damage.lost, "checked": self.scrub.checked, "missing": missing}

@@ -116,6 +116,7 @@ def _engine(config: NodeConfig, passport: Passport, policy: PolicyStore, journal
         recovered=journal.recover(),
         limits=config.limits,
         clock=ClockQuality(),
+        program=passport.me.software,
     )
     engine.caps = cap_table(config.links, passport.clock)
     engine.fresh_first = FreshFirst.of(config.links.fresh_first).lanes

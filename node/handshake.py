@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from sync.core.messages import PROTOCOL_NEWEST, PROTOCOL_OLDEST, Bundles, Hello, Message, Position, Stop
+from sync.core.messages import PROTOCOL_NEWEST, PROTOCOL_OLDEST, Bundles, Heard, Hello, Message, Position, Stop
 from sync.model import HybridTime, Level, Life, LinkError, Manifest, PolicyVersion
+from sync.model.renumbering import HeldBefore, Renumbered
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,15 @@ class LifeShelf(Protocol):
 
     def proof(self, peer: str, incarnation: int) -> Manifest | None:
         """The parent's own manifest on the newest frame held of it; None for a child."""
+
+    def renumbered(self) -> tuple[Renumbered, ...]:
+        """Streams of this node that went on under another incarnation."""
+
+    def held_before(self, peer: str, hello: Hello) -> tuple[HeldBefore, ...]:
+        """What is held here of the streams that the peer's Hello says it renumbered."""
+
+    def shaken(self, peer: str, hello: Hello) -> None:
+        """A handshake is done; `hello` is the peer's last."""
 
 
 BUNDLES_BYTES_MAX = 12 << 20
@@ -97,11 +107,12 @@ class Handshake:
         certified: tuple[Level, str] | None = None,
         lives: LifeShelf | None = None,
         reseed: bool = False,
+        heard: Callable[[int], tuple[Heard, ...]] = lambda incarnation: (),
     ) -> None:
         """`certified` is the level and territory code in the peer's certificate; None where links have none (simulator).
 
         Without `lives` nothing is told of them: a fork is then divided by the share ledger alone. `reseed` asks the parent for what this
-        node had brought there and lost.
+        node had brought there and lost. `heard` gives the last refusals by the peer that were entered here, of that life of it.
         """
         self.hello: Hello | None = None
         self._offered = PolicyVersion()
@@ -114,6 +125,7 @@ class Handshake:
         self._certified = certified
         self._lives = lives
         self._reseed = reseed
+        self._heard = heard
 
     def begin(self) -> list[Message]:
         """What to send first: the child's intro; the parent waits."""
@@ -146,6 +158,8 @@ class Handshake:
         if not isinstance(message, Bundles):
             raise LinkError(f"{self._peer} sent {type(message).__name__} before its policy")
         self._shelf.take(message.bundles)
+        if self._lives is not None and self.hello is not None:
+            self._lives.shaken(self._peer, self.hello)
         self.step = Step.DONE
         return []
 
@@ -183,4 +197,7 @@ class Handshake:
             known_lives=lives.known(self._peer, for_incarnation) if lives else (),
             fork_proof=lives.proof(self._peer, for_incarnation) if lives and for_incarnation else None,
             reseed=self._reseed,
+            heard=self._heard(for_incarnation) if for_incarnation else (),
+            renumbered=lives.renumbered() if lives else (),
+            held_before=lives.held_before(self._peer, self.hello) if lives and self.hello else (),
         )

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 
 from node.link_peer import MESSAGE_TOKEN_BYTES, Context, Peer
 from node.newer import NewerWords
+from sync.core.bearers import Standing
 from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Message, Orders, Query
 from sync.transport.mailbox import Group
 from sync.wire.codec import Unknown, decode
@@ -103,6 +104,11 @@ class Hearing:
             context.queries.asked_by(name, message, lambda answer: self._tell(name, answer))
         elif isinstance(message, Answer):
             context.queries.answered(name, message)
+
+    def ordered(self, standing: Standing) -> None:
+        """An order says where nodes stand: the engine hears it, and after it again what heartbeats say, though they say what they said."""
+        self._stood.clear()
+        self._context.runtime.post(lambda engine, now: engine.stands(standing))
 
     def _note_standing(self, peer: Peer) -> None:
         """Tell the engine when it changed who stands where: a child speaks for its subtree alone."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import islice
 
 from node.handshake import Handshake, Step
 from node.link_peer import Context, Peer
 from node.newer import NewerWords
+from node.store.heard import PAGE_MAX, last_heard, unheard
 from sync.core.engine import ChainAt
-from sync.core.messages import Hello, Message
+from sync.core.lanes import URGENT_LANES
+from sync.core.messages import Hello, Message, Stop
 from sync.core.ready import PeerFacts
 from sync.model import LinkError
 from sync.transport.session import PeerIdentity, Session
@@ -39,9 +42,13 @@ class Opening:
     ) -> tuple[Peer, Handshake]:
         """The peer of a session, and the handshake it came out of; `messages` are those of the urgent connection.
 
-        Raises TimeoutError after HANDSHAKE_TIMEOUT_S, LinkError when the session ends before.
+        Raises TimeoutError after HANDSHAKE_TIMEOUT_S, LinkError when the session ends before, or when the peer was let in only to hear why
+        it may not stay.
         """
-        context, name = self._context, identity.node
+        context, name, journal = self._context, identity.node, self._context.journal
+        if identity.dismissal:
+            await session.send(identity.dismissal, urgent=True)
+            raise LinkError(f"{name} stands elsewhere by order and was told so")
         known = await context.runtime.ask(lambda engine, now: engine.positions_by_incarnation(name))
         shaking = Handshake(
             context.me,
@@ -52,12 +59,16 @@ class Opening:
             tick=context.hybrid.tick,
             certified=(identity.level, identity.territory),
             lives=context.forks,
+            heard=lambda life: journal.look("look at refusals", lambda db: last_heard(db, name, life, own=context.me.incarnation)),
             reseed=is_parent and context.forks.is_reseed_wanted,
         )
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
             await self._say(session, shaking.begin())
             while shaking.step is not Step.DONE:
-                await self._say(session, shaking.receive(await self._hear(session, messages)))
+                message = await self._hear(session, messages)
+                if is_parent and isinstance(message, Stop):
+                    context.attachments.dismissed(message)
+                await self._say(session, shaking.receive(message))
         assert shaking.hello is not None, "a handshake that ended without a Hello"
         context.hybrid.observe(shaking.hello.sent_at)
         subtree: frozenset[str] = frozenset() if is_parent else context.directory.subtree(name)
@@ -68,6 +79,13 @@ class Opening:
             reseed=not is_parent and (reseeds or context.attendance.is_detached(name)), reseeds=reseeds,
         )  # fmt: skip
         return Peer(facts, session, context.clock.wall_us(), hello=shaking.hello), shaking
+
+    async def tell_unheard(self, peer: Peer, hello: Hello) -> None:
+        """Tell a peer of refusals that it has not heard of and that the engine does not remember; before the engine says anything."""
+        older = unheard(self._context.journal, hello, self._context.policy.version)
+        while page := await asyncio.to_thread(lambda: list(islice(older, PAGE_MAX))):
+            for refused in page:
+                await peer.session.send(encode(refused), urgent=refused.lane in URGENT_LANES)
 
     async def _hear(self, session: Session, messages: AsyncIterator[bytes]) -> object:
         try:

@@ -19,11 +19,11 @@ from node.outgoing import Outgoing
 from node.policy_store import PolicyStore
 from node.queries import QueryDesk
 from node.runtime import Runtime
+from node.store.journal import SqliteJournal
 from sync.core.messages import Hello
 from sync.core.pacing import TokenBucket
 from sync.core.ready import PeerFacts
 from sync.model import Limits
-from sync.ports import Journal
 from sync.transport.session import Session
 
 MESSAGES_PER_S = 1_000.0
@@ -56,7 +56,7 @@ class Context:
 
     me: Me
     runtime: Runtime
-    journal: Journal
+    journal: SqliteJournal
     policy: PolicyStore
     directory: Directory
     queries: QueryDesk

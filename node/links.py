@@ -49,6 +49,8 @@ class Links:
         """What peers did that was refused."""
         self.newer = NewerWords()
         """What peers of a newer version said that was not understood."""
+        self.on_linked: Callable[[str], None] = lambda peer: None
+        """Called with each peer whose session begins."""
         self.trouble = ""
         """Why the link to the parent is down, for status; empty while it is up or none is wanted."""
         context.runtime.on_send = self._send
@@ -59,6 +61,7 @@ class Links:
         context.attachments.on_fenced = self._fence
         self._opening, self._speaking = Opening(context, self.newer), Speaking(context)
         self._hearing = Hearing(context, self.newer, self.tell, self.offences.hurry)
+        context.attachments.on_standing = self._hearing.ordered
 
     # ---- what others may ask
 
@@ -174,9 +177,11 @@ class Links:
         if peer.facts.reseeds and not peer.facts.is_parent:
             peer.reseed = self._context.forks.giving_back(hello)
             log.info("%s lost its journal and gets back what it had brought", name)
+        await self._opening.tell_unheard(peer, hello)
         chains = self._opening.chains(hello)
         self._context.runtime.post(lambda engine, now: engine.link_up(peer.facts, hello, chains, now))
         log.info("link up with %s (%s)", name, "parent" if peer.facts.is_parent else "child")
+        self.on_linked(name)
         self._context.forks.met(peer.facts)
 
     def _closed(self, name: str, session: Session) -> None:

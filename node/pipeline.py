@@ -8,7 +8,7 @@ leaves whole is forwarded byte for byte; everything else of one span that shares
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
@@ -17,10 +17,11 @@ from node.deferral import FreshFirst, deferred
 from node.equality.sums import part_sums
 from node.foreign import foreign_code
 from node.fork.giveback import ways_of
+from node.fork.sparing import closed_below, without_known
 from node.freed import account_of_freed
 from node.handover import Handover
 from node.pieces import GroupKey, Lot, Piece, header_of, repeats, shifted_runs
-from node.rowfacts import facts_of
+from node.rowfacts import sealed_header
 from sync.core.bearers import NO_ORDER
 from sync.core.inbox import empty_header
 from sync.core.ready import (
@@ -35,17 +36,14 @@ from sync.core.ready import (
     RequeueJob,
     RequeueResult,
 )
-from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, Span, StoredBatch, WireError
+from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, RunMap, Span, StoredBatch, Stream, WireError
 from sync.model.names import Direction
 from sync.ports import RESEED_PURPOSE, Flow, Gate, Journal, Outcome, Released, Selection, Vouch
 from sync.wire.codec_batch import header_digest
-from sync.wire.payload import Compression, concat_rows, decode_payload, decoded_size, encode_payload, unfold_payload
+from sync.wire.payload import Compression, concat_rows, decode_payload, encode_payload, unfold_payload
 
 REQUEUE_BATCHES_MAX = 64
 """Held batches that one RequeueJob puts back."""
-
-THIN_FRAME_BYTES = 2 << 20
-"""A link whose frames should be smaller (half a second of its measured rate) is thin: below 4 MB/s zstd pays."""
 
 ALL_FRESH = FreshFirst()
 
@@ -110,7 +108,9 @@ class Pipeline:
         self._compression = compression
         self._fresh = fresh
         self.fosters: Callable[[PeerFacts], bool] = lambda peer: False
-        """True when an order put nodes below a child that lie outside its territory."""
+        """True when an order put nodes below a child, now or once, that lie outside its territory."""
+        self.known_before: Callable[[str], Mapping[Stream, RunMap]] = lambda peer: {}
+        """What a peer has of this node's records by numbers from before a fork (node/fork/desk.py)."""
         self._handover = Handover(journal, me.node)
         self._rows_large = limits.batch_rows_target // LARGE_PART
         """Rows from which a batch is forwarded by itself when the plan leaves it whole."""
@@ -127,6 +127,15 @@ class Pipeline:
             return self._inbound(job, gate)
         return self._requeue(job, gate)
 
+    def gives_back(self, peer: PeerFacts, stored: StoredBatch) -> bool:
+        """True when the plan lets a child have every row of a batch as it is, to give it back to whoever below lost it. Blocking."""
+        gate, header = self._gate_of(), stored.batch.header
+        back = replace(flow_to(peer, Direction.RETURN), subtree=frozenset(), purpose=RESEED_PURPOSE)
+        outcome = gate.glance(back, header)
+        if outcome is None:
+            outcome = gate.release(back, stored, unfold_payload(stored.batch.payload)).outcome
+        return outcome is Outcome.WHOLE
+
     # ---- on the way out
 
     def _outbound(self, job: OutboundJob, gate: Gate, at_hand: Sequence[StoredBatch]) -> OutboundResult:
@@ -134,10 +143,10 @@ class Pipeline:
         found = self._found(job, gate.addressed(flow), at_hand)
         parts: list[OutboundPart] = []
         groups: dict[GroupKey, _Group] = {}
-        is_thin = 0 < job.bytes_target < THIN_FRAME_BYTES
         for way, batches in ways_of(found, job.peer, flow) if job.peer.reseeds else [(flow, found)]:
-            for piece in self._pieces(self._sparing(job, batches), way, gate):
-                parts.extend(self._place(piece, groups, way, gate.version, is_thin=is_thin))
+            spared = self._sparing(job, batches)
+            for piece in (*closed_below(spared, way, gate), *self._pieces(spared, way, gate)):
+                parts.extend(self._place(piece, groups, way, gate.version, is_thin=job.is_thin))
         parts.extend(self._seal(group, flow, gate.version) for group in groups.values())
         upto = found[-1].lsn if found else job.upto
         return OutboundResult(job.id, gate.version, Span(job.after, upto), tuple(parts))
@@ -151,7 +160,8 @@ class Pipeline:
         return self._journal.read(job.lane, Span(job.after, job.upto), batches_max=most, bytes_max=self._bytes_to_read(job), only=only)
 
     def _sparing(self, job: OutboundJob, found: Sequence[StoredBatch]) -> Sequence[StoredBatch]:
-        return deferred(job, self._handover.spare(job, found), self._fresh, node=self._me.node)
+        spared = without_known(self._handover.spare(job, found), self.known_before(job.peer.node), node=self._me.node)
+        return deferred(job, spared, self._fresh, node=self._me.node)
 
     def _bytes_to_read(self, job: OutboundJob) -> int:
         # Accounts are small: of a lane that is put off altogether, as many batches as a job may read go into one frame.
@@ -216,7 +226,7 @@ class Pipeline:
             return self._vouched(empty_header(header, runs), b"", group, keeps_origin=False)
         rows = concat_rows(tables)
         payload = encode_payload(rows, compression="zstd" if group.is_thin else self._compression)
-        part = self._vouched(_sealed(header, rows, payload), payload, group, keeps_origin=False)
+        part = self._vouched(sealed_header(header, rows, payload), payload, group, keeps_origin=False)
         if all(piece.released.outcome is Outcome.WHOLE for piece in group.pieces):
             return part
         return replace(part, row_sums=part_sums(rows, runs, header.lane, header.resource))
@@ -229,8 +239,10 @@ class Pipeline:
 
     def _requeue(self, job: RequeueJob, gate: Gate) -> RequeueResult:
         most = min(job.batches_max, REQUEUE_BATCHES_MAX)
+        peer, direction = job.peer.node, job.direction
+        plans = gate.reopened(flow_to(job.peer, direction), self._journal.plans_decided(peer, direction))
         held = self._journal.held(
-            job.peer.node, job.direction, not_version=gate.version.digest, batches_max=most, again=dict(job.again), reprieve=job.reprieve
+            peer, direction, not_version=gate.version.digest, batches_max=most, again=dict(job.again), reprieve=job.reprieve, plans=plans
         )
         return RequeueResult(job.id, gate.version, tuple(held))
 
@@ -309,19 +321,3 @@ def _rows_of(piece: Piece) -> pa.RecordBatch | None:
 
 def _origin_manifest(stored: StoredBatch) -> Manifest | None:
     return stored.batch.origin_manifest or stored.batch.manifest
-
-
-def _sealed(header: BatchHeader, rows: pa.RecordBatch, payload: bytes) -> BatchHeader:
-    # A withheld row must not show in the header either, so its facts are read again from the rows that stay.
-    facts = facts_of(rows)
-    return replace(
-        header,
-        event_time_min_us=facts.event_time_min_us,
-        event_time_max_us=facts.event_time_max_us,
-        grade_max=facts.grade_max,
-        territories=facts.territories,
-        row_count=rows.num_rows,
-        payload_sha256=hashlib.sha256(payload).digest(),
-        payload_bytes=len(payload),
-        decoded_bytes=decoded_size(payload),
-    )

@@ -44,6 +44,12 @@ class Look:
     """Lanes that stored something since the last look, or whose senders wait at a closed door."""
     closed: frozenset[Lane] = frozenset()
     """Lanes whose door is closed now."""
+    refused: frozenset[int] = frozenset()
+    """lsns of batches that a hop refused and that go to it again: they count as not delivered until their time is over."""
+
+    def is_delivered(self, batch: KeptBatch) -> bool:
+        """True when no hop needs the batch any more."""
+        return batch.lsn <= self.delivered.get(batch.lane, 0) and batch.lsn not in self.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,7 @@ def plan(look: Look) -> Plan:
     left = [batch for batch in every if batch.lsn not in gone]
     used = look.used_bytes - sum(batch.payload_bytes for batch in going)
     needed = used - _freeing_begins(look)
-    delivered = [batch for batch in _lowest_first(left) if batch.lsn <= look.delivered.get(batch.lane, 0)]
+    delivered = [batch for batch in _lowest_first(left) if look.is_delivered(batch)]
     going += _until(delivered, needed, FREED_PER_TURN_MAX - len(going))
     needed -= sum(batch.payload_bytes for batch in going[len(gone) :])
     shed = _until(_shed_order(look, left), needed, FREED_PER_TURN_MAX - len(going)) if needed > 0 else []
@@ -115,9 +121,7 @@ def _shed_order(look: Look, left: Iterable[KeptBatch]) -> list[KeptBatch]:
     short = [lane for lane in look.asking if look.used_bytes > lane_room(look.quota_bytes, lane) - begins]
     if not short:
         return []
-    return [
-        batch for batch in _lowest_first(left) if batch.lane > min(short) and batch.lsn > look.delivered.get(batch.lane, 0)
-    ]
+    return [batch for batch in _lowest_first(left) if batch.lane > min(short) and not look.is_delivered(batch)]
 
 
 def _until(batches: Iterable[KeptBatch], needed_bytes: int, batches_max: int) -> list[KeptBatch]:

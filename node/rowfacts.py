@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os.path import commonprefix
 from typing import Any
 
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from policies.columns import highest_grade
-from sync.model import DEFAULT_LIMITS, TERRITORY_DIGITS
+from sync.model import DEFAULT_LIMITS, TERRITORY_DIGITS, BatchHeader
+from sync.wire.payload import decoded_size
 from sync.wire.scrub import words_in_use
 
 
@@ -60,3 +62,20 @@ def common_territory(codes: Sequence[str]) -> str:
     """The smallest territory that contains all `codes`; empty when they share no province."""
     prefix = commonprefix(list(codes))  # noqa: RUF071 - codes nest by digits, not by path components
     return next((prefix[:digits] for digits in reversed(TERRITORY_DIGITS) if len(prefix) >= digits), "")
+
+
+def sealed_header(header: BatchHeader, rows: pa.RecordBatch, payload: bytes) -> BatchHeader:
+    """`header` for other rows than it had, which are encoded as `payload`."""
+    # A withheld row must not show in the header either, so its facts are read again from the rows that stay.
+    facts = facts_of(rows)
+    return replace(
+        header,
+        event_time_min_us=facts.event_time_min_us,
+        event_time_max_us=facts.event_time_max_us,
+        grade_max=facts.grade_max,
+        territories=facts.territories,
+        row_count=rows.num_rows,
+        payload_sha256=hashlib.sha256(payload).digest(),
+        payload_bytes=len(payload),
+        decoded_bytes=decoded_size(payload),
+    )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import TypeVar
@@ -26,7 +26,7 @@ from node.small_jobs import SmallJobs, are_small
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
 from sync.core.messages import Data
-from sync.core.ready import Event, Job, JobResult, LinkBroken, Ready, Send, Stored
+from sync.core.ready import Event, InboundJob, Job, JobResult, LinkBroken, OutboundJob, Ready, Send, Stored
 from sync.model import Instant, JournalCorrupt, JournalError, JournalFull, Lane
 from sync.model.writes import AppendRefusal, Recovered, Write
 from sync.ports import Journal
@@ -85,6 +85,8 @@ class Runtime:
         self._commits = Commits(clock)
         self._is_idle = False
         """True when this turn's first input was waited for."""
+        self._tops: Mapping[Lane, int] = {}
+        """The newest lsn of each lane before this turn: what the journal holds until the turn is durable."""
         self._job_threads = JobThreads[JobResult]()
         self._sealed: dict[int, PendingBatch] = {}
         self._next_ticket = 1
@@ -220,14 +222,18 @@ class Runtime:
         self._wake.clear()
         if self._failure is not None:
             raise self._failure
-        now, tops = self._clock.now(), self.engine.lane_tops
+        now, self._tops = self._clock.now(), self.engine.lane_tops
         for _ in range(min(len(self._inputs), INPUTS_PER_TURN_MAX)):
             self._inputs.popleft()(self.engine, now)
         for pending in self._records.drain(RECORDS_PER_TURN_MAX):
             self._offer(pending, now)
-        return SmallJobs(self._pipeline, tops, self._has_job_out).ready(self.engine, now)
+        return SmallJobs(self._pipeline, self._tops, self._has_job_out).ready(self.engine, now)
 
     async def _hand_out(self, ready: Ready) -> None:
+        # Neither the threads nor the disk wait for the other.
+        for job in ready.jobs:
+            if self._is_early(job):
+                self._start(job)
         if ready.writes:
             await self._commit(ready.writes)
             self.on_committed()
@@ -238,10 +244,15 @@ class Runtime:
         for send in sorted(ready.sends, key=lambda send: not isinstance(send.message, Data)):
             self.on_send(send)
         for job in ready.jobs:
-            self._start(job)
+            if not self._is_early(job):
+                self._start(job)
         for event in ready.events:
             self._report(event)
         self.engine.advance()
+
+    def _is_early(self, job: Job) -> bool:
+        """True when nothing that the job reads is of this turn: it may begin before the commit, and its answer is of a later turn."""
+        return isinstance(job, InboundJob) or (isinstance(job, OutboundJob) and job.upto <= self._tops.get(job.lane, 0))
 
     async def _commit(self, writes: Sequence[Write]) -> None:
         """Make a turn durable; while the disk takes nothing, nothing is acknowledged and the same turn is tried again."""

@@ -18,6 +18,7 @@ from node.identity.admissions import Admissions
 from node.links import Links
 from node.negative_list.desk import ListDesk
 from node.policy_store import PolicyStore
+from node.requests.wiring import Requests
 from node.status import StatusBoard
 from node.storage import Storage
 from node.store.journal import SqliteJournal
@@ -75,6 +76,7 @@ class Services:
     review: Review
     negative_list: ListDesk
     """With the cases under it."""
+    requests: Requests
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

@@ -19,7 +19,7 @@ from node.runtime import Runtime
 from node.store.journal import SqliteJournal
 from node.store.keeping import KeptBatch, KeptTime
 from node.store.usage import Space
-from sync.model import MICROSECONDS, Lane, State
+from sync.model import MICROSECONDS, Direction, Lane, State
 
 log = logging.getLogger("yunnao.storage")
 
@@ -51,14 +51,10 @@ class Rules:
 
 
 def storage_of(parts: Parts) -> Storage:
-    """The keeper of a node's journal, with the rules as its catalogue and admissions say them."""
-
-    def children() -> frozenset[str]:
-        return frozenset(entry.node for entry in parts.admissions.all() if parts.admissions.is_admitted(entry.node))
-
+    """The keeper of a node's journal, with the rules as its catalogue, admissions and attachment orders say them."""
     rules = Rules(
         parent=parts.parent.node if parts.parent else "",
-        children=children,
+        children=lambda: frozenset(parts.children()),
         retention_s=lambda: {code: entry.retention_s for code, entry in parts.policy.ruleset.resources.items()},
         for_ever=lambda: frozenset(code for code, entry in parts.policy.ruleset.resources.items() if entry.derived is not None),
     )
@@ -109,6 +105,7 @@ class Storage:
         used = space.file_bytes - space.free_bytes
         asking = self._asking()
         is_short = used > quota * SCAN_SHARE
+        peers = [(self._rules.parent, Direction.UP), *((child, Direction.RETURN) for child in sorted(self._rules.children()))]
         look = self._look = Look(
             used_bytes=used,
             quota_bytes=quota,
@@ -117,6 +114,7 @@ class Storage:
             aged=self._aged(),
             asking=asking,
             closed=self.closed,
+            refused=await asyncio.to_thread(self._journal.refused, peers) if is_due or is_short else frozenset(),
         )
         self._payload_at_look = payload
         decided = plan(look)

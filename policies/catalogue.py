@@ -19,6 +19,8 @@ from sync.model import Lane, Level, ModelError, check_resource
 
 COMMON_COLUMNS = ("event_time", "territory", "grade")
 """Columns every resource begins with."""
+FACT_FIELDS = ("fact_id", "case_id", "fact", "by", "body", "relayed")
+"""Columns of a resource of facts (node/cases/fact.py), in this order, all of them texts. `relayed` is empty where a fact was said."""
 FIELDS_MAX = 512
 
 ARROW_TYPES: dict[str, pa.DataType] = {
@@ -179,6 +181,11 @@ class Resource:
     derived: Derived | None = None
     listing: Listing = field(default=Listing(), hash=False)
     """What the national guide asks of an entry; no rule reads it, and what looks plans up need not hash it."""
+
+    @property
+    def is_of_facts(self) -> bool:
+        """True for what people say about cases: no entry of the negative list is about it, because entries themselves are decided there."""
+        return self.event_sourced and tuple(item.name for item in self.fields) == FACT_FIELDS
 
     @classmethod
     def of(cls, value: object, where: str) -> Resource:

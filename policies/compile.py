@@ -10,6 +10,7 @@ from __future__ import annotations
 from policies.catalogue import COMMON_COLUMNS, Field, Resource, schema
 from policies.ceiling import Ceiling, column_of
 from policies.entry import TRUSTED_CLOCK, Entry
+from policies.grant import GRANTED_GRADE_MAX, Grant
 from policies.masks import REDACT, WITHHOLD, Mask
 from policies.plan import ColumnRule, GradeRule, Plan, PlanKey, RowRule, Step, sealed, strongest
 from policies.predicate import compile_predicate
@@ -51,6 +52,12 @@ class PlanBook:
             plan = self._plans[lookup] = self._compile(resource, hops, way, level, purpose)
         return plan
 
+    def granted(self, grant: Grant, *, level: Level) -> Plan:
+        """The plan for rows that a requester of `level` is given under `grant`, whose dates the caller judged; not remembered."""
+        key = PlanKey(grant.resource, Distance.PARENT, Way.SIDEWAYS, level, grant.purpose)
+        resource = self.ruleset.resources.get(grant.resource)
+        return _unclassified(key) if resource is None else _Compiler(self, resource, key, grant).plan()
+
     def _compile(self, code: str, hops: int, way: Way, level: Level, purpose: str) -> Plan:
         resource = self.ruleset.resources.get(code)
         standing = resource.purpose if resource else ""
@@ -62,6 +69,8 @@ class PlanBook:
 
     def entries_about(self, resource: Resource) -> list[tuple[Entry, bool, str]]:
         """Entries that select a resource, with their effect."""
+        if resource.is_of_facts:
+            return []
         candidates = self._exact.get(resource.code, []) + self._prefixed
         return [item for item in candidates if item[0].selects(resource.code, resource.categories)]
 
@@ -75,10 +84,11 @@ def _unclassified(key: PlanKey) -> Plan:
 class _Compiler:
     """One compilation; the steps are those of the resource's own grade."""
 
-    def __init__(self, book: PlanBook, resource: Resource, key: PlanKey) -> None:
+    def __init__(self, book: PlanBook, resource: Resource, key: PlanKey, grant: Grant | None = None) -> None:
         self._book = book
         self._resource = resource
         self._key = key
+        self._grant = grant
         self._own = key.way is Way.UP and key.distance is Distance.OWN
         self._steps: list[Step] = []
 
@@ -100,7 +110,7 @@ class _Compiler:
             findings.append(found)
             if step:
                 steps.append(step)
-        findings += [self._ceiling(grade, steps), self._share(steps)]
+        findings += [self._ceiling(grade, steps), self._share(steps), self._ungranted()]
         verdict, reason = max((found[0], found[1]) for found in findings)
         columns = strongest(rule for found in findings for rule in found[2])
         if verdict is Verdict.AGGREGATE:
@@ -188,6 +198,8 @@ class _Compiler:
     def _cell(self, table: Ceiling, grade: int) -> Verdict:
         column = column_of(self._key.way, self._key.distance)
         verdict = table.verdict(f"L{grade}", column)
+        if self._grant is not None and verdict is Verdict.VERIFY and grade <= GRANTED_GRADE_MAX:
+            verdict = Verdict.ALLOW
         if self._resource.national is not National.GENERAL:
             verdict = max(verdict, table.verdict(self._resource.national.value, column))
         return verdict
@@ -209,11 +221,22 @@ class _Compiler:
             steps.append(Step("share", Verdict.ALLOW, "share-none-is-conditional"))
         if share is Share.UNCONDITIONAL:
             return _found(steps, "share", Verdict.ALLOW, Reason.DEFAULT, "unconditional")
+        if self._grant is not None:
+            steps.append(Step("grant", Verdict.ALLOW, "granted", (("request", self._grant.id), ("purpose", self._grant.purpose))))
+            return _nothing(Verdict.ALLOW)
         standing = self._resource.purpose
         if self._key.way is Way.UP and standing and self._key.purpose == standing:
             steps.append(Step("grant", Verdict.ALLOW, "standing-purpose", (("purpose", standing),)))
             return _nothing(Verdict.ALLOW)
         return _found(steps, "grant", Verdict.HOLD, Reason.NO_GRANT, "no-grant")
+
+    def _ungranted(self) -> Finding:
+        """Under a grant every field that it does not name is withheld."""
+        if self._grant is None:
+            return _nothing(Verdict.ALLOW)
+        given = set(self._grant.fields)
+        columns = tuple(ColumnRule(item.name, WITHHOLD, Reason.NO_GRANT) for item in self._resource.fields if item.name not in given)
+        return (Verdict.MASK if columns else Verdict.ALLOW), Reason.NO_GRANT, columns
 
     def _release_step(self, grade: int) -> Step:
         rule = self._book.ruleset.release.get(grade)

@@ -6,7 +6,7 @@ link, and by explanations for the specimen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,6 +30,8 @@ from policies.columns import (
 from policies.compile import PlanBook
 from policies.entry import TRUSTED_CLOCK
 from policies.errors import PolicyError
+from policies.grant import Grant
+from policies.granting import Given, give
 from policies.masks import KeyRing, TokenTable
 from policies.plan import Plan
 from policies.ruleset import Ruleset
@@ -101,9 +103,24 @@ class CompiledGate:
         codes = _codes(plan, flow, header, rows, settled)
         return self._released(plan, header, rows, codes, settled)
 
+    def give(self, grant: Grant, rows: pa.RecordBatch, *, level: Level, keys: KeyRing) -> Given:
+        """What a grant gives of stored rows to its requester; see policies/granting.py. Raises PolicyError when nothing may be given."""
+        return give(self.book, grant, rows, level=level, keys=keys)
+
     def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
         """Hash of the compiled plan for batches like this, as a sender asks."""
         return self._plan(flow, header, arriving=True).hash
+
+    def reopened(self, flow: Flow, decided: Collection[tuple[str, bytes]]) -> frozenset[tuple[str, bytes]]:
+        """Which of these plans (resource, hash) are no longer in force, where those that are let something pass."""
+        found = {code: self._plans(flow, code) for code in {code for code, _ in decided}}
+        hashes = {code: {plan.hash for plan in plans} for code, plans in found.items() if any(plan.base.verdict.passes for plan in plans)}
+        return frozenset((code, digest) for code, digest in decided if code in hashes and digest not in hashes[code])
+
+    def _plans(self, flow: Flow, code: str) -> list[Plan]:
+        """The plans of a resource toward a peer, at every distance that it may have."""
+        way = Way.of(flow.direction)
+        return [self.book.plan(code, hops=hops, way=way, level=flow.peer_level, purpose=flow.purpose) for hops in range(1, len(Level))]
 
     def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
         """Receiver's check: empty when not looser than the own plan, else the reason. The header is as it travels: its distance is ours."""

@@ -213,9 +213,8 @@ def draw_later(kind: FaultKind, rng: Random, plans: Sequence[NodePlan], until_us
         return Fault(at_us, kind.value, rng.choice(plans).id, for_us=lasts, amount=days * DAY_US)
     if kind is FaultKind.QUOTA:
         return Fault(at_us // 2, kind.value, rng.choice(plans).id, for_us=2 * lasts, amount=rng.randint(*ROOM))
-    # Residents are known by their numbers where they are masked, and two copies of a street give the same numbers to different people. What
-    # a city makes goes up and down, and a fork that one neighbour finds numbers anew what another has already (docs/simulation.md).
-    node = rng.choice([plan.id for plan in plans if plan.level not in (Level.STREET, Level.MUNICIPAL)])
+    # Residents are known by their numbers where they are masked, and two copies of a street give the same numbers to different people.
+    node = rng.choice([plan.id for plan in plans if plan.level is not Level.STREET])
     word = rng.choice(("told", "found")) if kind is FaultKind.RESTORE else "-"
     return Fault(at_us * 2 // 3, kind.value, node, for_us=lasts, word=word)
 

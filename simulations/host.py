@@ -6,7 +6,7 @@ sessions are in sessions.py, where it stands in tree.py, what it does beside rep
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from node.identity.files import IdentityFiles
 from node.pipeline import Pipeline, Self
 from node.policy_store import PolicyStore
 from node.sealing import seal
+from node.small_jobs import SmallJobs
 from node.store.journal import SqliteJournal, open_journal
 from node.store.torn import DiskImage
 from policies.bundle import SignedBundle
@@ -38,7 +39,7 @@ from simulations.tree import Crown, HostTree, identity_of, open_tree
 from simulations.upkeep import Upkeep
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
-from sync.core.ready import Event, Job, LinkBroken, Ready, Stored
+from sync.core.ready import Event, Job, JobResult, LinkBroken, Ready, Stored
 from sync.model import MICROSECONDS, ClockQuality, Instant, JournalCorrupt, JournalFull, Lane, LinkError, PolicyVersion
 from sync.model.writes import StoreBatch
 from sync.ports import Vouch
@@ -47,6 +48,8 @@ JOB_US_MAX = 8_000
 """Longest time of one job of a link."""
 PULSE_US = 2 * MICROSECONDS
 """How often a node looks whether dates passed, and tells its neighbours what is new: a heartbeat of the product."""
+BUSY_SHARE = 0.5
+"""Chance that a link's thread is taken for busy in a turn, so that small jobs go both of their ways."""
 FLOOR_US = EPOCH_US - 90 * 86_400 * MICROSECONDS
 """When its certificate was issued: no clock of a node shows an earlier time (node/clock.py)."""
 
@@ -102,6 +105,8 @@ class Host:
         self._turn_is_due = False
         self._wake_at: Instant | None = None
         self._next_job_us: dict[str, int] = {}
+        self._jobs_out: Counter[str] = Counter()
+        """By peer: jobs that its thread has or waits to have."""
 
     @property
     def id(self) -> str:
@@ -161,6 +166,7 @@ class Host:
         self._turn_is_due = False
         self._wake_at = None
         self._next_job_us.clear()
+        self._jobs_out.clear()
 
     def end_process(self) -> None:
         """End this life, as an order or a fork makes a node do; whoever watches `around.down` boots it again."""
@@ -218,6 +224,7 @@ class Host:
             on_moved=lambda order: self.later(0, self.end_process),
         )  # fmt: skip
         self.tree.desk.on_spread = self.sessions.spread_orders
+        self.tree.desk.on_standing = lambda standing: self.post(lambda engine, now: engine.stands(self.tree.ordered(standing)))
         self.tree.desk.on_fenced = self.sessions.fence
         self.forks = ForkDesk(
             node=self.id, incarnation=self.incarnation, journal=self.journal, vouch=self._vouch, clock=self.machine,
@@ -229,7 +236,7 @@ class Host:
         self.pipeline = Pipeline(
             me=me, journal=self.journal, gate_of=lambda: self.policy.gate, vouch=self._vouch, limits=self.around.limits, compression="lz4"
         )
-        self.pipeline.fosters = self.tree.fosters
+        self.pipeline.fosters, self.pipeline.known_before = self.tree.desk.fosters, self.forks.known_before
         recovered = self.journal.recover()
         self.engine = Engine(
             node=self.id,
@@ -334,10 +341,10 @@ class Host:
 
     def _turn(self) -> None:
         self._turn_is_due = False
-        now = self.clock.now()
+        now, tops = self.clock.now(), self.engine.lane_tops
         while self._inputs:
             self._inputs.popleft()(self.engine, now)
-        ready = self.engine.ready(now)
+        ready = SmallJobs(self.pipeline, tops, self._is_busy_with).ready(self.engine, now)
         self.around.trace.ready(self.id, ready)
         self._note_numbers(ready)
         if self._commit(ready):
@@ -389,12 +396,16 @@ class Host:
         self.engine.advance()
         self._set_timer(ready.wake_at)
 
+    def _is_busy_with(self, peer: str) -> bool:
+        return self._jobs_out[peer] > 0 or self.around.rng.random() < BUSY_SHARE
+
     def _start(self, job: Job) -> None:
         # One pipeline thread per link: jobs of a peer run one after another.
         peer, now_us, rng = job.peer.node, self.clock.world.us, self.around.rng
         start = max(now_us, self._next_job_us.get(peer, 0)) + rng.randint(100, 2_000)
         takes_us = rng.randint(100, JOB_US_MAX)
         self._next_job_us[peer] = start + takes_us
+        self._jobs_out[peer] += 1
         self.later(start - now_us, lambda: self._work(job, takes_us))
 
     def _work(self, job: Job, takes_us: int) -> None:
@@ -404,9 +415,14 @@ class Host:
         except JournalCorrupt as error:
             if error.lsn is None:
                 raise
+            self._jobs_out[job.peer.node] -= 1
             self.upkeep.damaged(error.lsn, then=lambda: self._start(job))
             return
-        self.later(takes_us, lambda: self.post(lambda engine, now: engine.gated(outcome, now)))
+        self.later(takes_us, lambda: self._finished(job, outcome))
+
+    def _finished(self, job: Job, outcome: JobResult) -> None:
+        self._jobs_out[job.peer.node] -= 1
+        self.post(lambda engine, now: engine.gated(outcome, now))
 
     def _report(self, event: Event) -> None:
         if isinstance(event, Stored):

@@ -203,14 +203,19 @@ class Injector:
 
     def restore(self, fault: Fault) -> bool:
         """A backup is made, and put back after a while."""
+        if self.moves.has_left(fault.node):
+            return False
         return self.copies.restore(fault.node, after_us=fault.for_us, is_told=fault.word == TOLD)
 
     def clone(self, fault: Fault) -> bool:
         """A copy of a disk runs in its node's place for a while."""
-        return self.copies.clone(fault.node, after_us=fault.for_us)
+        return not self.moves.has_left(fault.node) and self.copies.clone(fault.node, after_us=fault.for_us)
 
     def move(self, fault: Fault, tries: int = ORDER_TRIES) -> bool:
         """A node gets another parent."""
+        # Who was moved away from a city may have its records by the numbers of before a fork, and gets them by those of today.
+        if self.copies.city and self.copies.city == self.moves.parents[fault.node]:
+            return False
         # A repair asks the neighbours of today: who had the records before a move is not one of them.
         if not self.bytes.rotten and self.moves.move(fault.node, fault.peer):
             self.applied[fault.kind] += tries < ORDER_TRIES

@@ -20,7 +20,7 @@ from simulations.disks import copy_disk, exchange_disks, wipe_disk
 from simulations.host import Host
 from simulations.inject_disks import DiskFaults
 from simulations.world import World
-from sync.model import MICROSECONDS, Lane
+from sync.model import MICROSECONDS, Lane, Level
 
 TOLD = "told"
 """Word of a restore that begins with `yunnao restore`; any other finds out by itself."""
@@ -37,6 +37,8 @@ class CopyFaults:
     down: Callable[[str, int], None]
     """(node, microseconds): it is off for so long."""
     later: Callable[[int, Callable[[], object]], None]
+    city: str = ""
+    """The city whose disk was copied; empty when none was."""
     _clone: Host | None = None
     """The node whose clone runs in its place at the moment."""
 
@@ -58,6 +60,8 @@ class CopyFaults:
         if not host.is_up or self.disks.is_spent:
             return False
         self.disks.is_spent = True
+        if host.plan.level is Level.MUNICIPAL:
+            self.city = node
         copy_disk(host.folder, self._aside(host))
         self._when_up(host, after_us, lambda: then(host))
         return True

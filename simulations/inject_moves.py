@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from node.attachment import AttachmentError, Order
 from simulations.world import World
+from sync.model import Level
 
 
 @dataclass(slots=True)
@@ -47,6 +48,11 @@ class MoveFaults:
                 self.strayed.add(lower)
                 self.on_moved(lower, self.line(lower))
         return True
+
+    def has_left(self, city: str) -> bool:
+        """True when a node was moved away from below `city`; False for a node that is no city."""
+        is_city = self.world.hosts[city].plan.level is Level.MUNICIPAL
+        return is_city and any(city in parents for parents in self.former.values())
 
     def line(self, node: str) -> list[str]:
         """The ancestors of a node by the orders given so far, its parent first."""

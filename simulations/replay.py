@@ -95,6 +95,7 @@ def engine_of(snapshot: Snapshot) -> Engine:
         recovered=snapshot.recovered(),
         limits=snapshot.limits,
         clock=snapshot.clock,
+        program=snapshot.software,
     )
     engine.caps = CapTable(snapshot.caps)
     engine.fresh_first = frozenset(snapshot.fresh_first)

@@ -39,16 +39,27 @@ class Change(Enum):
     """Camera events were held back from the municipality and above, and pass now."""
     RELEASE_ROWS = "release-rows"
     """High air readings were held back everywhere, and pass now."""
+    LIFT_ALL = "lift-all"
+    """Camera events were denied to the municipality and above, and pass now."""
+    LIFT_ROWS = "lift-rows"
+    """High air readings were denied everywhere, and pass now."""
 
 
-def draw_change(rng: Random) -> Change:
-    """One of the changes."""
-    return rng.choice(list(Change))
+DRAWN = (Change.NONE, Change.TIGHTEN, Change.DENY_ROWS, Change.RELEASE_ALL, Change.RELEASE_ROWS)
+LIFTED = {Change.RELEASE_ALL: Change.LIFT_ALL, Change.RELEASE_ROWS: Change.LIFT_ROWS}
+OPENING = frozenset(LIFTED) | frozenset(LIFTED.values())
+"""Changes whose even epochs let pass what odd ones do not."""
+
+
+def draw_change(rng: Random, *, lifts: bool) -> Change:
+    """One of the changes; with `lifts` what is released later was denied before and not only held."""
+    drawn = rng.choice(DRAWN)
+    return LIFTED.get(drawn, drawn) if lifts else drawn
 
 
 def is_changed(change: Change, epoch: int) -> bool:
     """True when `epoch` is of the second kind. Odd epochs hold back again what even ones release; what is forbidden stays so."""
-    return epoch % 2 == 0 if change in (Change.RELEASE_ALL, Change.RELEASE_ROWS) else epoch > 1
+    return epoch % 2 == 0 if change in OPENING else epoch > 1
 
 
 def provincial_bundle(plan: NodePlan, change: Change, *, epoch: int) -> Bundle:
@@ -71,6 +82,8 @@ def _contents(shipped: Contents, change: Change, epoch: int) -> Contents:
         Change.DENY_ROWS: _entry(Verdict.DENY, "air-quality", f"value > {LIMIT_VALUE}", above=True) if is_second else None,
         Change.RELEASE_ALL: None if is_second else _entry(Verdict.HOLD, "camera-events", "", above=True),
         Change.RELEASE_ROWS: None if is_second else _entry(Verdict.HOLD, "air-quality", f"value > {LIMIT_VALUE}", above=False),
+        Change.LIFT_ALL: None if is_second else _entry(Verdict.DENY, "camera-events", "", above=True),
+        Change.LIFT_ROWS: None if is_second else _entry(Verdict.DENY, "air-quality", f"value > {LIMIT_VALUE}", above=False),
     }.get(change)
     return replace(shipped, entries=(*shipped.entries, entry)) if entry else shipped
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from node.errors import NodeError
 from node.handshake import Handshake, Me, Step
 from node.links import FENCE_GRACE_S
+from node.store.heard import last_heard, unheard
 from policies.errors import PolicyError
 from simulations.network import Session
 from sync.core.lanes import URGENT_LANES
@@ -70,6 +71,7 @@ class Sessions:
             shelf=host.policy,
             tick=host.hybrid.tick,
             lives=host.forks,
+            heard=lambda life: host.journal.look("look at refusals", lambda db: last_heard(db, peer, life, own=host.incarnation)),
         )
         link = self.links[peer] = Link(session, shaking, is_parent)
         session.receivers[host.id] = lambda data: self._receive(link, peer, data)
@@ -234,11 +236,14 @@ class Sessions:
         if not link.is_parent:
             for orders in host.tree.desk.messages():
                 self.say(link, orders)
+        for refused in unheard(host.journal, hello, host.policy.version):
+            self.say(link, refused)
         chains = self._chains(peer, hello)
         host.around.trace.note(host.id, "link", peer)
         host.post(lambda engine, now: engine.link_up(facts, hello, chains, now))
         host.forks.met(facts)
         host.tree.opened(peer)
+        host.upkeep.met(peer)
 
     def _chains(self, peer: str, hello: Hello) -> Chains:
         host = self._host

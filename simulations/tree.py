@@ -23,7 +23,6 @@ from simulations.clock import EPOCH_US
 from simulations.topology import NodePlan
 from sync.core.bearers import Standing
 from sync.core.messages import Heartbeat
-from sync.core.ready import PeerFacts
 from sync.model import Level, Territory
 
 PROVINCE_DIGITS = 2
@@ -70,10 +69,6 @@ class HostTree:
     is_news: bool = True
     """True when some peer may lack something."""
 
-    def fosters(self, peer: PeerFacts) -> bool:
-        """True when an order put nodes below a child that lie outside its territory."""
-        return any(order.new.node in peer.subtree for order in self.desk.book)
-
     def opened(self, peer: str) -> None:
         """A link begins: its other end knows nothing yet."""
         self._told.pop(peer, None)
@@ -92,6 +87,11 @@ class HostTree:
             return None
         self._stood[peer] = stands
         return self.directory.standing()
+
+    def ordered(self, standing: Standing) -> Standing:
+        """As Hearing.ordered of node/link_hearing.py: what heartbeats say counts as news after an order."""
+        self._stood.clear()
+        return standing
 
     def news(self, peers: Mapping[str, bool]) -> dict[str, bytes]:
         """Heartbeat bodies for those of `peers` (True: the parent) whom this would tell something new."""

@@ -18,7 +18,7 @@ from simulations.checkers import Copy, Holder, Promise, Truth, Violation, read_c
 from simulations.checkers.accounting import check_accounts
 from simulations.checkers.convergence import check_converged, check_drained, check_handed_on, check_kept, check_secured
 from simulations.checkers.damage import check_repaired
-from simulations.checkers.excuses import expired, handed_over, joined, let_go
+from simulations.checkers.excuses import beyond_fosters, expired, handed_over, joined, let_go, refused_and_gone
 from simulations.checkers.oracle import SECRET_COLUMNS, STRIPPED_COLUMNS, Oracle
 from simulations.checkers.records import Ints
 from simulations.checkers.stored import check_once, check_order, check_permitted
@@ -65,7 +65,7 @@ class Trial:
         """The world of a seed before time passes."""
         chance = Random(f"faults {seed}")  # noqa: S311 - a simulation is random on purpose
         plans = binary_tree(fan_out=settings.fan_out)
-        drawn_change = draw_change(chance)
+        drawn_change = draw_change(chance, lifts=seed % 2 == 1)
         change = drawn_change if settings.change is None else settings.change
         until_us = settings.fault_s * MICROSECONDS
         drawn = draw_schedule(chance, plans, until_us=until_us, least=settings.faults) if settings.has_faults else ()
@@ -196,7 +196,11 @@ class Trial:
                     found += check_handed_on(copy, lines, copies[parent], is_rebuilt=is_rebuilt, moved=moved)
         # What a node made before it was moved may be on its old way, and need not.
         standing, former = Oracle(self.holders, self.change), self.injector.moves.former
-        excused = joined(expired(copies, truth, gone), handed_over(copies, truth, presence, former) if former else {})
+        refused = refused_and_gone(copies, truth, self.injector.quotas.ever, has_loss=self.world.network.lost > 0)
+        excused = joined(expired(copies, truth, gone), refused)
+        if former:
+            fostered = beyond_fosters(copies, truth, presence, standing, epoch)
+            excused = joined(excused, handed_over(copies, truth, former, gone), fostered)
         found += check_converged(copies, truth, presence, standing, epoch, excused)
         for lost in self.injector.disks.lost.values():
             if not lost.parent:

@@ -98,7 +98,7 @@ class Upkeep:
         giver = Giver(host.journal, host.pipeline, lambda: host.policy.version)
         self.repairs = RepairDesk(
             host.id, host.parent, host.journal, self._runtime, self._queries, giver, facts=self._facts, linked=self._linked,
-            on_repaired=lambda resource: host.around.trace.note(host.id, "repair", resource),
+            is_child=self._is_child, on_repaired=lambda resource: host.around.trace.note(host.id, "repair", resource),
         )  # fmt: skip
         self._begin(self._start)
 
@@ -164,6 +164,10 @@ class Upkeep:
         """The answer to a question of this node."""
         self._begin(lambda: self._queries.answered(peer, answer))
 
+    def met(self, peer: str) -> None:
+        """A session with `peer` begins."""
+        self._begin(lambda: self.repairs.met(peer))
+
     # ---- inside
 
     def _begin(self, action: Callable[[], object]) -> None:
@@ -187,6 +191,12 @@ class Upkeep:
     def _facts(self, peer: str) -> PeerFacts | None:
         link = self._host.sessions.links.get(peer)
         return None if link is None else link.facts
+
+    def _is_child(self, node: str) -> bool:
+        """As Parts.children: what is not the parent's or a former parent's came from a child, which an order may have moved away."""
+        desk = self._host.tree.desk
+        order = desk.book.of(node)
+        return node not in (desk.parent, desk.former) and (order is None or order.new.node == self._host.id)
 
     def _linked(self) -> Sequence[str]:
         return sorted(peer for peer, link in self._host.sessions.links.items() if link.is_up)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -43,6 +43,8 @@ class Reprieve:
     """Own lsn up to which frames are meant; 0: none."""
     over: frozenset[str] = frozenset()
     """What the peer refused for a reason that names one of these is meant too, whatever its version."""
+    program: str = ""
+    """Software of the peer: what it refused as another program is meant; empty when it does not say."""
     decided_upto: int = 0
     """Whatever the peer refused of frames up to this own lsn is meant: the own plans are others since."""
 
@@ -77,14 +79,18 @@ class Journal(Protocol):
 
     def held(
         self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN,
-        reprieve: Reprieve = NO_REPRIEVE,
+        reprieve: Reprieve = NO_REPRIEVE, plans: Collection[tuple[str, bytes]] = (),
     ) -> list[StoredBatch]:  # fmt: skip
         """Batches with records that were held back from `peer`, or that `peer` refused, under another policy version than
         `not_version`, or put off (reason `deferred`), not yet settled, ascending by lsn.
 
         `again` names reasons whose records count whatever the version, each with the highest lsn of a batch that it holds for; `reprieve`
-        says which refusals by the peer do.
+        says which refusals by the peer do. What was denied or closed under one of `plans` (resource, hash) counts, too.
         """
+
+    def plans_decided(self, peer: str, direction: Direction) -> frozenset[tuple[str, bytes]]:
+        """The plans (resource, hash) under which anything toward `peer` was decided."""
+
     def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
         """What became of every record that `peer` above has acknowledged, by stream."""
 
@@ -157,6 +163,9 @@ class Gate(Protocol):
 
     def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
         """Hash of the compiled plan for batches like this."""
+
+    def reopened(self, flow: Flow, decided: Collection[tuple[str, bytes]]) -> frozenset[tuple[str, bytes]]:
+        """Which of these plans (resource, hash) are no longer in force, where those that are let something pass."""
 
     def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
         """Receiver's check: empty when the batch is not looser than the own plan, else the reason. `flow.peer` is this node."""

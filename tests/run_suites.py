@@ -61,19 +61,19 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        60,
+        55,
         commands=(("ruff", "check", "."), ("mypy",), ("lint-imports",)),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 50, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("sync", 40, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
     Suite("node", 100, tests=("tests/node",), workers=2),
-    Suite("policies", 20, tests=("tests/policies",), workers=2),
-    Suite("edge_ai", 25, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 50, tests=("tests/tui",), workers=2),
-    Suite("simulations", 185, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 285, tests=("tests/e2e",), workers=2, files_stay_whole=True),
-    Suite("network", 125, tests=("tests/network",), workers=2, files_stay_whole=True),
+    Suite("policies", 15, tests=("tests/policies",), workers=2),
+    Suite("edge_ai", 20, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 65, tests=("tests/tui",), workers=2),
+    Suite("simulations", 190, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 310, tests=("tests/e2e",), workers=2, files_stay_whole=True),
+    Suite("network", 105, tests=("tests/network",), workers=2, files_stay_whole=True),
 )
 
 

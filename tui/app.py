@@ -18,10 +18,14 @@ from textual.worker import Worker, WorkerState
 from node.clock import Clock
 from tui.client import ConsoleApi
 from tui.commands import command_target
+from tui.decision import Ask, Decided, Decision, Outcome, Result, carry_out
 from tui.desk import Desk
 from tui.feed import Feed, Question
 from tui.keys import QUIT, THEME
 from tui.pages.devices import DevicePage, DevicesPage
+from tui.pages.dialog import DecisionDialog
+from tui.pages.entries import EntriesPage
+from tui.pages.entry import EntryPage
 from tui.pages.event import EventPage
 from tui.pages.events import EventsPage
 from tui.pages.help import HelpPage
@@ -50,6 +54,7 @@ LISTS: dict[str, type[Page]] = {
     "resources": ResourcesPage,
     "incidents": IncidentsPage,
     "devices": DevicesPage,
+    "entries": EntriesPage,
 }
 DETAILS: dict[str, type[Page]] = {
     "node": NodePage,
@@ -57,6 +62,7 @@ DETAILS: dict[str, type[Page]] = {
     "resource": ResourcePage,
     "incident": IncidentPage,
     "device": DevicePage,
+    "entry": EntryPage,
     "help": HelpPage,
 }
 
@@ -94,6 +100,7 @@ class Console(App[int]):
         is_terminal_gone: Callable[[], bool] = _terminal_stays,
     ) -> None:
         super().__init__()
+        self._api = api
         self.feed = Feed(api, clock)
         self.desk = Desk(setting, clock, self.feed.shelf)
         self._poll_s = setting.poll_s if poll_s is None else poll_s
@@ -118,14 +125,24 @@ class Console(App[int]):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """A fault of the console's own is said, and the feed goes on after one period."""
-        if event.state is WorkerState.ERROR:
-            self.page.tell(self.desk.words("told_fault", error=self.desk.words.value(repr(event.worker.error))))
-            self.set_timer(self._poll_s, self._start_feed)
+        if event.state is not WorkerState.ERROR:
+            return
+        said = self.desk.words("told_fault", error=self.desk.words.value(repr(event.worker.error)))
+        if event.worker.group == "decision":
+            self._settle(Outcome(Result.UNKNOWN, said))
+            return
+        self.page.tell(said)
+        self.set_timer(self._poll_s, self._start_feed)
 
     @property
     def page(self) -> Page:
-        """The page in sight."""
-        return cast(Page, self.screen)
+        """The page in sight, or under the dialog."""
+        return cast(Page, next(screen for screen in reversed(self.screen_stack) if not isinstance(screen, DecisionDialog)))
+
+    @property
+    def dialog(self) -> DecisionDialog | None:
+        """The dialog that is open."""
+        return self.screen if isinstance(self.screen, DecisionDialog) else None
 
     async def _poll(self) -> None:
         while self.is_running:
@@ -149,12 +166,36 @@ class Console(App[int]):
 
     def repaint(self) -> None:
         """Draw the page in sight from what is known."""
-        if self.is_running and isinstance(self.screen, Page):
-            self.screen.paint()
+        if self.is_running and isinstance(self.screen, Page | DecisionDialog):
+            self.page.paint()
+            if self.dialog is not None:
+                self.dialog.paint()
 
     def _leave_dead_terminal(self) -> None:
         if self._is_terminal_gone():
             self.exit(1)
+
+    async def on_ask(self, message: Ask) -> None:
+        """Open the dialog of a decision; one at a time."""
+        if self.dialog is None:
+            await self.push_screen(DecisionDialog(self.desk, message.decision))
+
+    def on_decided(self, message: Decided) -> None:
+        """Tell the node, once: the dialog takes no further press until this is settled."""
+        self.run_worker(self._decide(message.decision, message.by, message.why), group="decision", exit_on_error=False)
+
+    async def _decide(self, decision: Decision, by: str, why: str) -> None:
+        """Tell the node, look at the thing again, then show what came of it: so what may be pressed next rests on fresh answers."""
+        outcome = await carry_out(self._api, decision, by=by, why=why)
+        self.feed.shelf.overtake()
+        await self.refresh_answers()
+        self._settle(outcome)
+
+    def _settle(self, outcome: Outcome) -> None:
+        if self.dialog is not None:
+            self.dialog.settle(outcome)
+        if outcome.result is Result.DONE:
+            self.page.tell(outcome.words)
 
     async def on_go(self, message: Go) -> None:
         """Show another page."""

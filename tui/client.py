@@ -1,7 +1,7 @@
 """The console's only way to the node: one call over the local API socket.
 
 Owns the path of the socket, the time limit and the size limit of an answer. Refuses answers that are not JSON objects.
-Called by `tui/feed.py`.
+Called by `tui/feed.py` and `tui/decision.py`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ CALL_TIMEOUT_S = 5.0
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """An answer above this many bytes is refused: 5,000 rows with room to spare."""
 
-ArgumentValue = str | int | bool
+ArgumentValue = str | int | bool | tuple[str, ...]
 
 
 class ConsoleApi(Protocol):
     """What the console asks of a node. Implementations: NodeApi; a scripted one in tests."""
 
-    async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
-        """The answer to `verb` (docs/api.md); raises ApiProblem."""
+    async def call(self, verb: str, *, timeout_s: float | None = None, **arguments: ArgumentValue) -> Mapping[str, object]:
+        """The answer to `verb` (docs/api.md) within `timeout_s`, None the usual time; raises ApiProblem."""
 
 
 class NodeApi:
@@ -37,11 +37,11 @@ class NodeApi:
         self._socket = directory / "api.sock"
         self._timeout_s = timeout_s
 
-    async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
+    async def call(self, verb: str, *, timeout_s: float | None = None, **arguments: ArgumentValue) -> Mapping[str, object]:
         """The answer to `verb`; raises ApiProblem when the node is away, refuses, is late, or answers nonsense."""
         body = json.dumps(arguments).encode()
         try:
-            answer = await call_local_async(self._socket, verb, body, self._timeout_s)
+            answer = await call_local_async(self._socket, verb, body, timeout_s or self._timeout_s)
         except LocalApiError as error:
             raise ApiProblem(error.code.name, str(error)) from error
         return decode_object(verb, answer)

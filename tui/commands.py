@@ -11,6 +11,9 @@ from tui.palette import PALETTES
 from tui.pinyin import initials
 from tui.questions import RESOURCES
 
+ENTRY_PREFIX = "NL-"
+"""Before the id of a case in the id of its entry; people have either at hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -46,6 +49,8 @@ def _thing(kind: str, about: str, desk: Desk) -> Target | None:
         return Target("theme", about) if about in PALETTES else None
     if kind == "node":
         return _node(about, desk)
+    if kind == "entry":
+        return Target("entry", about.removeprefix(ENTRY_PREFIX))
     catalogue = desk.seen(RESOURCES).value
     if kind == "resource" and (catalogue is None or any(resource.code == about for resource in catalogue.resources)):
         return Target("resource", about)

@@ -61,6 +61,10 @@ class Desk:
         """What is known about `question`, as of the freeze if there is one."""
         return (self._frozen or self._live).seen(question, self.now)
 
+    def live(self, question: Question[Shape]) -> Seen[Shape]:
+        """What is known about `question` now, freeze or not: what a decision rests on."""
+        return self._live.seen(question, self.now)
+
     def tree(self) -> Seen[Tree]:
         """The tree of nodes; every page needs it for the breadcrumb."""
         return self.seen(TREE)

@@ -63,6 +63,8 @@ class _Slot:
     problem: ApiProblem | None = None
     ticket: int = 0
     basis: str = ""
+    is_overtaken: bool = False
+    """True when something was done since that may have changed it."""
 
 
 class Shelf:
@@ -93,10 +95,14 @@ class Shelf:
             return Seen(None, None, slot.problem)
         return Seen(slot.value, max(0.0, now.seconds_since(slot.arrived)), slot.problem)
 
+    def overtake(self) -> None:
+        """Something was done at the node: what was good for a while is asked again."""
+        self._slots = {question: replace(slot, is_overtaken=True) for question, slot in self._slots.items()}
+
     def is_settled(self, question: Question[Shape], now: Instant) -> bool:
         """True when `question` needs no asking now: answered once and for all, or not long ago on the same basis."""
         slot = self._slots.get(question, _Slot())
-        if slot.value is None:
+        if slot.value is None or (slot.is_overtaken and not question.once):
             return False
         return question.once or (slot.basis == question.basis and now.seconds_since(slot.arrived) < question.lasts_s)
 
@@ -126,7 +132,9 @@ class Feed:
         self._tickets += 1
         ticket = self._tickets
         try:
-            answer: Shape | ApiProblem = shaped(await self._api.call(question.verb, **dict(question.arguments)), question.shape)
+            answer: Shape | ApiProblem = shaped(
+                await self._api.call(question.verb, timeout_s=None, **dict(question.arguments)), question.shape
+            )
         except ApiProblem as problem:
             answer = problem
         self.shelf.put(question, answer, ticket=ticket, now=self._clock.now())

@@ -40,8 +40,18 @@ TABS = (
     ("resources", Key("3", "3", "tab('resources')", "tab_resources", hint=False)),
     ("incidents", Key("4", "4", "tab('incidents')", "tab_incidents", hint=False)),
     ("devices", Key("5", "5", "tab('devices')", "tab_devices", hint=False)),
+    ("entries", Key("6", "6", "tab('entries')", "tab_entries", hint=False)),
 )
 """The list pages and their keys, in the order of the tab bar."""
+
+DECISIONS = (
+    Key("v", "v", "decide('review')", "review"),
+    Key("a", "a", "decide('approve')", "approve"),
+    Key("r", "r", "decide('refuse')", "refuse"),
+    Key("w", "w", "decide('withdraw')", "withdraw"),
+    Key("x", "x", "decide('revoke')", "revoke"),
+)
+"""What may be decided about an entry of the negative list: each has its key on the page of a case that takes it."""
 
 COMMON = (OPEN, BACK, FILTER, GO, FREEZE, HELP, QUIT, MOVE, THEME, COPY, *(key for _, key in TABS))
 """Keys that mean the same on every page."""

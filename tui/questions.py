@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from tui.answers import Devices, Events, Evidence, Explanation, Incidents, Resources, Specimen, Status, Tree
+from tui.case_answers import EntryCase, EntryCases, Register
 from tui.feed import Question
 
 EVENTS_MAX = 500
 INCIDENTS_MAX = 500
 DEVICES_MAX = 5_000
+WAITING_MAX = 500
+SETTLED_MAX = 200
+"""Cases of entries that wait, and those approved or decided; the command line lists more."""
+SETTLED_LASTS_S = 5.0
+REGISTER_LASTS_S = 10.0
+"""The node folds every case it lists, so what seldom changes is not asked every second."""
 
 TREE = Question("tree", Tree)
 STATUS = Question("status", Status)
@@ -16,6 +23,17 @@ NEWEST = Question("events", Events, (("limit", 1),))
 INCIDENTS = Question("incidents", Incidents, (("limit", INCIDENTS_MAX),))
 DEVICES = Question("devices", Devices, (("limit", DEVICES_MAX),))
 RESOURCES = Question("resources", Resources)
+WAITING = Question("entry_list", EntryCases, (("states", ("proposed", "reviewed")), ("limit", WAITING_MAX)))
+APPROVED = Question("entry_list", EntryCases, (("states", ("approved",)), ("limit", SETTLED_MAX)), lasts_s=SETTLED_LASTS_S)
+DECIDED = Question(
+    "entry_list", EntryCases, (("states", ("refused", "withdrawn", "revoked")), ("limit", SETTLED_MAX)), lasts_s=SETTLED_LASTS_S
+)
+REGISTER = Question("entry_register", Register, lasts_s=REGISTER_LASTS_S)
+
+
+def entry_case(case_id: str) -> Question[EntryCase]:
+    """The case of one entry, whole."""
+    return Question("entry_show", EntryCase, (("id", case_id),))
 
 
 def evidence(sha256: str) -> Question[Evidence]:

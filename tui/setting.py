@@ -26,6 +26,10 @@ class Setting:
     ascii_only: bool = False
     slow_link: bool = False
     zone: tzinfo = UTC
+    person: str = ""
+    """Who sits here, as the machine knows them; a dialog lets them write another name."""
+    read_only: bool = False
+    """True when nothing may be decided in this console."""
 
     @property
     def poll_s(self) -> float:

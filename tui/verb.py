@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import os
 import signal
 import sys
 import termios
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     language = getattr(parser, "language", "en")
     parser.add_argument("--ascii", action="store_true", help=text("console.argument_ascii", language))
     parser.add_argument("--slow-link", action="store_true", help=text("console.argument_slow_link", language))
+    parser.add_argument("--read-only", action="store_true", help=text("console.argument_read_only", language))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -30,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write(f"yunnao: {text('console.no_terminal', arguments.language)}\n")
         return EXIT_NO_TERMINAL
-    setting = setting_for(
+    look = setting_for(
         os.environ,
         encoding=sys.stdout.encoding,
         language=arguments.language,
@@ -38,7 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
         slow_link=arguments.slow_link,
         zone=datetime.fromtimestamp(0, tz=UTC).astimezone().tzinfo or UTC,
     )
-    return _open(arguments.dir, setting)
+    return _open(arguments.dir, replace(look, person=person(), read_only=arguments.read_only))
+
+
+def person() -> str:
+    """The user of this machine; empty where it knows none, and the dialog asks."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def _open(directory: Path, setting: Setting) -> int:

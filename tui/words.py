@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
 from node.texts import catalogue, text
-from tui.safe import clean
+from tui.safe import CUT, VALUE_CHARACTERS_MAX, clean
 
 _AGE_STEPS = (
     ("age_seconds", 1.0, 60.0),
@@ -18,6 +18,8 @@ _AGE_STEPS = (
     ("age_days", 86_400.0, 8_640_000.0),
 )
 _COMPACT_STEPS = ((1_000, ""), (1_000_000, "k"), (1_000_000_000, "M"), (1_000_000_000_000, "G"))
+WHOLE_CHARACTERS_MAX = 10 * VALUE_CHARACTERS_MAX
+"""Of a text that must be read whole; the facts of a case are shorter."""
 NOTHING = "-"
 """Stands for a figure that nobody gave."""
 
@@ -44,6 +46,18 @@ class Words:
     def value(self, value: object) -> str:
         """A foreign value as harmless text."""
         return clean(value, ascii_only=self.ascii_only)
+
+    def whole(self, value: object) -> str:
+        """A long foreign text as harmless text, whole up to WHOLE_CHARACTERS_MAX: what is decided on must not be cut unseen."""
+        text = str(value)
+        starts = range(0, min(len(text), WHOLE_CHARACTERS_MAX), VALUE_CHARACTERS_MAX)
+        shown = "".join(self.value(text[start : start + VALUE_CHARACTERS_MAX]) for start in starts)
+        return shown + CUT if len(text) > WHOLE_CHARACTERS_MAX else shown
+
+    def shared(self, key: str, **values: object) -> str:
+        """A text that the command line has too, by its whole key (`entry.state_live`); its last part where the catalogue has none."""
+        template = catalogue(self.language).get(key)
+        return self.value(key.rpartition("_")[2]) if template is None else template.format(**values)
 
     def term(self, group: str, word: object) -> str:
         """The text `console.<group>_<word>`, or the word itself where the catalogue has none."""

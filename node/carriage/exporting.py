@@ -104,7 +104,9 @@ async def _fill(office: Office, peer: Correspondent, paper: Paper, standing: _St
     for _ in range(ROUNDS_MAX):
         link = await office.links.open(facts, hello, under_way, may_send=True)
         if not before:
-            packing.answers = taken(link)
+            # Taken at once: while the journal is looked at, the engine begins to send data.
+            answers = taken(link)
+            packing.answers = [*await office.unheard(paper), *answers]
         try:
             lanes = await _one_window(office, link, packing)
         finally:

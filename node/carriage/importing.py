@@ -230,6 +230,8 @@ async def _feed(
                 continue
             elif not (isinstance(message, Ack | Refused | InForce) and imported.is_news):
                 continue
+            if isinstance(message, Refused) and office.has_entered(message, opened.header):
+                continue
             runtime.post(lambda engine, now, message=message: engine.receive(name, message, now))  # type: ignore[misc]
             if imported.frames_new % FRAMES_PER_TURN == 0:
                 await runtime.ask(lambda engine, now: None)

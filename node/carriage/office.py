@@ -23,7 +23,8 @@ from node.carriage.writer import Sealing
 from node.identity.errors import IdentityError
 from node.identity.keys import read_manifest_key, read_tls_key
 from node.identity.verify import load_chain, verify_chain
-from sync.core.messages import Bundles, Heartbeat, Hello, Message, Position
+from node.store.heard import is_entered, last_heard, unheard
+from sync.core.messages import Bundles, Heartbeat, Hello, Message, Position, Refused
 from sync.core.ready import PeerFacts
 from sync.model import EMPTY_CHAIN, Direction, Lane, Level, LinkError, PolicyVersion
 
@@ -125,14 +126,30 @@ class Office:
         parts, me, heard = self.parts, self.parts.me, paper.heard()
         life, name = (heard.incarnation if heard else 0), peer.node
         held = await parts.runtime.ask(lambda engine, now: engine.positions_by_incarnation(name))
+        entered = parts.journal.look("look at refusals", lambda db: last_heard(db, name, life, own=me.incarnation)) if life else ()
         hello = Hello(
             me.node, me.incarnation, me.level, me.territory, parts.policy.version, held.get(life, ()), life,
-            software=me.software, sent_at=parts.hybrid.tick(),
+            software=me.software, sent_at=parts.hybrid.tick(), heard=entered,
         )  # fmt: skip
         lacking = parts.policy.missing_in(heard.policy if heard else PolicyVersion(), peer.territory)
         own, now_us = parts.own_status(), parts.clock.wall_us()
         body = parts.directory.upward(own, now_us) if peer.is_parent else parts.directory.downward(own, now_us)
         return [hello, Bundles(lacking), Heartbeat(body, parts.hybrid.tick()), *renewal_messages(parts, paper, is_parent=peer.is_parent)]
+
+    async def unheard(self, paper: Paper) -> list[Message]:
+        """Refusals that the peer had not entered when it wrote its newest file and that the engine does not tell by itself."""
+        heard = paper.heard()
+        if heard is None or heard.for_incarnation != self.parts.me.incarnation:
+            return []
+        return await asyncio.to_thread(lambda: list(unheard(self.parts.journal, heard, self.parts.policy.version)))
+
+    def has_entered(self, refused: Refused, header: Header) -> bool:
+        """True for a refusal that an earlier file brought: a receipt goes on from the newest Hello that its writer knows.
+
+        One look into an index, and no waiting: all refusals of a file are entered in one turn, before anything is decided again.
+        """
+        sender, own = (header.sender, header.sender_incarnation), self.parts.me.incarnation
+        return self.parts.journal.look("look at refusals", lambda db: is_entered(db, *sender, refused, own=own))
 
     def header(self, peer: Correspondent, paper: Paper, *, serial: int, part: int, start: list[LanePoint]) -> Header:
         """The header of the next file for the peer; counts it in the paper, which must be kept before the file has its name."""

@@ -45,7 +45,7 @@ async def _answers(office: Office, peer: Correspondent, paper: Paper) -> list[Me
     known = await office.known(peer, paper)
     link = await office.links.open(office.facts(peer, heard.incarnation), office.hello_of(peer, paper, known), {}, may_send=False)
     try:
-        return [message for message in taken(link) if not isinstance(message, Data)]
+        return [*await office.unheard(paper), *(message for message in taken(link) if not isinstance(message, Data))]
     finally:
         await office.links.close(link)
 

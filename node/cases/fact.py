@@ -17,10 +17,9 @@ from node.ingest.sink import Row
 from node.records import decode_rows
 from node.untrusted import UNREADABLE
 from policies.bundle import canonical_json
+from policies.catalogue import FACT_FIELDS
 from sync.model import HybridTime, StoredBatch
 
-FACT_FIELDS = ("fact_id", "case_id", "fact", "by", "body", "relayed")
-"""Columns of a resource of facts, in this order, all of them texts. `relayed` is empty where a fact was said, else its place as JSON."""
 BODY_CHARS_MAX = 8_192
 WORD_CHARS_MAX = 64
 BY_CHARS_MAX = 200

@@ -157,6 +157,12 @@ def fault_of(kind: Kind, case: Case | None, fact: Fact) -> str:
     return _missing(fact, step.needs) or kind.check(case, fact)
 
 
+def taken_from(kind: Kind, case: Case, node: str) -> dict[str, Step]:
+    """By word what a case as it is takes from `node`; whether from a certain person, `fault_of` says."""
+    roles = case.roles_of(node)
+    return {word: step for (state, word), step in kind.steps.items() if state == case.state and roles & step.by}
+
+
 def _opening_fault(kind: Kind, fact: Fact) -> str:
     if fact.word != kind.opening:
         return f"a {kind.name} begins with {kind.opening}"

@@ -133,7 +133,7 @@ class Register(SideFile):
         return int(row[0]) if row else 0
 
     def _take(self, kind: Kind, arrivals: Sequence[Arrival], built_to: int, *, unreadable: int) -> set[tuple[str, str]]:
-        believed = [one for one in arrivals if not one.is_relayed or self._believes(one.bearer)]
+        believed = [one for one in arrivals if not one.is_relayed or self._believes(one)]
         ids = sorted({one.fact.case_id for one in believed})
         with self.transaction() as db:
             db.executemany(
@@ -148,9 +148,9 @@ class Register(SideFile):
             )
         return {(kind.name, case_id) for case_id in ids}
 
-    def _believes(self, bearer: str) -> bool:
-        """A fact that another node passes on counts when that node is above; its own relays are known to it already."""
-        return bearer in self._above()
+    def _believes(self, one: Arrival) -> bool:
+        """A fact that another node passes on counts when that node is above, but nobody tells this node what it said itself."""
+        return one.bearer in self._above() and one.fact.origin != self._me
 
     def _keep(self, db: sqlite3.Connection, kind: Kind, facts: Sequence[Fact], case_id: str) -> None:
         (kept,) = db.execute("SELECT count(*) FROM fact WHERE kind = ? AND case_id = ?", (kind.name, case_id)).fetchone()

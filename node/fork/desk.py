@@ -8,6 +8,7 @@ Called by node/handshake.py and node/links.py, on the event loop.
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,9 +19,11 @@ from node.fork.giveback import ReseedProgress, lane_tops
 from node.fork.reseed import end_reseed, is_reseed_wanted
 from node.store.journal import SqliteJournal
 from node.store.lives import has_sent, newest_returned_manifest
+from node.store.renumbered import held_before, steps
 from sync.core.messages import Hello
 from sync.core.ready import PeerFacts
-from sync.model import Direction, Lane, Life, Manifest, parting
+from sync.model import Direction, Lane, Life, Manifest, RunMap, Stream, parting
+from sync.model.renumbering import HeldBefore, Renumbered, known_before
 from sync.model.writes import OutKey, OutMark
 from sync.ports import Vouch
 
@@ -55,6 +58,9 @@ class ForkDesk:
         self._memory = memory
         self._watch = memory.watch
         self._on_found = on_found
+        self._steps = journal.look("look at renumberings", steps)
+        """None is made while a node runs."""
+        self._known_before: dict[str, Mapping[Stream, RunMap]] = {}
 
     # ---- for the handshake
 
@@ -69,6 +75,28 @@ class ForkDesk:
     def proof(self, peer: str, incarnation: int) -> Manifest | None:
         """What shows a forked parent that it is one."""
         return self._journal.look("read of a manifest", lambda connection: newest_returned_manifest(connection, peer, incarnation))
+
+    def renumbered(self) -> tuple[Renumbered, ...]:
+        """Streams that a fork renumbered here: a peer may hold some of their records by the former numbers."""
+        return tuple(dict.fromkeys(step.was for step in self._steps))
+
+    def held_before(self, peer: str, hello: Hello) -> tuple[HeldBefore, ...]:
+        """What is held here, as it came from `peer` itself, of the streams that it renumbered."""
+        if not hello.renumbered:
+            return ()
+
+        def look(connection: sqlite3.Connection) -> list[HeldBefore]:
+            return held_before(connection, peer, hello.renumbered, lives=hello.lives, known=self.known)
+
+        return tuple(self._journal.look("search for former numbers", look))
+
+    def shaken(self, peer: str, hello: Hello) -> None:
+        """A handshake with `peer` is done: what it holds by former numbers need not go to it again."""
+        self._known_before[peer] = known_before(self._node, hello.held_before, self._steps)
+
+    def known_before(self, peer: str) -> Mapping[Stream, RunMap]:
+        """By today's numbers, what `peer` holds of this node's own records by the former ones. For any thread."""
+        return self._known_before.get(peer, {})
 
     # ---- for the links
 

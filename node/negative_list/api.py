@@ -91,7 +91,7 @@ class ListVerbs:
     async def _decide(self, asked: Decide) -> Plain:
         desk = self.desk()
         case = await desk.decide(asked.id, asked.fact, by=asked.by, why=asked.why)
-        await desk.settle()
+        await desk.settle_soon()
         return await asyncio.to_thread(desk.shown, case.id)
 
     async def _register(self, _: Register) -> Plain:

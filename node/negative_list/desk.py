@@ -15,7 +15,7 @@ from typing import Any
 
 from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError, CaseRefused
-from node.cases.kind import Case, Kind, Party
+from node.cases.kind import Case, Kind, Party, taken_from
 from node.issuing import Issuer, IssueRefused
 from node.negative_list.kind import APPROVER, DAY_US, ENTRY, ENTRY_PREFIX, Standing, entry_of, read_entry, standing
 from policies.bundle import Contents, check_predicates, schemas_of
@@ -28,6 +28,8 @@ LOOK_EVERY_S = 600.0
 """How often it is looked who ends soon; a case that changed is looked at at once."""
 KEPT_PAST_END_US = 90 * DAY_US
 """How long an entry that has expired stays in the bundle, where the register shows it."""
+SELECTED_SHOWN_MAX = 50
+"""Codes of resources that one case names."""
 EXPIRING, UNISSUED = "entries_expiring", "entry_not_issued"
 """Words of the status."""
 
@@ -104,6 +106,14 @@ class ListDesk:
             except TimeoutError:
                 continue
 
+    async def settle_soon(self) -> None:
+        """As `settle`; what fails is tried again in the background, because what was decided is decided."""
+        try:
+            await self.settle()
+        except CaseError as error:
+            log.warning("the negative list is not kept: %s", error)
+            self._news.set()
+
     async def settle(self) -> None:
         """Make this node's bundle hold what is approved here, and nothing that was revoked. Raises CaseError."""
         async with self._settling:
@@ -167,12 +177,21 @@ class ListDesk:
             "due_us": due_us,
             "overdue": due_us is not None and due_us < now_us,
             "fault": self._faults.get(entry.id, ""),
+            "takes": {word: list(step.needs) for word, step in taken_from(ENTRY, case, self.issuer.node).items()},
         }
 
     def shown(self, case_id: str) -> Plain:
         """One case whole, with its history. Blocking; raises CaseUnknown."""
         case = self.cases.case(ENTRY, case_id)
-        return self.line(case) | {"whole": entry_of(case).encoded(), "history": history_of(case)}
+        entry, resources = entry_of(case), self.issuer.policy.ruleset.resources
+        selected = sorted(code for code, resource in resources.items() if entry.selects(code, resource.categories))
+        return self.line(case) | {
+            "whole": entry.encoded(),
+            "selects": selected[:SELECTED_SHOWN_MAX],
+            "selects_count": len(selected),
+            "parties": {role: party.node for role, party in case.parties.items()},
+            "history": history_of(case),
+        }
 
     def register(self) -> list[Plain]:
         """Every entry in the bundles in force here, whoever issued it: what it withholds, on which basis, and whether it has effect."""

@@ -54,7 +54,9 @@ def standing(entry: Entry, now_us: int) -> Standing:
 def entry_of(case: Case) -> Entry:
     """The entry that a case is about, with who proposed and, once it is, who approved it. Raises BundleError for none."""
     said = {one.fact.word: f"{one.fact.by} ({one.fact.origin})" for one in case.history if not one.fault}
-    return read_entry(case.data.get("entry"), case_id=case.id, proposer=said["propose"], approver=said.get("approve", ""))
+    # From the proposal alone: a later fact may carry the key too, and nobody checked what it says there.
+    proposed = next(one.fact.body["entry"] for one in case.history if one.fact.word == "propose" and not one.fault)
+    return read_entry(proposed, case_id=case.id, proposer=said["propose"], approver=said.get("approve", ""))
 
 
 def read_entry(value: object, *, case_id: str, proposer: str, approver: str) -> Entry:

@@ -1,53 +1,53 @@
 """Finds out about damaged batches of this node and gets their bytes back from its neighbours.
 
 A read that meets a payload which does not match its hash ends here: the batch is set aside in one commit, and whoever read it reads again.
-Then the neighbours are asked, first the one it came from, then the parent, then the children, until one gives bytes of the very hash, or
-sends the records again, or all say that they have nothing: then the records are lost, and the node says so.
-Refuses bytes of any other hash. Called by node/runtime.py, the journal's readers, and node/repair/scrub.py.
+Then the neighbours are asked (asking.py), in rounds (rounds.py), until one gives bytes of the very hash, or sends the records again, or all
+say that they have nothing: then the records are lost, the node says so, and goes on asking slowly.
+Refuses to answer whoever has no link. Called by node/runtime.py, the journal's readers, node/links.py and node/repair/scrub.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
-from hashlib import sha256
 
 import msgspec
 
-from node.queries import QueryDesk, QueryError
+from node.queries import QueryDesk
+from node.repair.asking import Asking
 from node.repair.giving import Found, Giver
-from node.repair.taking import frames_with, rebuilt
-from node.repair.wire import REPAIR, RUNS_MAX, AskedRun, Question, RepairError, Reply, read
+from node.repair.rounds import LOST_AT_ONCE_MAX, Outcome, Rounds
+from node.repair.wire import REPAIR, Question, RepairError, Reply, read
 from node.runtime import Runtime
 from node.store import aside
 from node.store.aside import AsideBatch, Damage
 from node.store.journal import SqliteJournal
 from sync.core.ready import PeerFacts
-from sync.model import StoredBatch, WireError
+from sync.model import StoredBatch
 from sync.model.writes import GiveUp
 
 log = logging.getLogger("yunnao.repair")
 
-RETRY_S = 5.0
-"""Wait between two rounds of questions while a neighbour is away or has not sent again yet."""
-ASK_TIMEOUT_S = 60.0
 ROUNDS_AFTER_RESENT = 720
 """Rounds that records which a neighbour sends again may take before it is asked once more."""
+MISSING_SHOWN_MAX = 20
+"""Damaged batches that the status names; all of them are counted."""
 
 
-class Outcome(Enum):
-    """What a round of questions led to, for one batch."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A batch that is damaged here, for people."""
 
-    REPAIRED = "repaired"
-    COMING = "coming"
-    """A neighbour sends the records again."""
-    NOBODY = "nobody"
-    """Every neighbour that could have it answered that it has not."""
-    WAITING = "waiting"
-    """A neighbour that could have it is away."""
+    lsn: int
+    resource: str
+    records: int
+    is_lost: bool
+    """True when every neighbour that was asked has nothing, or said `later` too often; it is asked for slowly."""
+    said: dict[str, str]
+    """What each neighbour that may have it answered last."""
 
 
 @dataclass(slots=True)
@@ -66,12 +66,21 @@ class RepairDesk:
     linked: Callable[[], Sequence[str]]
     on_repaired: Callable[[str], None]
     """Called with the resource of a batch that was damaged or is whole again: projections of it are built anew."""
+    is_child: Callable[[str], bool]
+    """True for a child that stands here, linked or not."""
     damage: Damage = Damage()
     _busy: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
     _waiting: dict[int, int] = field(default_factory=dict)
     """Rounds since a neighbour said that it sends again, by lsn."""
+    _rounds: Rounds = field(default_factory=Rounds)
+    _entries: Sequence[AsideBatch] = ()
+    """What was damaged after the last round."""
+    _asking: Asking = field(init=False)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._asking = Asking(self.node, self.parent, self.journal, self.queries, self.is_child, self.linked)
 
     def start(self) -> None:
         """Hear of damage from now on; on the event loop."""
@@ -113,97 +122,84 @@ class RepairDesk:
 
     # ---- asking
 
+    def met(self, peer: str) -> None:
+        """A session with a neighbour begins: it may have what nobody had. On the event loop."""
+        if self._rounds.met(peer, self._now_s()):
+            self._wake.set()
+
     async def keep_repairing(self) -> None:
         """Ask for damaged batches for as long as the node runs."""
         while True:
-            await self._count()
-            waiting = await self.round()
             self._wake.clear()
+            await self.round()
+            await self._count()
+            wait_s = self._rounds.next_in_s((entry.stored.lsn for entry in self._entries), self._now_s())
             try:
-                async with asyncio.timeout(RETRY_S if waiting else None):
+                async with asyncio.timeout(wait_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue
 
-    async def round(self) -> int:
-        """Ask once for every damaged batch; how many are left to ask for."""
-        left = 0
+    async def round(self) -> None:
+        """Ask for every damaged batch that is due, and a neighbour whose session just began for all of them."""
+        met = self._rounds.take_met()
+        left: list[AsideBatch] = []
+        lost = 0
         for entry in await asyncio.to_thread(self.journal.look, "list of damaged batches", aside.aside):
-            if not entry.is_given_up:
-                left += await self._try(entry) in (Outcome.WAITING, Outcome.COMING)
-        await self._count()
-        return left
+            holders, is_due = self._asking.holders(entry.stored), self._rounds.is_due(entry.stored.lsn, self._now_s())
+            peers = holders if is_due else [peer for peer in holders if peer in met]
+            lost += entry.is_given_up and bool(is_due or peers)
+            if (is_due or peers) and not (entry.is_given_up and lost > LOST_AT_ONCE_MAX):
+                left += await self._try(entry, peers, is_due=is_due)
+            else:
+                left.append(entry)
+        self._entries = left
 
-    async def _try(self, entry: AsideBatch) -> Outcome:
-        stored = entry.stored
+    async def _try(self, entry: AsideBatch, peers: Sequence[str], *, is_due: bool) -> list[AsideBatch]:
+        """Ask `peers` for one batch; the entry as it stands then, nothing when the records are here again."""
+        stored, lsn = entry.stored, entry.stored.lsn
         if await asyncio.to_thread(self.journal.look, "look at lost records", lambda db: aside.covers(db, stored)):
             await self._give_up(stored, is_replaced=True)
-            return Outcome.REPAIRED
-        rounds = self._waiting.get(stored.lsn, ROUNDS_AFTER_RESENT)
+            self._rounds.forget(lsn)
+            return []
+        rounds = self._waiting.get(lsn, ROUNDS_AFTER_RESENT)
         if rounds < ROUNDS_AFTER_RESENT:
-            self._waiting[stored.lsn] = rounds + 1
-            return Outcome.COMING
-        outcome = await self._ask_around(stored)
-        if outcome is Outcome.NOBODY:
-            await self._give_up(stored, is_replaced=False)
-        return outcome
+            self._waiting[lsn] = rounds + 1
+            self._rounds.ended(lsn, Outcome.COMING, self._now_s())
+            return [entry]
+        answered = await self._asking.ask_around(stored, peers, self._rounds.said.setdefault(lsn, {}))
+        if answered.whole is not None:
+            await self._put_back(answered.whole, answered.peer)
+            self._rounds.forget(lsn)
+            return []
+        if answered.outcome is Outcome.COMING:
+            self._waiting[lsn] = 0
+        elif not is_due:
+            return [entry]  # who began a session has not got it; the others are asked in their turn
+        outcome = self._rounds.ended(lsn, answered.outcome, self._now_s())
+        if outcome is not Outcome.NOBODY or entry.is_given_up:
+            return [entry]
+        await self._give_up(stored, is_replaced=False)
+        return [replace(entry, is_given_up=True)]
 
-    async def _ask_around(self, stored: StoredBatch) -> Outcome:
-        outcome = Outcome.NOBODY
-        for peer in self._holders(stored):
-            try:
-                answered = await self._ask_one(peer, stored)
-            except (QueryError, RepairError, WireError) as error:
-                log.warning("%s was asked for batch %d: %s", peer, stored.lsn, error)
-                outcome = Outcome.WAITING
-                continue
-            if answered is not Outcome.NOBODY:
-                return answered
-        return outcome
-
-    async def _ask_one(self, peer: str, stored: StoredBatch) -> Outcome:
-        reply = await self._ask(peer, stored, stored.batch.header.payload_sha256)
-        if reply.payload and sha256(reply.payload).digest() == stored.batch.header.payload_sha256:
-            await self._put_back(replace(stored, batch=replace(stored.batch, payload=reply.payload)), peer)
-            return Outcome.REPAIRED
-        if reply.resent:
-            log.info("%s sends the records of batch %d again, in %d batches", peer, stored.lsn, reply.resent)
-            self._waiting[stored.lsn] = 0
-            return Outcome.COMING
-        for frame in await asyncio.to_thread(self.journal.look, "search for frames", lambda db: frames_with(db, stored)):
-            if frame.peer != peer:
-                continue
-            whole = rebuilt(stored, frame, (await self._ask(peer, stored, frame.payload_sha256)).payload)
-            if whole is not None:
-                await self._put_back(whole, peer)
-                return Outcome.REPAIRED
-        return Outcome.NOBODY
-
-    def _holders(self, stored: StoredBatch) -> list[str]:
-        """Who may have it: the node it came from, the parent, and the children that are linked."""
-        source = [stored.source] if stored.source != self.node else []
-        above = [self.parent] if self.parent else []
-        return list(dict.fromkeys((*source, *above, *self.linked())))
-
-    async def _ask(self, peer: str, stored: StoredBatch, payload_sha256: bytes) -> Reply:
-        header = stored.batch.header
-        runs = [AskedRun(run.origin, run.incarnation, run.first, run.last) for run in stored.live_runs if run.state.has_rows]
-        question = Question(payload_sha256, header.resource, int(header.lane), runs[:RUNS_MAX])
-        body = await self.queries.ask(peer, REPAIR, msgspec.msgpack.encode(question), timeout_s=ASK_TIMEOUT_S)
-        return read(body, Reply)
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _put_back(self, stored: StoredBatch, peer: str) -> None:
-        was_told = await asyncio.to_thread(self.journal.look, "look at the ledger", lambda db: aside.told_lost(db, stored.lsn))
-        await self.runtime.ask(lambda engine, now: engine.put_back(stored, was_told=was_told, now=now))
+        def look(db: sqlite3.Connection) -> tuple[bool, frozenset[str]]:
+            return aside.told_lost(db, stored.lsn), aside.passed_before(db, stored.lsn)
+
+        was_told, passed = await asyncio.to_thread(self.journal.look, "look at the ledger", look)
+        await self.runtime.ask(lambda engine, now: engine.put_back(stored, was_told=was_told, passed=passed, now=now))
         self.on_repaired(stored.batch.header.resource)
         log.info("batch %d of %s is whole again, from %s", stored.lsn, stored.batch.header.resource, peer)
 
     async def _give_up(self, stored: StoredBatch, *, is_replaced: bool) -> None:
-        records = sum(run.count for run in stored.live_runs if run.state.has_rows)
         self._waiting.pop(stored.lsn, None)
         await self.runtime.ask(lambda engine, now: engine.write(GiveUp(stored.lsn, is_replaced)))
         if not is_replaced:
-            log.error("batch %d of %s is lost with %d records: no neighbour has it", stored.lsn, stored.batch.header.resource, records)
+            name, records = stored.batch.header.resource, _records(stored)
+            log.error("batch %d of %s is lost with %d records: no neighbour gave it; all are asked now and then", stored.lsn, name, records)
 
     async def _count(self) -> None:
         self.damage = await asyncio.to_thread(self.journal.look, "count of damaged batches", aside.damage)
@@ -219,9 +215,26 @@ class RepairDesk:
         found: Found = await asyncio.to_thread(self.giver.find, facts, question)
         if found.batches:
             await self.runtime.ask(lambda engine, now: engine.send_again(found.batches, now))
-        return msgspec.msgpack.encode(Reply(found.payload, len(found.batches)))
+        reply = Reply(found.payload, len(found.batches), found.is_aside)
+        if reply == Reply():
+            reply = await self._asking.ask_onward(facts, question)
+        return msgspec.msgpack.encode(reply)
+
+    def missing(self) -> list[Missing]:
+        """The damaged batches that are asked for, the first of them."""
+        return [
+            Missing(
+                entry.stored.lsn, entry.stored.batch.header.resource, _records(entry.stored), entry.is_given_up,
+                dict(self._rounds.said.get(entry.stored.lsn, {})),
+            )
+            for entry in self._entries[:MISSING_SHOWN_MAX]
+        ]  # fmt: skip
 
     def troubles(self) -> list[str]:
         """Words for the status: damage that is being repaired, and records that are lost."""
         words = ["batch_damaged"] if self.damage.asked else []
         return words + (["records_lost"] if self.damage.lost else [])
+
+
+def _records(stored: StoredBatch) -> int:
+    return sum(run.count for run in stored.live_runs if run.state.has_rows)

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from node.pipeline import THIN_FRAME_BYTES, Pipeline
+from node.pipeline import Pipeline
 from node.repair.wire import PAYLOAD_BYTES_MAX, Question
 from node.store.journal import SqliteJournal
 from sync.core.ready import OutboundJob, OutboundResult, PeerFacts
@@ -19,12 +19,24 @@ from sync.model import Direction, Lane, PolicyVersion, Span, StoredBatch
 
 TRIES_MAX = 8
 """Frames of one hash that are made again for one question."""
-PACKINGS = (0, THIN_FRAME_BYTES - 1)
-"""Targets of a job for a wide and for a thin link: they pack the same rows in two ways."""
+PACKINGS = (False, True)
+"""Jobs for a wide and for a thin link pack the same rows in two ways."""
+RUNS_LOOKED_MAX = 256
+"""Runs of one question that are compared with what is damaged here."""
 RESENT_BATCHES_MAX = 64
 """Batches that one question puts back on the way."""
 
 _OWN_BYTES = "SELECT lsn FROM batch WHERE resource = ? AND freed = 0 AND payload_sha256 = ? AND source = ? ORDER BY lsn LIMIT 1"
+_BROUGHT = "SELECT lsn FROM batch WHERE resource = ? AND freed = 0 AND payload_sha256 = ? AND direction = 0 ORDER BY lsn LIMIT 1"
+_ASIDE_OF_SOURCE = """
+    SELECT 1 FROM aside a JOIN batch b ON b.lsn = a.lsn
+    WHERE a.given_up <> 2 AND b.resource = ? AND a.payload_sha256 = ? AND (b.source = ? OR ?) LIMIT 1
+"""
+_ASIDE_WITH_RUN = """
+    SELECT 1 FROM aside a JOIN batch b ON b.lsn = a.lsn JOIN batch_run r ON r.lsn = a.lsn
+    WHERE a.given_up <> 2 AND b.resource = ? AND b.lane = ? AND r.origin = ? AND r.incarnation = ? AND r.first_seq <= ? AND r.last_seq >= ?
+    LIMIT 1
+"""
 _SENT = """
     SELECT l.direction, l.span_after, l.span_upto,
         (SELECT coalesce(max(p.span_upto), 0) FROM ledger p WHERE p.peer = l.peer AND p.direction = l.direction AND p.lane = l.lane
@@ -45,6 +57,8 @@ class Found:
     payload: bytes = b""
     batches: tuple[StoredBatch, ...] = ()
     """Batches to send once more when the bytes cannot be given."""
+    is_aside: bool = False
+    """True when what is asked for is damaged here as well, and may be whole again."""
 
 
 @dataclass(slots=True)
@@ -57,7 +71,7 @@ class Giver:
 
     def find(self, peer: PeerFacts, question: Question) -> Found:
         """The bytes that `peer` asks for, or what to send it instead. Raises JournalError. Blocking."""
-        returned = self._stored_from(peer.node, question)
+        returned = self._stored_from(peer.node, question) or self._brought_before(peer, question)
         if returned:
             return Found(returned)
         sent = self.journal.look("search for a sent frame", lambda db: _sent(db, peer.node, question))
@@ -65,17 +79,47 @@ class Giver:
             payload = self._made_again(peer, direction, Lane(question.lane), Span(after, upto), question.payload_sha256)
             if payload:
                 return Found(payload)
-        return Found(batches=tuple(self._holding(question)) if sent else ())
+        batches = tuple(self._holding(question)) if sent else ()
+        return Found(batches=batches, is_aside=not batches and self._is_aside(peer, question, was_sent=bool(sent)))
 
     def _stored_from(self, peer: str, question: Question) -> bytes:
-        values = (question.resource, question.payload_sha256, peer)
-        row = self.journal.look("search for a batch", lambda db: db.execute(_OWN_BYTES, values).fetchone())
+        stored = self._with_bytes(_OWN_BYTES, (question.resource, question.payload_sha256, peer))
+        return stored.batch.payload if stored is not None else b""
+
+    def _brought_before(self, peer: PeerFacts, question: Question) -> bytes:
+        """What came up by another way before the nodes that made it stood below `peer`, where the plan lets it go back there as it is.
+
+        The hash proves that whoever asks had the bytes; the plan is asked because they go through `peer`, which had not.
+        """
+        if not _is_below(peer, question):
+            return b""
+        stored = self._with_bytes(_BROUGHT, (question.resource, question.payload_sha256))
+        if stored is None or not self.pipeline.gives_back(peer, stored):
+            return b""
+        return stored.batch.payload
+
+    def _with_bytes(self, statement: str, values: tuple[object, ...]) -> StoredBatch | None:
+        row = self.journal.look("search for a batch", lambda db: db.execute(statement, values).fetchone())
         stored = self.journal.batch(row[0]) if row else None
-        return stored.batch.payload if stored is not None and len(stored.batch.payload) <= PAYLOAD_BYTES_MAX else b""
+        return stored if stored is not None and len(stored.batch.payload) <= PAYLOAD_BYTES_MAX else None
+
+    def _is_aside(self, peer: PeerFacts, question: Question, *, was_sent: bool) -> bool:
+        """True when `peer` could have what it asks for from here, were it not damaged here too."""
+        brought = (question.resource, question.payload_sha256, peer.node, _is_below(peer, question))
+        if self._is_there(_ASIDE_OF_SOURCE, brought):
+            return True
+        if not was_sent:
+            return False
+        kind = (question.resource, question.lane)
+        runs = [(run.origin, run.incarnation, run.last, run.first) for run in question.runs[:RUNS_LOOKED_MAX]]
+        return any(self._is_there(_ASIDE_WITH_RUN, (*kind, *run)) for run in runs)
+
+    def _is_there(self, statement: str, values: tuple[object, ...]) -> bool:
+        return self.journal.look("search for damaged batches", lambda db: db.execute(statement, values).fetchone()) is not None
 
     def _made_again(self, peer: PeerFacts, direction: Direction, lane: Lane, span: Span, payload_sha256: bytes) -> bytes:
-        for bytes_target in PACKINGS:
-            job = OutboundJob(0, peer, direction, lane, span.after, span.upto, self.version(), bytes_target=bytes_target)
+        for is_thin in PACKINGS:
+            job = OutboundJob(0, peer, direction, lane, span.after, span.upto, self.version(), is_thin=is_thin)
             result = self.pipeline.run(job)
             assert isinstance(result, OutboundResult), "an outbound job has an outbound result"
             for part in result.parts:
@@ -96,6 +140,11 @@ class Giver:
 
     def _lsns(self, values: tuple[object, ...]) -> set[int]:
         return {lsn for (lsn,) in self.journal.look("search for batches", lambda db: db.execute(_HOLDING, values).fetchall())}
+
+
+def _is_below(peer: PeerFacts, question: Question) -> bool:
+    """True when a child asks for what was made at or below it, as far as anybody says."""
+    return not peer.is_parent and {run.origin for run in question.runs} <= peer.subtree | {peer.node}
 
 
 def _sent(connection: sqlite3.Connection, peer: str, question: Question) -> list[tuple[Direction, int, int]]:

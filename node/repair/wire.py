@@ -47,6 +47,9 @@ class Reply(msgspec.Struct, frozen=True):
     """The bytes asked for; empty when there are none."""
     resent: Annotated[int, Meta(ge=0, le=1 << 20)] = 0
     """Batches that hold such records, which the neighbour sends again in the form that its policy gives now."""
+    later: bool = False
+    """True when the neighbour had it, and its own copy is damaged or out of reach at the moment: ask again. Older programs never say so,
+    and leave it out of account."""
 
 
 def read(body: bytes, kind: type[Read]) -> Read:

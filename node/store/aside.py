@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from node.store.rows import BATCH_COLUMNS, CODEC_NONE, RUN_COLUMNS, batch_row, run_rows, stored_batch
-from sync.model import Lane, State, StoredBatch
+from sync.model import Direction, Lane, State, StoredBatch
 from sync.model.writes import GiveUp, PutBack, SetAside
 
 ASIDE_MAX = 10_000
@@ -33,6 +33,7 @@ class AsideBatch:
 
     stored: StoredBatch
     is_given_up: bool
+    """True when no neighbour gave it: its records count as lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ def _set_aside(connection: sqlite3.Connection, damage: SetAside) -> None:
         "INSERT INTO aside_run SELECT lsn, idx, row_offset FROM batch_run WHERE lsn = ? AND row_offset IS NOT NULL", (lsn,)
     )
     connection.execute(
+        "INSERT OR IGNORE INTO aside_passed SELECT b.lsn, m.peer, m.direction, m.lane FROM batch b JOIN out_mark m ON m.lane = b.lane "
+        "WHERE b.lsn = ? AND m.stored >= b.lsn",
+        (lsn,),
+    )
+    connection.execute(
         "UPDATE batch_run SET row_offset = NULL, state = ?, reason = ?, decider = ? WHERE lsn = ? AND row_offset IS NOT NULL",
         (int(State.LOST), damage.reason, damage.decider, lsn),
     )
@@ -82,7 +88,7 @@ def _put_back(connection: sqlite3.Connection, stored: StoredBatch) -> None:
     names = BATCH_COLUMNS.split(", ")
     changes = ", ".join(f"{name} = ?" for name in names[1:])
     connection.execute(f"UPDATE batch SET {changes} WHERE lsn = ?", (*batch_row(stored)[1:], stored.lsn))
-    for table in ("batch_run", "aside", "aside_run"):
+    for table in ("batch_run", "aside", "aside_run", "aside_passed"):
         connection.execute(f"DELETE FROM {table} WHERE lsn = ?", (stored.lsn,))
     marks = ", ".join("?" * len(RUN_COLUMNS.split(",")))
     connection.executemany(f"INSERT INTO batch_run ({RUN_COLUMNS}) VALUES ({marks})", list(run_rows(stored)))
@@ -100,8 +106,10 @@ def header_at(connection: sqlite3.Connection, lsn: int) -> StoredBatch | None:
 
 
 def aside(connection: sqlite3.Connection) -> list[AsideBatch]:
-    """The damaged batches, ascending, at most ASIDE_MAX of them; as they were before."""
-    rows = connection.execute(f"SELECT lsn, given_up, {_KEPT.removesuffix(', payload')} FROM aside ORDER BY lsn LIMIT ?", (ASIDE_MAX,))
+    """The damaged batches whose records are not here, at most ASIDE_MAX, as they were before: ascending, those that are lost last."""
+    columns = _KEPT.removesuffix(", payload")
+    statement = f"SELECT lsn, given_up, {columns} FROM aside WHERE given_up <> ? ORDER BY given_up, lsn LIMIT ?"
+    rows = connection.execute(statement, (_REPLACED, ASIDE_MAX))
     return [_aside_batch(connection, row) for row in rows.fetchall()]
 
 
@@ -121,6 +129,12 @@ def told_lost(connection: sqlite3.Connection, lsn: int) -> bool:
         WHERE b.lsn = ? AND h.state = ? LIMIT 1
     """
     return connection.execute(statement, (lsn, int(State.LOST))).fetchone() is not None
+
+
+def passed_before(connection: sqlite3.Connection, lsn: int) -> frozenset[str]:
+    """Children that had got past a batch before it was set aside: whatever of it was for them, they were sent."""
+    rows = connection.execute("SELECT peer FROM aside_passed WHERE lsn = ? AND direction = ?", (lsn, int(Direction.RETURN)))
+    return frozenset(peer for (peer,) in rows)
 
 
 def next_lsns(connection: sqlite3.Connection, after: int, batches_max: int) -> list[int]:

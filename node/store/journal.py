@@ -9,7 +9,7 @@ the tables.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -95,14 +95,25 @@ class SqliteJournal:
 
     def held(
         self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN,
-        reprieve: Reprieve = NO_REPRIEVE,
+        reprieve: Reprieve = NO_REPRIEVE, plans: Collection[tuple[str, bytes]] = (),
     ) -> list[StoredBatch]:  # fmt: skip
         """Batches with records that were held back from `peer`, or that `peer` refused, when they were decided under another policy version
-        than `not_version`, or for a reason in `again` and not above its lsn, or refused as `reprieve` says; not yet settled, ascending by
-        lsn."""
+        than `not_version`, or for a reason in `again` and not above its lsn, or refused as `reprieve` says, or denied under one of `plans`;
+        not yet settled, ascending by lsn."""
         with self._readers.snapshot("read of held batches") as connection:
-            lsns = queries.held_lsns(connection, peer, direction, not_version, min(batches_max, HELD_MAX), again, reprieve)
+            lsns = queries.held_lsns(connection, peer, direction, not_version, min(batches_max, HELD_MAX), again, reprieve, plans)
             return queries.batches_at(connection, lsns)
+
+    def plans_decided(self, peer: str, direction: Direction) -> frozenset[tuple[str, bytes]]:
+        """The plans (resource, hash) under which anything toward `peer` was decided."""
+        with self._readers.snapshot(f"read of the plans toward {peer}") as connection:
+            return queries.plans_decided(connection, peer, direction)
+
+    def refused(self, peers: Iterable[tuple[str, Direction]]) -> frozenset[int]:
+        """lsns of the oldest batches that one of `peers` refused and that go to it again when its policy moves; those gone again are not in
+        it."""
+        with self._readers.snapshot("read of refused batches") as connection:
+            return queries.refused_lsns(connection, peers)
 
     def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
         """What became of every record that `peer` above has acknowledged, by stream. Walks the whole share ledger of that hop."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -36,11 +36,19 @@ _REFUSED_BY_PEER = """
     WHERE f.by_peer = 1 AND f.peer = :peer AND f.direction = :direction AND f.quarantine = 0 AND f.decision = 0
         AND (l.policy_version <> :not_version OR l.span_upto <= :decided_upto
             OR (l.span_upto <= :refused_upto AND (f.policy_version <> :peer_version
+            OR (f.program <> '' AND :peer_program <> '' AND f.program <> :peer_program)
             OR EXISTS (SELECT 1 FROM json_each(:over) o WHERE instr(f.reason, o.value) > 0))))
+"""
+_DENIED_BY_GATE = """
+    SELECT l.lane, l.span_after, l.span_upto, l.resource, h.origin, h.incarnation, h.first_seq, h.last_seq, l.span_upto
+    FROM json_each(:plans) p CROSS JOIN json_each(p.value) v
+    CROSS JOIN ledger l INDEXED BY ledger_plan
+        ON l.peer = :peer AND l.direction = :direction AND l.resource = p.key AND hex(l.plan_hash) = v.value
+    JOIN ledger_run h ON h.ledger_id = l.id AND h.state IN (10, 11)
 """
 _HELD_LSNS = f"""
     SELECT DISTINCT b.lsn
-    FROM ({_HELD_BY_GATE} UNION ALL {_REFUSED_BY_PEER}) h
+    FROM ({_HELD_BY_GATE} UNION ALL {_DENIED_BY_GATE} UNION ALL {_REFUSED_BY_PEER}) h
     JOIN batch b ON b.lane = h.lane AND b.lsn > h.span_after AND b.lsn <= min(h.span_upto, h.due_upto) AND b.resource = h.resource
     JOIN batch_run r ON r.lsn = b.lsn AND r.origin = h.origin AND r.incarnation = h.incarnation
         AND r.first_seq <= h.last_seq AND r.last_seq >= h.first_seq AND r.row_offset IS NOT NULL
@@ -48,6 +56,20 @@ _HELD_LSNS = f"""
     ORDER BY b.lsn LIMIT :batches_max
 """
 """Batches whose own rows a gate held back or whose frame was refused; an account without rows and a freed batch have nothing to send."""
+
+
+REFUSED_LSNS_MAX = 16_384
+"""Refused batches that are looked at at once, when room is made."""
+_REFUSED_LSNS = """
+    SELECT DISTINCT b.lsn
+    FROM json_each(:peers) p CROSS JOIN refusal f ON f.peer = json_extract(p.value, '$[0]') AND f.direction = json_extract(p.value, '$[1]')
+    JOIN ledger l ON l.peer = f.peer AND l.direction = f.direction AND l.lane = f.lane AND l.span_upto = f.span_upto AND l.part = f.part
+        AND l.span_after = f.span_after AND l.closed = 0 AND l.id <= f.ledger_top
+    JOIN batch b ON b.lane = l.lane AND b.lsn > l.span_after AND b.lsn <= l.span_upto AND b.resource = l.resource
+    WHERE f.by_peer = 1 AND f.quarantine = 0 AND f.decision = 0 AND b.freed = 0 AND b.payload_bytes > 0
+        AND NOT EXISTS (SELECT 1 FROM held_settled s WHERE s.peer = f.peer AND s.direction = f.direction AND s.lsn = b.lsn)
+    ORDER BY b.lsn LIMIT :batches_max
+"""
 
 
 def batches_at(connection: sqlite3.Connection, lsns: Sequence[int]) -> list[StoredBatch]:
@@ -113,17 +135,32 @@ def recent_lsns(connection: sqlite3.Connection, resource: str, before_lsn: int, 
     return [lsn for (lsn,) in connection.execute(statement, (resource, before_lsn, limit))]
 
 
+def refused_lsns(connection: sqlite3.Connection, peers: Iterable[tuple[str, Direction]]) -> frozenset[int]:
+    """The lsns that SqliteJournal.refused returns."""
+    of = json.dumps([[peer, int(direction)] for peer, direction in peers])
+    return frozenset(lsn for (lsn,) in connection.execute(_REFUSED_LSNS, {"peers": of, "batches_max": REFUSED_LSNS_MAX}))
+
+
 def held_lsns(
     connection: sqlite3.Connection, peer: str, direction: Direction, not_version: bytes, batches_max: int, again: Mapping[str, int],
-    reprieve: Reprieve,
+    reprieve: Reprieve, plans: Collection[tuple[str, bytes]],
 ) -> list[int]:  # fmt: skip
     """The batches that Journal.held returns, ascending."""
+    by_resource: dict[str, list[str]] = {}
+    for resource, digest in sorted(plans):
+        by_resource.setdefault(resource, []).append(digest.hex().upper())
     values = {
         "peer": peer, "direction": int(direction), "not_version": not_version, "batches_max": batches_max, "again": json.dumps(dict(again)),
         "peer_version": reprieve.version, "refused_upto": reprieve.upto, "over": json.dumps(sorted(reprieve.over)),
-        "decided_upto": reprieve.decided_upto,
+        "plans": json.dumps(by_resource), "peer_program": reprieve.program, "decided_upto": reprieve.decided_upto,
     }  # fmt: skip
     return [lsn for (lsn,) in connection.execute(_HELD_LSNS, values)]
+
+
+def plans_decided(connection: sqlite3.Connection, peer: str, direction: Direction) -> frozenset[tuple[str, bytes]]:
+    """The plans (resource, hash) that the ledger names toward a peer."""
+    statement = "SELECT DISTINCT resource, plan_hash FROM ledger INDEXED BY ledger_plan WHERE peer = ? AND direction = ?"
+    return frozenset(connection.execute(statement, (peer, int(direction))).fetchall())
 
 
 def chain_at(connection: sqlite3.Connection, peer: str, direction: Direction, lane: Lane, upto: int, claimed: bytes) -> bytes | None:
@@ -188,7 +225,7 @@ def recovered(connection: sqlite3.Connection, path: Path) -> Recovered:
 def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
     statement = """
         SELECT peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, quarantine,
-            incarnation
+            incarnation, program
         FROM (SELECT *, row_number() OVER (PARTITION BY peer, by_peer ORDER BY id DESC) AS age FROM refusal)
         WHERE age <= ? ORDER BY id DESC
     """
@@ -208,10 +245,10 @@ def _refusals(connection: sqlite3.Connection) -> tuple[AppendRefusal, ...]:
             by_peer=bool(by_peer),
             quarantine=bool(quarantine),
             incarnation=incarnation,
+            program=program,
         )
-        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer, quarantine, incarnation in (
-            reversed(rows)
-        )
+        for peer, direction, lane, after, upto, part, resource, payload_sha256, reason, version, by_peer, quarantine, incarnation, program
+        in reversed(rows)
     )
 
 

@@ -1,7 +1,8 @@
 """The renumbering of a forked journal: what this node wrote since its copies parted goes on under a new incarnation.
 
-One transaction on a journal that no node has open. Owns: table `meta`, and the numbers of this node's own records in batches, stream
-maps, share ledger and refusals. Payloads and positions in the journal stay as they are; batches of other origins are not touched.
+One transaction on a journal that no node has open. Owns: tables `meta` and `renumbered`, and the numbers of this node's own records in
+batches, stream maps, share ledger and refusals. Payloads and positions in the journal stay as they are; batches of other origins are not
+touched.
 Refuses a file of another node or incarnation. Called by node/fork/change.py, which makes it survive a crash.
 """
 
@@ -86,6 +87,12 @@ _FORGET_POSITIONS = (
     "DELETE FROM refusal WHERE by_peer = 1",
 )
 
+_REMEMBER = """
+    INSERT INTO renumbered (old, new, lane, resource, base)
+    SELECT :old, :new, lane, resource, base FROM temp.cut ORDER BY lane, resource
+"""
+"""A peer may have some of these records by their former numbers: node/store/renumbered.py."""
+
 
 @dataclass(frozen=True, slots=True)
 class JournalFacts:
@@ -138,5 +145,6 @@ def _apply(connection: sqlite3.Connection, path: Path, work: Renumbering) -> int
         connection.execute(statement, names)
     for statement in _FORGET_POSITIONS:
         connection.execute(statement)
+    connection.execute(_REMEMBER, names)
     connection.execute("UPDATE meta SET value = ? WHERE key = 'incarnation'", (str(work.new),))
     return int(connection.execute("SELECT coalesce(sum(top - base), 0) FROM temp.cut").fetchone()[0])

@@ -385,6 +385,38 @@ def m023_refused_life(db: Database) -> None:
     db.execute("ALTER TABLE refusal ADD COLUMN incarnation INTEGER NOT NULL DEFAULT 0")
 
 
+@journal_migrations()
+def m024_passed_before_damage(db: Database) -> None:
+    """Which peers had got past a batch before it was set aside: the others get its records when it is whole again."""
+    db.execute(
+        "CREATE TABLE aside_passed (lsn INTEGER NOT NULL, peer TEXT NOT NULL, direction INTEGER NOT NULL, lane INTEGER NOT NULL, "
+        "PRIMARY KEY (peer, direction, lane, lsn)) STRICT, WITHOUT ROWID"
+    )
+
+
+@journal_migrations()
+def m025_renumbered(db: Database) -> None:
+    """Which numbers of this node are others now, so that a peer that has them by the former ones can be told."""
+    db.execute(
+        "CREATE TABLE renumbered (ordinal INTEGER PRIMARY KEY, old INTEGER NOT NULL CHECK (old >= 0), "
+        "new INTEGER NOT NULL CHECK (new >= 0), lane INTEGER NOT NULL, resource TEXT NOT NULL, "
+        "base INTEGER NOT NULL CHECK (base >= 0)) STRICT"
+    )
+
+
+@journal_migrations()
+def m026_refused_program(db: Database) -> None:
+    """Under which software a frame was refused, as another one may understand it, and by which life of a peer."""
+    db.execute("ALTER TABLE refusal ADD COLUMN program TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE refusal ADD COLUMN refuser INTEGER NOT NULL DEFAULT 0")
+
+
+@journal_migrations()
+def m027_plans_of_the_ledger(db: Database) -> None:
+    """What was decided under a plan is found by it: what one denied goes when another is in force."""
+    db.execute("CREATE INDEX ledger_plan ON ledger (peer, direction, resource, plan_hash)")
+
+
 def create_file(path: Path, *, node: str, incarnation: int, tuning: Tuning) -> None:
     """Make an empty journal at `path`, whole or not at all: it is built beside it and renamed.
 

@@ -42,7 +42,7 @@ _INSERT_LEDGER = f"INSERT INTO ledger VALUES ({', '.join('?' * 15)})"
 _INSERT_LEDGER_RUN = _insert("ledger_run", f"ledger_id, {_ACCOUNT_COLUMNS}")
 _REFUSAL_COLUMNS = (
     "id, peer, direction, lane, span_after, span_upto, part, resource, payload_sha256, reason, policy_version, by_peer, ledger_top, "
-    "quarantine, tries, at_us, incarnation"
+    "quarantine, tries, at_us, incarnation, program, refuser"
 )
 _INSERT_REFUSAL = _insert("refusal", _REFUSAL_COLUMNS)
 _DECIDE_REFUSAL = "UPDATE refusal SET decision = ?, decided_us = ?, decided_why = ? WHERE id = ? AND decision = 0"
@@ -52,6 +52,8 @@ _CLEAR_STREAM = f"DELETE FROM stream_range WHERE {_STREAM_IS}"
 _DROP_RANGE = f"DELETE FROM stream_range WHERE {_STREAM_IS} AND first_seq = ?"
 _SET_RANGE = "INSERT OR REPLACE INTO stream_range VALUES (?, ?, ?, ?, ?, ?, ?)"
 _SET_OUT_MARK = "INSERT OR REPLACE INTO out_mark VALUES (?, ?, ?, ?, ?, ?)"
+_FORGET_PASSED = "DELETE FROM aside_passed WHERE peer = ? AND direction = ? AND lane = ? AND lsn > ?"
+"""A peer whose mark went back passes a damaged batch again, and may hear nothing of it this time."""
 _SET_IN_POSITION = "INSERT OR REPLACE INTO in_position VALUES (?, ?, ?, ?, ?, ?)"
 _SET_BEARER = "INSERT OR IGNORE INTO bearer VALUES (?, ?, ?)"
 _SETTLE_HELD = "INSERT OR IGNORE INTO held_settled VALUES (?, ?, ?)"
@@ -178,7 +180,7 @@ class WriteSet:
         place = (refusal.peer, int(refusal.direction), int(refusal.lane), refusal.span.after, refusal.span.upto, refusal.part)
         what = (refusal.resource, refusal.payload_sha256, refusal.reason, refusal.policy_version, int(refusal.by_peer))
         # Ledger rows up to here may be the refused frame; later ones of the span are its second try.
-        since = (int(refusal.quarantine), refusal.tries, refusal.at_us, refusal.incarnation)
+        since = (int(refusal.quarantine), refusal.tries, refusal.at_us, refusal.incarnation, refusal.program, refusal.refuser)
         self.refusals.append((self.refusal_id, *place, *what, self.ledger_id, *since))
         self.refusal_runs.extend(account_rows(self.refusal_id, refusal.runs))
 
@@ -194,6 +196,7 @@ class WriteSet:
             (_INSERT_LEDGER, self.ledger),
             (_INSERT_LEDGER_RUN, self.ledger_runs),
             ("INSERT INTO ledger_sum VALUES (?, ?)", self.ledger_sums),
+            (_FORGET_PASSED, [row[:4] for row in self.out_marks]),
             (_SET_OUT_MARK, self.out_marks),
             (_SET_IN_POSITION, self.in_positions),
             (_INSERT_REFUSAL, self.refusals),

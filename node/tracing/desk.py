@@ -112,6 +112,7 @@ class Tracing:
             recovered=recovered,
             limits=self._limits,
             clock=former.clock,
+            program=former.program,
         )
         former.caps.forget_links()
         engine.caps, engine.fresh_first = former.caps, former.fresh_first

@@ -166,12 +166,13 @@ class Mended(Input, frozen=True, tag="put_back"):
 
     stored: StoredBatch
     was_told: bool
+    passed: tuple[str, ...] = ()
 
     def veiled(self, veil: Veil) -> Input:
-        return Mended(self.us, veil.stored(self.stored), self.was_told)
+        return Mended(self.us, veil.stored(self.stored), self.was_told, self.passed)
 
     def apply(self, engine: Engine, now: Instant) -> None:
-        engine.put_back(*StandIns().batches([self.stored]), was_told=self.was_told, now=now)
+        engine.put_back(*StandIns().batches([self.stored]), was_told=self.was_told, passed=frozenset(self.passed), now=now)
 
 
 class Freed(Input, frozen=True, tag="free"):

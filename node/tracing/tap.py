@@ -89,12 +89,14 @@ class TracedEngine(Engine):
         recovered: Recovered,
         limits: Limits,
         clock: ClockQuality,
+        program: str = "",
     ) -> None:
         self._tap = tap
         self._clock = clock
         super().__init__(
-            node=node, incarnation=incarnation, has_parent=has_parent, version=version, recovered=recovered, limits=limits, clock=clock
-        )
+            node=node, incarnation=incarnation, has_parent=has_parent, version=version, recovered=recovered, limits=limits, clock=clock,
+            program=program,
+        )  # fmt: skip
 
     @property
     def clock(self) -> ClockQuality:
@@ -145,11 +147,11 @@ class TracedEngine(Engine):
             self._tap.saw(Damaged(0, stored))
         super().set_aside(stored)
 
-    def put_back(self, stored: StoredBatch, *, was_told: bool, now: Instant) -> None:
+    def put_back(self, stored: StoredBatch, *, was_told: bool, passed: frozenset[str], now: Instant) -> None:
         """As in Engine."""
         if self._tap.is_open:
-            self._tap.saw(Mended(now.us, stored, was_told), payload_bytes=len(stored.batch.payload))
-        super().put_back(stored, was_told=was_told, now=now)
+            self._tap.saw(Mended(now.us, stored, was_told, tuple(sorted(passed))), payload_bytes=len(stored.batch.payload))
+        super().put_back(stored, was_told=was_told, passed=passed, now=now)
 
     def free(self, lsns: Sequence[int], state: State, now: Instant) -> None:
         """As in Engine."""

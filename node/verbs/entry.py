@@ -18,6 +18,7 @@ from node.verb import UsageError, Verb
 from node.verbs.actions import Actions
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
 
+LISTED = 100
 FILE_BYTES_MAX = 65_536
 CALL_TIMEOUT_S = 60.0
 DECISIONS = ("review", "approve", "refuse", "withdraw", "revoke")
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = Actions(parser, "entry")
     listed = actions.add("list")
     listed.add_argument("--state", choices=STATES, action="append", default=[], help=actions.help("option_state"))
+    listed.add_argument("--limit", type=int, default=LISTED, metavar="N", help=actions.help("option_limit"))
     actions.add("show").add_argument("id", metavar="ID", help=actions.help("id"))
     propose = actions.add("propose")
     propose.add_argument("file", type=Path, metavar="FILE", help=actions.help("file"))
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace, client: NodeClient) -> int:
     """Print the cases; 1 while one waits for a decision past its time."""
-    answer = client.call("entry_list", states=args.state)
+    answer = client.call("entry_list", states=args.state, limit=args.limit)
     entries = list_of(answer.get("entries"))
     if args.json:
         print_json(answer)

@@ -5,6 +5,7 @@ Called by simulations/trial.py.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Mapping
 from contextlib import closing
@@ -12,31 +13,55 @@ from contextlib import closing
 import numpy as np
 
 from simulations.checkers.convergence import Presence
-from simulations.checkers.copies import Copy
-from simulations.checkers.records import Flags
+from simulations.checkers.copies import Copy, Holder
+from simulations.checkers.oracle import May, Oracle, Origins
+from simulations.checkers.records import Flags, Records
 from simulations.checkers.truth import Truth
 from sync.model import Lane, State, Stream
 
+_Accounts = Mapping[Stream, Collection[tuple[int, int]]]
+"""By stream: first and last numbers of runs."""
+
 
 def handed_over(
-    copies: Mapping[str, Copy], truth: Truth, presence: Presence, former: Mapping[str, Collection[str]]
+    copies: Mapping[str, Copy], truth: Truth, former: Mapping[str, Collection[str]], gone: Presence
 ) -> dict[tuple[str, str], Flags]:
-    """Records that a node accounts for as handed over, where a parent that a moved node had before does hold them."""
-    parents = {parent for parents in former.values() for parent in parents}
+    """Records that a node accounts for as handed over, where a parent that a moved node had before holds them under those numbers, or had
+    them and let them go (`gone`): then they are expired on the way that they went."""
+    parents = sorted({parent for parents in former.values() for parent in parents})
     found: dict[tuple[str, str], Flags] = {}
     for node, copy in copies.items():
-        for resource, flags in _in_state(copy, truth, State.HANDED_OVER).items():
-            held = [presence[parent, resource] for parent in sorted(parents)]
-            found[node, resource] = flags & np.logical_or.reduce(held) if held else np.zeros(len(flags), np.bool_)
+        accounts = _runs_in_state(copy, State.HANDED_OVER)
+        for parent in parents if accounts else ():
+            held = [_held(copies[parent], truth, accounts), _let_go_of(parent, truth, accounts, gone)]
+            found = joined(found, *({(node, resource): flags for resource, flags in proof.items()} for proof in held))
     return found
 
 
-def let_go(copies: Mapping[str, Copy], truth: Truth, nodes: Collection[str]) -> dict[tuple[str, str], Flags]:
-    """Records whose payload a node had and let go, by age or for want of room; only `nodes` are looked at."""
+def _held(parent: Copy, truth: Truth, accounts: _Accounts) -> dict[str, Flags]:
+    """By resource: the records of `accounts` that live rows of a journal show."""
+    found: dict[str, Flags] = {}
+    for resource, records in parent.records.items():
+        ids = truth.ids(parent, resource, records.counts & _numbered_in(parent, records, accounts))
+        found[resource] = np.zeros(truth.made[resource].count, np.bool_)
+        found[resource][ids[ids >= 0]] = True
+    return found
+
+
+def _let_go_of(parent: str, truth: Truth, accounts: _Accounts, gone: Presence) -> dict[str, Flags]:
+    """By resource: the records of `accounts` that a node had and let go."""
+    told = _marked(accounts, truth)
+    return {resource: flags & gone[parent, resource] for resource, flags in told.items() if (parent, resource) in gone}
+
+
+def let_go(
+    copies: Mapping[str, Copy], truth: Truth, nodes: Collection[str], states: Collection[State] = (State.RETENTION, State.SHED)
+) -> dict[tuple[str, str], Flags]:
+    """Records whose payload a node had and let go in one of `states`, by age or for want of room; only `nodes` are looked at."""
     found: dict[tuple[str, str], Flags] = {}
     for node in sorted(nodes):
         with closing(sqlite3.connect(f"{copies[node].holder.journal.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            rows = connection.execute(_LET_GO).fetchall()
+            rows = connection.execute(_LET_GO, (json.dumps(sorted(states)),)).fetchall()
         for origin, incarnation, lane, resource, first, last in rows:
             flags = found.setdefault((node, resource), np.zeros(truth.made[resource].count, np.bool_))
             _mark(flags, truth, Stream(origin, incarnation, Lane(lane), resource), first, last)
@@ -62,6 +87,57 @@ def expired(copies: Mapping[str, Copy], truth: Truth, gone: Presence) -> dict[tu
     return found
 
 
+def refused_and_gone(
+    copies: Mapping[str, Copy], truth: Truth, nodes: Collection[str], *, has_loss: bool
+) -> dict[tuple[str, str], Flags]:
+    """Records that a node refused for a time, where a child of it had no room to keep them for another try: they stay withheld.
+
+    Such a child sheds them in their turn and never lets them go as delivered, unless (`has_loss`) the simulated wire swallowed the refusal
+    and brought the acknowledgement behind it, which no transport in order does.
+    """
+    states = (State.SHED, State.RETENTION) if has_loss else (State.SHED,)
+    found: dict[tuple[str, str], Flags] = {}
+    for (child, resource), gone in let_go(copies, truth, nodes, states).items():
+        parent = copies[child].holder.parent
+        held = _in_state(copies[parent], truth, State.HELD) if parent else {}
+        if resource in held:
+            found = joined(found, {(parent, resource): held[resource] & gone})
+    return found
+
+
+def beyond_fosters(
+    copies: Mapping[str, Copy], truth: Truth, presence: Presence, oracle: Oracle, epoch: int
+) -> dict[tuple[str, str], Flags]:
+    """Returned records whose way down leads over a node that may not hold them: a foster parent outside the territory chain of those below.
+
+    Such a relay may carry them sealed only, and nothing is sealed yet (CHANGELOG). `oracle` knows the tree as it stands. What a node's
+    parent does hold, from before a move, is not excused.
+    """
+    made = truth.made.get(RETURNED)
+    if made is None:
+        return {}
+    origins = Origins(tuple(truth.nodes), made.origin)
+    holders = {node: copy.holder for node, copy in copies.items()}
+    found: dict[tuple[str, str], Flags] = {}
+    for node, holder in holders.items():
+        for foster in _fosters(holder, holders):
+            barred = oracle.may_hold(RETURNED, made.rows, origins, holder=foster, epoch=epoch) == May.NOTHING
+            barred &= ~presence[holder.parent, RETURNED]
+            found[node, RETURNED] = found[node, RETURNED] | barred if (node, RETURNED) in found else barred
+    return found
+
+
+def _fosters(holder: Holder, holders: Mapping[str, Holder]) -> list[str]:
+    """The ancestors of a node whose territory does not contain its own."""
+    found: list[str] = []
+    upper = holder.parent
+    while upper:
+        if not holder.territory.startswith(holders[upper].territory):
+            found.append(upper)
+        upper = holders[upper].parent
+    return found
+
+
 def joined(*excuses: Presence) -> dict[tuple[str, str], Flags]:
     """Records for which one of the excuses holds."""
     found: dict[tuple[str, str], Flags] = {}
@@ -75,19 +151,41 @@ RETURNED = "enterprises"
 """The resource that comes down."""
 _LET_GO = """
     SELECT r.origin, r.incarnation, b.lane, b.resource, r.first_seq, r.last_seq
-    FROM batch b JOIN batch_run r ON r.lsn = b.lsn WHERE b.freed <> 0 AND r.state = 1
+    FROM batch b JOIN batch_run r ON r.lsn = b.lsn WHERE b.freed IN (SELECT value FROM json_each(?)) AND r.state = 1
 """
 
 
 def _in_state(copy: Copy, truth: Truth, state: State) -> dict[str, Flags]:
     """By resource: the records of which a journal has an account in `state`."""
-    runs = copy.runs
+    return _marked(_runs_in_state(copy, state), truth)
+
+
+def _marked(accounts: _Accounts, truth: Truth) -> dict[str, Flags]:
     found: dict[str, Flags] = {}
-    for row in np.flatnonzero(runs.state == state):
-        stream = copy.streams[runs.stream[row]]
+    for stream, ranges in accounts.items():
         flags = found.setdefault(stream.resource, np.zeros(truth.made[stream.resource].count, np.bool_))
-        _mark(flags, truth, stream, int(runs.first[row]), int(runs.last[row]))
+        for first, last in ranges:
+            _mark(flags, truth, stream, first, last)
     return found
+
+
+def _runs_in_state(copy: Copy, state: State) -> dict[Stream, list[tuple[int, int]]]:
+    runs = copy.runs
+    found: dict[Stream, list[tuple[int, int]]] = {}
+    for row in np.flatnonzero(runs.state == state):
+        found.setdefault(copy.streams[runs.stream[row]], []).append((int(runs.first[row]), int(runs.last[row])))
+    return found
+
+
+def _numbered_in(copy: Copy, records: Records, accounts: _Accounts) -> Flags:
+    """Where a row of a journal has a number of which there is an account."""
+    chosen = np.zeros(records.count, np.bool_)
+    for index, stream in enumerate(copy.streams):
+        if stream in accounts:
+            mine = records.stream == index
+            for first, last in accounts[stream]:
+                chosen |= mine & (records.number >= first) & (records.number <= last)
+    return chosen
 
 
 def _mark(flags: Flags, truth: Truth, stream: Stream, first: int, last: int) -> None:

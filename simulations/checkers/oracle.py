@@ -130,11 +130,14 @@ class Oracle:
             may[flags(pc.equal(rows.column("category"), pa.scalar(PROTECTED)))] = May.NOTHING
         elif resource == "air-quality" and self._withholds_high(level, changed=changed):
             may[rows.column("value").to_numpy() > LIMIT_VALUE] = May.NOTHING
-        elif resource == "camera-events" and self._change is Change.RELEASE_ALL and not changed and level in ABOVE_DISTRICT:
+        elif resource == "camera-events" and self._withholds_events(level, changed=changed):
             may[:] = May.NOTHING
         return may
+
+    def _withholds_events(self, level: Level, *, changed: bool) -> bool:
+        return self._change in (Change.RELEASE_ALL, Change.LIFT_ALL) and not changed and level in ABOVE_DISTRICT
 
     def _withholds_high(self, level: Level, *, changed: bool) -> bool:
         if self._change is Change.DENY_ROWS:
             return changed and level in ABOVE_DISTRICT
-        return self._change is Change.RELEASE_ROWS and not changed
+        return self._change in (Change.RELEASE_ROWS, Change.LIFT_ROWS) and not changed

@@ -20,6 +20,7 @@ simulated one has a few megabytes, and its reserve a few pages."""
 
 _BATCHES = "SELECT lsn, lane, resource, freed FROM batch WHERE lsn <= ? AND (freed <> 0 OR payload_bytes > 0) ORDER BY lsn"
 _MARKS = "SELECT peer, direction, lane, stored, secured FROM out_mark"
+_REFUSED = "SELECT lane, span_after, span_upto FROM refusal WHERE by_peer = 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class KeptRows:
     is_freed_now: bool
     is_delivered: bool
     """True when the parent has secured it and every child has what is theirs of it."""
+    is_refused: bool = False
+    """True when one of them refused a frame of it, whatever came of that."""
 
 
 def kept_rows(
@@ -44,9 +47,13 @@ def kept_rows(
         lane: min([marks.get((parent, lane, 0), 0) if parent else 0, *(marks.get((child, lane, 1), 0) for child in children)])
         for lane in map(int, Lane)
     }
-    now = frozenset(freed)
+    now, refused = frozenset(freed), connection.execute(_REFUSED).fetchall()
+
+    def is_refused(lsn: int, lane: int) -> bool:
+        return any(lane == of and after < lsn <= upto_lsn for of, after, upto_lsn in refused)
+
     return [
-        KeptRows(lsn, Lane(lane), not state, lsn in now, lsn <= bounds[lane])
+        KeptRows(lsn, Lane(lane), not state, lsn in now, lsn <= bounds[lane], is_refused(lsn, lane))
         for lsn, lane, _, state in connection.execute(_BATCHES, (upto,))
     ]
 
@@ -63,7 +70,7 @@ def check_freed(node: str, freed: Sequence[int], rows: Sequence[KeptRows], *, is
 def _out_of_order(gone: Sequence[KeptRows], kept: Sequence[KeptRows]) -> list[str]:
     highest = min(row.lane for row in gone)
     texts = [f"alarm batch {row.lsn} was shed" for row in gone if row.lane <= Lane.ALARM]
-    texts += [f"batch {row.lsn} is delivered and kept, while others were shed" for row in kept if row.is_delivered]
+    texts += [f"batch {row.lsn} is delivered and kept, while others were shed" for row in kept if row.is_delivered and not row.is_refused]
     texts += [f"batch {row.lsn} of lane {row.lane.word} is kept, while lane {highest.word} was shed" for row in kept if row.lane > highest]
     newest = {lane: max((row.lsn for row in gone if row.lane is lane), default=0) for lane in Lane}
     texts += [f"batch {row.lsn} is kept, while {newest[row.lane]} of its lane was shed" for row in kept if row.lsn < newest[row.lane]]

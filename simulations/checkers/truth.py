@@ -115,17 +115,32 @@ class Truth:
         return ids
 
     def learn_numbers(self, copy: Copy) -> None:
-        """Residents that their origin numbered anew: it holds them in the clear, so their names tell who is who."""
-        records = copy.records.get("residents")
-        if records is None:
-            return
-        own = np.array([stream.origin == copy.holder.id and stream not in self.numbered for stream in copy.streams], np.bool_)
-        chosen = records.live & own[records.stream] & (records.stream >= 0)
-        if not chosen.any():
-            return
-        ids = self._by_name("residents", records.rows.column("resident_id").filter(pa.array(chosen)))
-        for stream, number, record in zip(records.stream[chosen], records.number[chosen], ids, strict=True):
-            self.numbered.setdefault(copy.streams[stream], []).append(Numbered(int(number), int(number), int(record)))
+        """What its origin numbered anew, in another life: it holds its records in the clear, so their names tell who is who."""
+        for resource, records in copy.records.items():
+            known = np.array([self._numbers(stream) for stream in copy.streams], np.int64)
+            held = np.bincount(records.stream[records.counts], minlength=len(copy.streams))
+            is_anew = np.array([stream.origin == copy.holder.id for stream in copy.streams], np.bool_) & (held > known)
+            chosen = records.counts & is_anew[records.stream]
+            if chosen.any():
+                ids = self._by_name(resource, _names(records, resource, chosen))
+                self._learn(copy, records.stream[chosen], records.number[chosen], ids)
+
+    def _numbers(self, stream: Stream) -> int:
+        """How many numbers of a stream are known."""
+        return sum(entry.last - entry.first + 1 for entry in self.numbered.get(stream, ()))
+
+    def _learn(self, copy: Copy, streams: Ints, numbers: Ints, ids: Ints) -> None:
+        for index in np.unique(streams):
+            mine = streams == index
+            order = np.argsort(numbers[mine], kind="stable")
+            first, record = numbers[mine][order], ids[mine][order]
+            starts = np.flatnonzero(np.concatenate(([True], (np.diff(first) != 1) | (np.diff(record) != 1))))
+            ends = np.append(starts[1:], len(first)) - 1
+            self.numbered[copy.streams[index]] = [
+                Numbered(int(first[start]), int(first[end]), int(record[start]))
+                for start, end in zip(starts, ends, strict=True)
+                if record[start] != UNKNOWN
+            ]
 
 
 def _names(records: Records, resource: str, chosen: Flags) -> pa.ChunkedArray[pa.StringScalar]:

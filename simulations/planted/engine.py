@@ -13,6 +13,7 @@ from sync.core.engine import Engine
 from sync.core.inbox import Arrival, Inbox
 from sync.core.lanes import LINGER_S
 from sync.core.outbox import Outbox
+from sync.core.receiving import Receiving
 from sync.core.refusals import Refusals
 from sync.core.sending import Sending
 from sync.core.window import Window
@@ -101,7 +102,7 @@ def chain_not_extended(planting: Planting) -> None:
 
 
 def position_after_the_first_part(planting: Planting) -> None:
-    """A span of several frames counts as stored when the first of them is."""
+    """Each part of a span is stored as it comes, and the first of them counts as all."""
 
     def early(stored: Any) -> Any:
         def at_once(inbox: Inbox, frame: Any) -> Any:
@@ -111,7 +112,11 @@ def position_after_the_first_part(planting: Planting) -> None:
 
         return at_once
 
+    def one_by_one(first_span: Any) -> Any:
+        return lambda receiving, line: [entry for entry in [*line][:1] if entry.outcome is not None]
+
     planting.swap(Inbox, "stored", early)
+    planting.swap(Receiving, "_first_span", one_by_one)
 
 
 def journal_skipped(planting: Planting) -> None:

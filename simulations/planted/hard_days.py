@@ -15,13 +15,15 @@ from node.fork import desk as fork_module
 from node.handover import Handover
 from node.pipeline import Pipeline
 from node.policy_store import PolicyStore
-from node.repair.desk import Outcome as RepairOutcome
-from node.repair.desk import RepairDesk
+from node.repair.asking import Answered, Asking
+from node.repair.rounds import Outcome as RepairOutcome
+from node.retention import Look
 from node.store import aside as aside_module
 from node.store import queries as queries_module
 from simulations.planted.harness import Planting
 from sync.core.engine import Engine
 from sync.core.outbox import Outbox
+from sync.core.repairing import Repairing
 from sync.model import ForkError, JournalCorrupt, Lane
 from sync.model.writes import OutMark
 from sync.ports import Outcome, Released
@@ -60,6 +62,20 @@ def numbers_of_a_copy_kept(planting: Planting) -> None:
         return everything
 
     planting.swap(fork_module, "shared_by_lane", all_shared)
+
+
+def known_before_sent_again(planting: Planting) -> None:
+    """What a neighbour has by numbers from before a fork goes to it again by those of today."""
+
+    def forgetful(without_known: Any) -> Any:
+        def everything(found: Any, known: Any, *, node: str) -> Any:
+            if known:
+                planting.hit()
+            return found
+
+        return everything
+
+    planting.swap(pipeline_module, "without_known", forgetful)
 
 
 def handed_over_unseen(planting: Planting) -> None:
@@ -143,13 +159,27 @@ def damage_not_repaired(planting: Planting) -> None:
     """Nobody is asked for the bytes of a damaged batch."""
 
     def lazy(ask: Any) -> Any:
-        async def nobody(desk: RepairDesk, stored: Any) -> RepairOutcome:
+        async def nobody(asking: Asking, stored: Any, peers: Any, said: Any) -> Answered:
             planting.hit()
-            return RepairOutcome.NOBODY
+            return Answered(RepairOutcome.NOBODY)
 
         return nobody
 
-    planting.swap(RepairDesk, "_ask_around", lazy)
+    planting.swap(Asking, "ask_around", lazy)
+
+
+def passed_over_kept_back(planting: Planting) -> None:
+    """A batch that is whole again goes to nobody who got past it meanwhile."""
+
+    def silent(was_passed_over: Any) -> Any:
+        def nobody(repairing: Repairing, stored: Any, passed: Any) -> bool:
+            if was_passed_over(repairing, stored, passed):
+                planting.hit()
+            return False
+
+        return nobody
+
+    planting.swap(Repairing, "_was_passed_over", silent)
 
 
 def old_acknowledgement_taken(planting: Planting) -> None:
@@ -221,6 +251,20 @@ def freed_before_delivered(planting: Planting) -> None:
         return top
 
     planting.swap(Engine, "freeable_upto", hasty)
+
+
+def refused_counts_as_delivered(planting: Planting) -> None:
+    """What a peer refused for a time is let go like what it has."""
+
+    def forgetful(is_delivered: Any) -> Any:
+        def by_mark(look: Look, batch: Any) -> bool:
+            if batch.lsn in look.refused:
+                planting.hit()
+            return bool(batch.lsn <= look.delivered.get(batch.lane, 0))
+
+        return by_mark
+
+    planting.swap(Look, "is_delivered", forgetful)
 
 
 def doors_never_close(planting: Planting) -> None:

@@ -58,6 +58,11 @@ _CLONED = """
 2000000 partition g1111 s111 12000000 0 -
 6000000 clone g1111 - 5000000 0 -
 """
+_COPIED_CITY = """
+6000000 restore m1 - 5000000 0 found
+6000000 partition m1 d11 6500000 0 -
+10500000 partition m1 p0 9500000 0 -
+"""
 _MOVED = """
 5000000 partition s111 d11 8000000 0 -
 9000000 move g1111 d11 0 0 -
@@ -75,6 +80,11 @@ _ROTTEN = """
 15000000 rot d11 - 0 3 -
 25000000 rot d11 - 0 3 -
 """
+_ROTTEN_BELOW = """
+1366271 one-way s111 d11 14305860 0 -
+12682500 rot d11 - 0 3 -
+14343043 pause m1 - 6356258 0 -
+"""
 _REPLAYED = """
 1000000 replay s111 g1111 29000000 150 -
 1000000 replay d11 s111 29000000 150 -
@@ -82,6 +92,12 @@ _REPLAYED = """
 """
 _STALE = """
 9000000 stale d11 - 12000000 43200000000000 -
+"""
+_BEHIND = """
+3000000 stale p0 - 22000000 67910400000000 -
+5000000 quota m1 - 24000000 120000 -
+8000000 burst g1111 - 0 1500 -
+14000000 burst g1111 - 0 1500 -
 """
 _SMALL = "3000000 quota s111 - 26000000 500000 -\n3000000 partition s111 d11 20000000 0 -\n" + "".join(
     f"{second}500000 burst {node} - 0 {records} -\n" for second in range(4, 28) for node, records in (("g1111", 900), ("s111", 300))
@@ -104,6 +120,8 @@ HARSH = Settings(
 """Loss, repeats and crashes at every point of a turn."""
 RELEASED = replace(HARSH, change=Change.RELEASE_ROWS)
 """The same, and what was held back is released in the middle."""
+LIFTED = replace(HARSH, change=Change.LIFT_ROWS)
+"""What was denied is let pass later."""
 DENIED = replace(HARSH, change=Change.DENY_ROWS)
 """The same, and what was free is forbidden in the middle."""
 OVERTAKEN = replace(HARSH, rounds=20, schedule=read_schedule(_OVERTAKES), change=Change.DENY_ROWS)
@@ -122,11 +140,15 @@ RESTORED = replace(HARSH, schedule=read_schedule(_RESTORED))
 """A backup of a grid node is put back, and nobody says so."""
 CLONED = replace(HARSH, schedule=read_schedule(_CLONED))
 """A clone of a grid node writes in its place, and both were offline."""
+COPIED_CITY = replace(HARSH, schedule=read_schedule(_COPIED_CITY))
+"""A backup of a city writes to its district before the province shows that the lost disk had written too."""
 MOVED = replace(HARSH, schedule=read_schedule(_MOVED))
 """A node gets another parent while the old one has a backlog."""
 MOVED_TWICE = replace(HARSH, schedule=read_schedule(_MOVED_TWICE))
 GARBLED = replace(HARSH, schedule=read_schedule(_GARBLED))
 """Bytes of frames are wrong on the whole way up."""
+ROTTEN_BELOW = replace(HARSH, schedule=read_schedule(_ROTTEN_BELOW))
+"""Payloads rot that are to go down, their source is away, and the child comes back before it."""
 ROTTEN = replace(HARSH, schedule=read_schedule(_ROTTEN))
 """Stored payloads are damaged."""
 REPLAYED = replace(HARSH, schedule=read_schedule(_REPLAYED))
@@ -135,6 +157,8 @@ STALE = replace(HARSH, schedule=read_schedule(_STALE))
 """A node believes for a while that no policy is in its dates."""
 STALE_LISTED = replace(STALE, schedule=read_schedule(_STALE.replace("d11", "g1111")), change=Change.RELEASE_ROWS)
 """A grid node believes so, and an entry of the negative list with the same end of validity holds rows back."""
+BEHIND = replace(HARSH, schedule=read_schedule(_BEHIND))
+"""A province with a wrong clock refuses what a city with a small disk has for it."""
 SMALL = replace(HARSH, records=400, schedule=read_schedule(_SMALL))
 """A street with a small disk gets more than it can send."""
 CRAMMED = replace(SMALL, schedule=read_schedule(_CRAMMED))

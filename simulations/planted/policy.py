@@ -140,8 +140,8 @@ def withheld_runs_dropped(planting: Planting) -> None:
     """Nobody above hears of records that were held back."""
 
     def silent(run: Any) -> Any:
-        def forgetful(pipe: Pipeline, job: Any) -> Any:
-            done = run(pipe, job)
+        def forgetful(pipe: Pipeline, job: Any, **at_hand: Any) -> Any:
+            done = run(pipe, job, **at_hand)
             if not isinstance(done, OutboundResult):
                 return done
             parts = tuple(part for part in done.parts if not part.closed and _is_complete(part))
@@ -162,8 +162,8 @@ def held_batches_lost(planting: Planting) -> None:
     """What was held back is not found when the policy lets it pass."""
 
     def empty(run: Any) -> Any:
-        def nothing(pipe: Pipeline, job: Any) -> Any:
-            done = run(pipe, job)
+        def nothing(pipe: Pipeline, job: Any, **at_hand: Any) -> Any:
+            done = run(pipe, job, **at_hand)
             if not isinstance(done, RequeueResult):
                 return done
             if done.batches:
@@ -173,6 +173,20 @@ def held_batches_lost(planting: Planting) -> None:
         return nothing
 
     planting.swap(Pipeline, "run", empty)
+
+
+def denied_for_ever(planting: Planting) -> None:
+    """What was denied is not decided again when another plan is in force."""
+
+    def closed(reopened: Any) -> Any:
+        def nothing(gate: CompiledGate, flow: Any, decided: Any) -> Any:
+            if reopened(gate, flow, decided):
+                planting.hit()
+            return frozenset()
+
+        return nothing
+
+    planting.swap(CompiledGate, "reopened", closed)
 
 
 def rows_mixed_up(planting: Planting) -> None:
@@ -194,8 +208,8 @@ def rows_left_out(planting: Planting) -> None:
     """One batch of a frame goes without its rows, and the others' runs close up: one record too few."""
 
     def short(run: Any) -> Any:
-        def fewer(pipe: Pipeline, job: Any) -> Any:
-            done = run(pipe, job)
+        def fewer(pipe: Pipeline, job: Any, **at_hand: Any) -> Any:
+            done = run(pipe, job, **at_hand)
             if not isinstance(done, OutboundResult) or len(done.parts) < 2:
                 return done
             planting.hit()

@@ -45,6 +45,8 @@ class Bearers:
         self._subtrees: dict[str, frozenset[str]] = {}
         self._formerly: dict[str, frozenset[str]] = {}
         self._above: frozenset[str] = frozenset()
+        self.told = 0
+        """How often this node was told where nodes stand."""
         for origin, incarnation, child in known:
             self.bear(child, (origin, incarnation))
         brought = Counter((stream.origin, stream.incarnation) for stream in streams)
@@ -52,12 +54,17 @@ class Bearers:
 
     def stands(self, standing: Standing) -> None:
         """Where nodes are known to stand now."""
+        self.told += 1
         self._subtrees, self._formerly, self._above = dict(standing.subtrees), dict(standing.formerly), standing.above
 
     @property
     def standing(self) -> Standing:
         """Where nodes are known to stand, as told last."""
         return Standing(dict(self._subtrees), self._above, dict(self._formerly))
+
+    def formerly(self, child: str) -> frozenset[str]:
+        """Nodes that an order moved away from below `child`, as far as told."""
+        return self._formerly.get(child, frozenset())
 
     def unknown(self, child: str, runs: Iterable[Run]) -> set[LifeKey]:
         """The lives in `runs` that `child` has not brought before."""

@@ -35,12 +35,13 @@ class Desk:
     """The engine's state, and the few ways to change it that more than one room needs."""
 
     def __init__(
-        self, *, node: str, incarnation: int, has_parent: bool, version: PolicyVersion, recovered: Recovered, limits: Limits
+        self, *, node: str, incarnation: int, has_parent: bool, version: PolicyVersion, recovered: Recovered, limits: Limits, program: str
     ) -> None:
         self.node = node
         self.incarnation = incarnation
         self.has_parent = has_parent
         self.version = version
+        self.program = program
         self.limits = limits
         self.books = Books(recovered.streams)
         self.bearers = Bearers(node, recovered.bearers, recovered.streams)

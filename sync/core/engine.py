@@ -70,15 +70,18 @@ class Engine:
         recovered: Recovered,
         limits: Limits,
         clock: ClockQuality,
+        program: str = "",
     ) -> None:
+        """`program` is the software of this node as its Hello names it; empty: peers are not told under which one a frame was refused."""
         self.node = node
         self.incarnation = incarnation
         self.clock = clock
         """Quality of the wall clock, stamped on every run made here."""
         self._limits = limits
         self._desk = Desk(
-            node=node, incarnation=incarnation, has_parent=has_parent, version=version, recovered=recovered, limits=limits
-        )
+            node=node, incarnation=incarnation, has_parent=has_parent, version=version, recovered=recovered, limits=limits,
+            program=program,
+        )  # fmt: skip
         self._receiving = Receiving(self._desk)
         self._sending = Sending(self._desk)
         self._freeing = Freeing(self._desk)
@@ -92,6 +95,11 @@ class Engine:
     def version(self) -> PolicyVersion:
         """The policy version in force."""
         return self._desk.version
+
+    @property
+    def program(self) -> str:
+        """The software of this node."""
+        return self._desk.program
 
     @property
     def last_lsn(self) -> int:
@@ -222,9 +230,9 @@ class Engine:
         """A payload of the own journal does not match its hash: as Repairing.set_aside."""
         self._repairing.set_aside(stored)
 
-    def put_back(self, stored: StoredBatch, *, was_told: bool, now: Instant) -> None:
+    def put_back(self, stored: StoredBatch, *, was_told: bool, passed: frozenset[str], now: Instant) -> None:
         """A peer gave the bytes of a damaged batch again: as Repairing.put_back."""
-        self._repairing.put_back(stored, was_told=was_told, now=now)
+        self._repairing.put_back(stored, was_told=was_told, passed=passed, now=now)
 
     def free(self, lsns: Sequence[int], state: State, now: Instant) -> None:
         """Let the payloads of stored batches go, as RETENTION or SHED: peers that have not got them get the account of their records."""
@@ -237,7 +245,7 @@ class Engine:
         for name, link in self._desk.links.items():
             link.liars.clear()
             if not link.peer.is_parent and name in subtrees:
-                link.peer = replace(link.peer, subtree=subtrees[name] | {name})
+                link.peer = replace(link.peer, subtree=subtrees[name] | {name}, formerly=self._desk.bearers.formerly(name))
         self._desk.over |= {BY_WAY_OF, NO_ORDER}
         self._receiving.policy_moved()
 
@@ -309,6 +317,7 @@ class Engine:
     def _open(self, peer: PeerFacts, hello: Hello, chains: ChainAt, now: Instant, by_file: ByFile | None) -> Link:
         out, back = (Direction.UP, Direction.RETURN) if peer.is_parent else (Direction.RETURN, Direction.UP)
         desk = self._desk
+        peer = replace(peer, formerly=desk.bearers.formerly(peer.node))
         limits = self._limits if by_file is None else by_file.limits
         window = Window(limits)
         caps = self._caps.of(peer.node, is_parent=peer.is_parent) if by_file is None else None
@@ -322,7 +331,7 @@ class Engine:
                 outbox.go_behind(lane, by_file.under_way[lane], top=desk.tops[lane], now=now)
         held = {lane: position for lane in Lane if (position := desk.in_positions.get((peer.node, peer.incarnation, back, lane)))}
         link = Link(peer, window, outbox, Inbox(peer, back, held), requeue_due=True)
-        desk.reprieves.linked(peer.node, hello.policy)
+        desk.reprieves.linked(peer.node, hello.policy, hello.software)
         self._sending.resume(link)
         self._receiving.resume(link, list(held))
         return link

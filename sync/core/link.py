@@ -19,6 +19,8 @@ class Verifying:
     job: int
     frame: Frame
     outcome: InboundResult | None = None
+    told: int = 0
+    """How often this node had been told where nodes stand when the job went out."""
 
 
 @dataclass(slots=True)
@@ -29,16 +31,21 @@ class Link:
     window: Window
     outbox: Outbox
     inbox: Inbox
-    verifying: deque[Verifying] = field(default_factory=deque)
-    """Frames of this peer on their way through verification, in arrival order: they are stored in no other."""
-    doubted_since: Instant | None = None
-    """When the first frame of `verifying` was found to speak of nodes that stand elsewhere; None while none does."""
+    verifying: dict[Lane, deque[Verifying]] = field(default_factory=dict)
+    """By lane, frames of this peer on their way through verification, in arrival order: they are stored in no other. No deque is empty."""
+    doubted_since: dict[Lane, Instant] = field(default_factory=dict)
+    """By lane: when the first span of `verifying` was found to speak of nodes that stand elsewhere."""
     liars: set[str] = field(default_factory=set)
     """Reasons for which frames were refused after a doubt: the next frame of that kind is not waited for."""
     acks_due: set[Lane] = field(default_factory=set)
     requeue_due: bool = False
     """True when the policy moved and held records may pass now."""
     is_requeueing: bool = False
+
+    @property
+    def verifying_count(self) -> int:
+        """Frames on their way through verification."""
+        return sum(map(len, self.verifying.values()))
 
     @property
     def out_direction(self) -> Direction:

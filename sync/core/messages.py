@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sync.model import EMPTY_CHAIN, Direction, Frame, HybridTime, Lane, Level, Life, Manifest, PolicyVersion, Span
+from sync.model.renumbering import HeldBefore, Renumbered
 
 PROTOCOL_OLDEST = 1
 PROTOCOL_NEWEST = 1
@@ -19,6 +20,16 @@ class Position:
     lane: Lane
     upto: int
     chain: bytes = EMPTY_CHAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The last refusal by a peer that a node has entered, in one lane: a frame's place in the journal of whoever sent it."""
+
+    direction: Direction
+    lane: Lane
+    upto: int
+    part: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +57,12 @@ class Hello:
     """The receiver's own manifest on the newest frame of `for_incarnation` that the sender holds: nobody else can have signed it."""
     reseed: bool = False
     """True when the sender lost its journal and asks its parent for what it had brought."""
+    renumbered: tuple[Renumbered, ...] = ()
+    """Streams of the sender that went on under another incarnation, newest last; at most RENUMBERED_TOLD_MAX."""
+    held_before: tuple[HeldBefore, ...] = ()
+    """What the sender holds of those that the receiver told; at most HELD_RANGES_MAX ranges in all."""
+    heard: tuple[Heard, ...] = ()
+    """The last refusal of the receiver's that the sender has entered, lane by lane; empty when an older program does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,8 @@ class Refused:
     """True when no policy can make the frame fit: an operator of the sender decides."""
     under: bytes = b""
     """Digest of the policy version it was refused under, which may be older than `policy`; empty when an older program does not say."""
+    program: str = ""
+    """The software it was refused under; empty when an older program does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +160,8 @@ class Stop:
     """The sender ends the link; the reason is for the operator of the other end."""
 
     reason: str
+    order: bytes = b""
+    """The attachment order by which the other end stands elsewhere, as its signed bytes; empty when that is not why."""
 
 
 Message = Hello | Data | Ack | Refused | InForce | Bundles | Orders | Heartbeat | Query | Answer | Stop

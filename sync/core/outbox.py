@@ -15,7 +15,7 @@ from sync.core.lanes import LINGER_S, URGENT_LANES, LaneScheduler
 from sync.core.messages import Ack, Position
 from sync.core.pacing import Cap, LinkCaps
 from sync.core.ready import OutboundPart, OutboundResult, PeerFacts
-from sync.core.window import FRAME_S, URGENT_BYTES_MIN, Sent, Window
+from sync.core.window import FRAME_S, THIN_BYTES_S, URGENT_BYTES_MIN, Sent, Window
 from sync.model import (
     EMPTY_CHAIN,
     Direction,
@@ -183,6 +183,10 @@ class Outbox:
     def frame_bytes(self, lane: Lane, now: Instant) -> int:
         """Payload bytes the next frame of a lane should have: about half a second of the link, or of the cap in force."""
         return int(max(1.0, min(self._window.frame_bytes, self._caps.frame_bytes(lane, now, seconds=FRAME_S))))
+
+    def is_thin(self, lane: Lane, now: Instant) -> bool:
+        """True when bytes of a lane are dearer than work, for the link as measured or for the cap in force."""
+        return self._window.is_thin or self._caps.frame_bytes(lane, now, seconds=1.0) < THIN_BYTES_S
 
     def wake_at(self, now: Instant) -> Instant | None:
         """When a lingering or capped lane falls due, or when missing progress must be noticed; None when nothing waits.

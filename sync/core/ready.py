@@ -47,6 +47,9 @@ class PeerFacts:
     """True for a child that was detached: what may return to it goes out again from where its own journal ends."""
     reseeds: bool = False
     """True while the child of this link gets back what it brought itself, after the loss of its journal."""
+    formerly: frozenset[str] = frozenset()
+    """Nodes that an order moved away from below a child, with those below them: it may still hold records of theirs. Filled in by the
+    engine, from where nodes are known to stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class OutboundJob:
     """Payload bytes to read, and to put into one frame, as the link's rate has it; 0: the limit's."""
     defer_upto: int = 0
     """Of batches up to this lsn only the account goes now, with reason `deferred`; 0: none is put off."""
+    is_thin: bool = False
+    """True where bytes are dearer than work: frames are joined and compressed harder, even if their bytes could go as they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ Called by the engine.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sync.core.bearers import BY_WAY_OF, LifeKey
+from sync.core.bearers import BY_WAY_OF, NO_ORDER, LifeKey
 from sync.core.desk import Desk
 from sync.core.inbox import Arrival, refused_header
 from sync.core.link import Link, Verifying
@@ -21,6 +23,11 @@ from sync.model.writes import AppendRefusal, SetBearer, SetInPosition
 
 DOUBT_S = 10.0
 """How long a frame waits whose nodes are known to stand elsewhere; five heartbeats, half the time after which a sender gives a link up."""
+
+SPAN_PARTS_MAX = 64
+SPAN_BYTES_MAX = 8 << 20
+"""Parts of a span, and bytes of their payloads, that wait for its last part. A sender of ours reads half of that for a span; larger it is
+only with one large batch, and then it has one part."""
 
 UNREAD_JOB = 0
 """Stands for the job of a frame that none is started for; jobs count from 1."""
@@ -50,49 +57,95 @@ class Receiving:
         elif arrival is Arrival.GAP:
             self._desk.break_link(peer, f"lane {frame.lane.word} of {peer} skipped to {frame.span}", fatal=False)
         elif unreadable:
-            link.verifying.append(Verifying(UNREAD_JOB, frame, InboundResult(UNREAD_JOB, self._desk.version, unreadable)))
+            self._queue(link, Verifying(UNREAD_JOB, frame, InboundResult(UNREAD_JOB, self._desk.version, unreadable)))
         else:
-            link.verifying.append(Verifying(self._verify(link, frame), frame))
+            self._queue(link, Verifying(self._verify(link, frame), frame, told=self._desk.bearers.told))
 
     def gated(self, link: Link, outcome: InboundResult, now: Instant) -> None:
-        """A frame is verified: store it once those before it are stored."""
-        waiting = next(entry for entry in link.verifying if entry.job == outcome.job)
+        """A frame is verified: store its span once that is here whole, and those before it are stored."""
+        waiting = next(entry for line in link.verifying.values() for entry in line if entry.job == outcome.job)
         waiting.outcome = outcome
         if not self._is_taken_back(link, waiting):
             self.settle(link, now)
 
     def settle(self, link: Link, now: Instant) -> None:
-        """Store the frames that are verified, in the order in which they came."""
-        # A frame that was verified again under a newer policy keeps its place: those behind it wait, or the chain would break.
-        while link.verifying and (done := link.verifying[0].outcome) is not None:
-            # A damaged frame ends its link: those behind it come again, after it.
-            if self._desk.links.get(link.peer.node) is not link or self._is_taken_back(link, link.verifying[0]):
-                return
-            if self._is_in_doubt(link, now):
-                return
-            self._accept(link, link.verifying.popleft().frame, done, now)
+        """Store the spans that are verified, in the order in which they came in each lane."""
+        for lane in sorted(link.verifying):
+            while self._settle_span(link, lane, now):
+                pass
 
-    def _is_taken_back(self, link: Link, waiting: Verifying) -> bool:
-        """True when the policy changed since the frame was verified, maybe while it waited in line: it is verified again."""
-        done = waiting.outcome
-        if done is None or done.version == self._desk.version or done.quarantine or waiting.job == UNREAD_JOB:
+    def _queue(self, link: Link, waiting: Verifying) -> None:
+        link.verifying.setdefault(waiting.frame.lane, deque()).append(waiting)
+
+    def _settle_span(self, link: Link, lane: Lane, now: Instant) -> bool:
+        """Store the first span of a lane; False when there is none that can be stored yet.
+
+        Whole or not at all: a sender whose link ends in the middle of a span decides it again, maybe otherwise, and its books would say
+        of records that are here that they were held back.
+        """
+        # A damaged frame ends its link: those behind it come again, after it.
+        if self._desk.links.get(link.peer.node) is not link:
             return False
-        waiting.job, waiting.outcome = self._verify(link, waiting.frame), None
+        parts = self._first_span(link.verifying.get(lane, ()))
+        # A frame that was verified again under a newer policy keeps its place: those behind it wait, or the chain would break.
+        taken_back = [part for part in parts if self._is_taken_back(link, part)]
+        if not parts or taken_back or self._is_in_doubt(link, lane, parts, now) or self._is_damaged(link, parts):
+            return False
+        line = link.verifying[lane]
+        for _ in parts:
+            self._accept(link, line.popleft(), now)
+        if not line:
+            del link.verifying[lane]
         return True
 
-    def _is_in_doubt(self, link: Link, now: Instant) -> bool:
-        """True while the word that the nodes of the next frame have moved may still be on its way: it comes with heartbeats."""
-        runs, peer = link.verifying[0].frame.batch.header.runs, link.peer.node
+    def _first_span(self, line: Iterable[Verifying]) -> list[Verifying]:
+        """The parts of the first span of a line, all of them verified; empty while there are none.
+
+        One with more than may wait is stored part by part: nothing that a peer sends fills the memory.
+        """
+        parts: list[Verifying] = []
+        waiting_bytes = 0
+        for entry in line:
+            parts.append(entry)
+            waiting_bytes += len(entry.frame.batch.payload)
+            if entry.frame.is_last or len(parts) >= SPAN_PARTS_MAX or waiting_bytes >= SPAN_BYTES_MAX:
+                return parts if all(part.outcome is not None for part in parts) else []
+        return []
+
+    def _is_taken_back(self, link: Link, waiting: Verifying) -> bool:
+        """True when the frame is verified again: the policy changed since, maybe while it waited in line, or word of a move came that
+        may be the one for want of which it was refused."""
+        done, told = waiting.outcome, self._desk.bearers.told
+        if done is None or done.quarantine or waiting.job == UNREAD_JOB:
+            return False
+        if done.version == self._desk.version and (waiting.told == told or NO_ORDER not in done.refusal):
+            return False
+        waiting.job, waiting.told, waiting.outcome = self._verify(link, waiting.frame), told, None
+        return True
+
+    def _is_in_doubt(self, link: Link, lane: Lane, parts: Sequence[Verifying], now: Instant) -> bool:
+        """True while the word that the nodes of the next span have moved may still be on its way: it comes with heartbeats."""
+        peer = link.peer.node
+        runs = (run for part in parts for run in part.frame.batch.header.runs)
         lives = self._desk.bearers.unknown(peer, runs) if link.in_direction is Direction.UP else set()
         lie = self._desk.bearers.lie(peer, lives)
-        if not lie or lie in link.liars or len(link.verifying) > self._desk.limits.inbound_jobs_max:
-            link.doubted_since = None
+        if not lie or lie in link.liars or link.verifying_count > self._desk.limits.inbound_jobs_max:
+            link.doubted_since.pop(lane, None)
             return False
-        link.doubted_since = link.doubted_since or now
-        if now.seconds_since(link.doubted_since) < DOUBT_S:
+        if now.seconds_since(link.doubted_since.setdefault(lane, now)) < DOUBT_S:
             return True
-        link.doubted_since = None
+        del link.doubted_since[lane]
         link.liars.add(lie)
+        return False
+
+    def _is_damaged(self, link: Link, parts: Sequence[Verifying]) -> bool:
+        """True when a part cannot be what its sender made, and is asked for again: the link ends."""
+        for part in parts:
+            done, frame = part.outcome, part.frame
+            if done is not None and done.quarantine and not self._poison.is_final(frame):
+                reason = f"frame {frame.span} of lane {frame.lane.word} from {link.peer.node} is damaged: {done.refusal}"
+                self._desk.break_link(link.peer.node, reason, fatal=False)
+                return True
         return False
 
     def resume(self, link: Link, lanes: list[Lane]) -> None:
@@ -131,11 +184,9 @@ class Receiving:
     def _verify(self, link: Link, frame: Frame) -> int:
         return self._desk.start(link, lambda job_id: InboundJob(job_id, link.peer, frame, self._desk.version))
 
-    def _accept(self, link: Link, frame: Frame, outcome: InboundResult, now: Instant) -> None:
-        if outcome.quarantine and not self._poison.is_final(frame):
-            reason = f"frame {frame.span} of lane {frame.lane.word} from {link.peer.node} is damaged: {outcome.refusal}"
-            self._desk.break_link(link.peer.node, reason, fatal=False)
-            return
+    def _accept(self, link: Link, waiting: Verifying, now: Instant) -> None:
+        frame, outcome = waiting.frame, waiting.outcome
+        assert outcome is not None, "a frame that is stored before it is verified"
         header = frame.batch.header
         lives = self._desk.bearers.unknown(link.peer.node, header.runs) if link.in_direction is Direction.UP else set()
         if reason := self._misfit(link, header, lives):
@@ -172,7 +223,7 @@ class Receiving:
         refused = AppendRefusal(
             link.peer.node, frame.direction, frame.lane, frame.span, frame.part, header.resource, header.runs, header.payload_sha256,
             reason, self._desk.version.digest, by_peer=False, quarantine=state is State.QUARANTINED,
-            tries=POISON_TRIES if state is State.QUARANTINED else 1, incarnation=link.peer.incarnation,
+            tries=POISON_TRIES if state is State.QUARANTINED else 1, incarnation=link.peer.incarnation, program=self._desk.program,
         )  # fmt: skip
         self._desk.refusals.enter(refused)
         self._desk.write(refused)
@@ -217,10 +268,10 @@ class Receiving:
 def _told(refusal: AppendRefusal, version: PolicyVersion) -> Refused:
     return Refused(
         refusal.direction, refusal.lane, refusal.span, refusal.part, refusal.reason, version, quarantine=refusal.quarantine,
-        under=refusal.policy_version,
+        under=refusal.policy_version, program=refusal.program,
     )  # fmt: skip
 
 
 def settles_at(link: Link) -> Instant | None:
-    """When a frame in doubt is decided even if nothing arrives; None when none is."""
-    return None if link.doubted_since is None else link.doubted_since.plus(DOUBT_S)
+    """When a span in doubt is decided even if nothing arrives; None when none is."""
+    return min(link.doubted_since.values()).plus(DOUBT_S) if link.doubted_since else None

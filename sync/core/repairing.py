@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sync.core.desk import Desk
-from sync.model import Batch, BatchHeader, Instant, Lane, Run, StoredBatch
+from sync.model import Batch, BatchHeader, Direction, Instant, Lane, Run, StoredBatch
 from sync.model.writes import PutBack, SetAside
 
 DAMAGED_REASON = "damaged"
@@ -31,10 +31,12 @@ class Repairing:
                 self._desk.books.lose(run, header.lane, header.resource)
         self._desk.write(SetAside(stored.lsn, self._desk.node, DAMAGED_REASON))
 
-    def put_back(self, stored: StoredBatch, *, was_told: bool, now: Instant) -> None:
+    def put_back(self, stored: StoredBatch, *, was_told: bool, passed: frozenset[str], now: Instant) -> None:
         """`stored` as it was before the damage, its payload proven by its hash.
 
-        `was_told`: a peer got its records as lost. It, and a peer that is being told, gets them as backfill.
+        `was_told`: a peer got its records as lost. It, and a peer that is being told, gets them as backfill. So does a child that got past
+        the batch while it was aside: without rows nobody could say what of it was for that child, so it heard nothing. `passed` are the
+        children that had got past it before.
         """
         header = stored.batch.header
         hidden = frozenset(stored.duplicates)
@@ -46,7 +48,7 @@ class Repairing:
             runs += parts
         again = replace(stored, batch=replace(stored.batch, header=replace(header, runs=tuple(runs))), duplicates=tuple(duplicates))
         self._desk.write(PutBack(again))
-        if was_told or self._is_being_told(header.lane, stored.lsn):
+        if was_told or self._is_being_told(header.lane, stored.lsn) or self._was_passed_over(stored, passed):
             copy = replace(again.batch.header, backfill=True)
             self._desk.append(Batch(copy, stored.batch.payload, stored.batch.manifest), stored.source, tuple(range(len(runs))), now)
 
@@ -63,6 +65,14 @@ class Repairing:
             return (run,), ()  # the damage took nothing from an account: it stands in the books, maybe decided anew since
         accounted = self._desk.books.account(replace(header, runs=(run,)))
         return accounted.runs, accounted.duplicates
+
+    def _was_passed_over(self, stored: StoredBatch, passed: frozenset[str]) -> bool:
+        """A child other than its source got past the batch without its rows."""
+        lane, known = stored.batch.header.lane, passed | {stored.source}
+        return any(
+            direction is Direction.RETURN and of is lane and mark.stored >= stored.lsn and peer not in known
+            for (peer, direction, of), mark in self._desk.out_marks.items()
+        )
 
     def _is_being_told(self, lane: Lane, lsn: int) -> bool:
         """A job that may have read the account of the batch is out, or its frames are."""

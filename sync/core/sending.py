@@ -78,7 +78,8 @@ class Sending:
         heard = AppendRefusal(
             link.peer.node, refused.direction, refused.lane, refused.span, refused.part, "", (), b"",
             refused.reason, refused.under or refused.policy.digest, by_peer=True, quarantine=refused.quarantine,
-            incarnation=self._desk.incarnation,
+            incarnation=self._desk.incarnation, program=refused.program or self._desk.reprieves.program(link.peer.node),
+            refuser=link.peer.incarnation,
         )  # fmt: skip
         self._desk.reprieves.heard(link.peer.node, refused.policy)
         if self._desk.refusals.enter(heard):
@@ -122,11 +123,13 @@ class Sending:
     def _requeue_job(self, job_id: int, link: Link, batches_max: int) -> RequeueJob:
         again = tuple(sorted(self._desk.again.items()))
         current = self._desk.reprieves.round(link.peer.node)
-        reprieve = Reprieve(current.version.digest, current.upto, current.over, self._desk.dated_upto) if current else NO_REPRIEVE
+        reprieve = NO_REPRIEVE
+        if current is not None:
+            reprieve = Reprieve(current.version.digest, current.upto, current.over, current.program, self._desk.dated_upto)
         return RequeueJob(job_id, link.peer, link.out_direction, self._desk.version, batches_max, again, reprieve)
 
     def _start_reading(self, link: Link, lane: Lane, now: Instant) -> None:
-        frame_bytes = link.outbox.frame_bytes(lane, now)
+        frame_bytes, is_thin = link.outbox.frame_bytes(lane, now), link.outbox.is_thin(lane, now)
         link.outbox.started(lane)
         peer, after, upto = link.peer, link.outbox.lanes[lane].cursor, self._desk.tops[lane]
         defer_upto = link.outbox.lanes[lane].defer_upto
@@ -137,7 +140,7 @@ class Sending:
         def job(job_id: int) -> OutboundJob:
             return OutboundJob(
                 job_id, peer, link.out_direction, lane, after, upto, self._desk.version, accounts_upto=spared, bytes_target=frame_bytes,
-                defer_upto=defer_upto,
+                defer_upto=defer_upto, is_thin=is_thin,
             )
 
         self._desk.start(link, job)

@@ -15,6 +15,12 @@ from sync.model import Instant, Limits
 
 START_BYTES = 16 << 10
 """Window of a fresh link: under three seconds of 50 kbit/s; on a local network it takes two round trips to outgrow it."""
+THIN_BYTES_S = 4 << 20
+"""A link that carries less is thin: its bytes are dearer than the work of compressing them harder."""
+NEAR_TRIP_S = 0.02
+"""A peer that acknowledges sooner is near, and the link to it is thin only when it was measured to be: of a network of one's own nothing
+else may be known for days, because it is never kept busy. Farther away bytes are dear until the link was seen to be wide; on 50 kbit/s
+the smallest frame takes three times as long."""
 QUEUE_S = 1.0
 """What the window holds beyond its round trips, in seconds of the measured rate."""
 TRIPS = 5.0
@@ -35,6 +41,9 @@ FRAME_S = 0.5
 """A frame should take at most this part of a second of the link, so that what follows it does not wait long."""
 FRAME_BYTES_MIN = 3 << 10
 """Below this the headers and signatures of frames would weigh more than their records."""
+SPAN_BYTES_MAX = 2 << 20
+"""Bytes to read for one span on the fastest link. A receiver stores a span whole: with several of them in the window neither end waits for
+the other, nor holds more in memory than it must."""
 URGENT_SHARE = 0.25
 """What urgent lanes may have in flight beyond a full window."""
 URGENT_BYTES_MIN = 8 << 10
@@ -74,6 +83,9 @@ class Window:
         """(when, bytes per second), descending in rate: the first is the fastest that is not too old."""
         self._base_s = 0.0
         """Shortest time from sending to acknowledgement; 0 before the first."""
+        self._is_at_its_rate = False
+        """True when the window was full at the last look and held all that the measured rate asks for: then the link sets the rate, and
+        neither the window nor whoever has little to send."""
         self.in_flight = 0
 
     @property
@@ -85,6 +97,15 @@ class Window:
     def rate_bytes_s(self) -> float:
         """The measured rate of acknowledged bytes per second; 0 before the first acknowledgement."""
         return self._rates[0][1] if self._rates else 0.0
+
+    @property
+    def is_thin(self) -> bool:
+        """True when bytes are dearer than work: seen while the link was full, or, far away and at the beginning, not yet disproved."""
+        if self.rate_bytes_s >= THIN_BYTES_S:
+            return False
+        if not self._rates:
+            return self.frame_bytes < THIN_BYTES_S * FRAME_S
+        return self._is_at_its_rate or self._base_s > NEAR_TRIP_S
 
     @property
     def base_s(self) -> float:
@@ -99,7 +120,7 @@ class Window:
     @property
     def frame_bytes(self) -> int:
         """Payload bytes that a frame should have on this link."""
-        wanted = self.rate_bytes_s * FRAME_S if self._rates else self._size / 4
+        wanted = min(self.rate_bytes_s * FRAME_S, SPAN_BYTES_MAX) if self._rates else self._size / 4
         return int(min(max(wanted, FRAME_BYTES_MIN), self._limits.batch_bytes_target))
 
     def has_room(self, *, urgent: bool = False, reserved: int = 0) -> bool:
@@ -127,6 +148,8 @@ class Window:
         trip_s = max(now.seconds_since(sent.sent_at), 1e-6)
         self._base_s = min(self._base_s or trip_s, trip_s)
         self._measure(sent, now, was_full=was_full)
+        if was_full:
+            self._is_at_its_rate = self._size >= self.rate_bytes_s * self.horizon_s
         if trip_s > self.horizon_s + LATE_S:
             self._reduce(sent, now)
         elif was_full:

@@ -108,6 +108,10 @@ class AppendRefusal:
     """Wall clock of the commit, microseconds since 1970 UTC; the shell fills it in, 0 when it does not."""
     incarnation: int = 0
     """The life of the frame's sender, whose positions `span` counts in; 0 in journals from before this was kept."""
+    program: str = ""
+    """The software of whoever refused, then; empty when nobody said."""
+    refuser: int = 0
+    """The life of the peer that refused our frame; 0 when we refused, and in journals from before this was kept."""
 
 
 class Decision(IntEnum):

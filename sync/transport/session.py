@@ -33,6 +33,8 @@ class PeerIdentity:
     territory: str
     not_after_us: int = 0
     """When the first certificate of its chain ends, microseconds since 1970 UTC; 0 when nobody said."""
+    dismissal: bytes = b""
+    """The one message that a peer which may not stay is told before its session ends; empty for a peer that is let in."""
 
 
 class Pipe(Protocol):

@@ -31,6 +31,8 @@ REASON_CHARS_MAX = 4_096
 REASON_CLASS_CHARS_MAX = 64
 """The class of a run's reason."""
 SOFTWARE_CHARS_MAX = 64
+ORDER_BYTES_MAX = 48 << 10
+"""An attachment order that goes with a Stop: ten times what one with a chain of seven certificates has."""
 ORDERS_MAX = 64
 """Attachment orders in one message."""
 BUNDLES_MAX = 256

@@ -7,8 +7,20 @@ from __future__ import annotations
 
 import re
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Orders, Position, Query, Refused, Stop
-from sync.model import LIVES_TOLD_MAX, HybridTime, Life, Limits, ModelError, PolicyVersion, Territory, WireError, check_node_id
+from sync.core.messages import Ack, Answer, Bundles, Data, Heard, Heartbeat, Hello, InForce, Message, Orders, Position, Query, Refused, Stop
+from sync.model import (
+    LIVES_TOLD_MAX,
+    HybridTime,
+    Life,
+    Limits,
+    ModelError,
+    PolicyVersion,
+    Territory,
+    WireError,
+    check_node_id,
+    check_resource,
+)
+from sync.model.renumbering import HELD_RANGES_MAX, RENUMBERED_TOLD_MAX
 from sync.wire import bounds
 from sync.wire.check_batch import check_frame, check_manifest, check_span
 
@@ -33,6 +45,7 @@ def check_message(message: Message, limits: Limits) -> None:
             _check_policy(message.policy)
             if message.under:
                 bounds.check_digest(message.under, "refused.under")
+            bounds.check_text(message.program, "refused.program", chars_max=bounds.SOFTWARE_CHARS_MAX)
         case InForce():
             _check_policy(message.policy)
             _check_over(message.over)
@@ -49,7 +62,7 @@ def check_message(message: Message, limits: Limits) -> None:
         case Answer():
             bounds.check_number(message.id, "answer.id")
         case Stop():
-            pass
+            bounds.check_number(len(message.order), "stop.order bytes", most=bounds.ORDER_BYTES_MAX)
 
 
 def _check_hello(hello: Hello) -> None:
@@ -68,6 +81,8 @@ def _check_hello(hello: Hello) -> None:
     _check_positions(hello.positions)
     _check_lives(hello.lives, "hello.lives")
     _check_lives(hello.known_lives, "hello.known_lives")
+    _check_renumbering(hello)
+    _check_heard(hello.heard)
 
 
 def _check_over(over: tuple[str, ...]) -> None:
@@ -78,12 +93,42 @@ def _check_over(over: tuple[str, ...]) -> None:
         bounds.check_text(reason, "in_force.over", chars_max=bounds.REASON_CLASS_CHARS_MAX)
 
 
+def _check_heard(heard: tuple[Heard, ...]) -> None:
+    bounds.check_count(len(heard), "hello.heard", most=bounds.POSITIONS_MAX)
+    for entry in heard:
+        bounds.check_number(entry.upto, "heard.upto")
+        bounds.check_number(entry.part, "heard.part", most=bounds.PARTS_MAX - 1)
+
+
 def _check_lives(lives: tuple[Life, ...], field: str) -> None:
     bounds.check_count(len(lives), field, most=LIVES_TOLD_MAX)
     before = 0
     for life in lives:
         bounds.check_number(life.id, f"{field} id", least=1)
         before = bounds.check_number(life.after, f"{field} after", least=before)
+
+
+def _check_renumbering(hello: Hello) -> None:
+    bounds.check_count(len(hello.renumbered), "hello.renumbered", most=RENUMBERED_TOLD_MAX)
+    bounds.check_count(len(hello.held_before), "hello.held_before", most=RENUMBERED_TOLD_MAX)
+    bounds.check_count(sum(len(entry.ranges) for entry in hello.held_before), "hello.held_before ranges", most=HELD_RANGES_MAX)
+    for renumbered in hello.renumbered:
+        _check_former(renumbered.incarnation, renumbered.resource, "hello.renumbered")
+        bounds.check_number(renumbered.base, "hello.renumbered base", most=bounds.SEQUENCE_MAX)
+    for held in hello.held_before:
+        _check_former(held.incarnation, held.resource, "hello.held_before")
+        before = 0
+        for first, last in held.ranges:
+            bounds.check_number(first, "hello.held_before first", least=before + 1, most=bounds.SEQUENCE_MAX)
+            before = bounds.check_number(last, "hello.held_before last", least=first, most=bounds.SEQUENCE_MAX)
+
+
+def _check_former(incarnation: int, resource: str, field: str) -> None:
+    bounds.check_number(incarnation, f"{field} incarnation", least=1)
+    try:
+        check_resource(resource)
+    except ModelError as error:
+        raise WireError(f"{field}: {error}") from None
 
 
 def _check_positions(positions: tuple[Position, ...]) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Hello, InForce, Orders, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Heard, Heartbeat, Hello, InForce, Orders, Position, Query, Refused, Stop
 from sync.model import LIVES_TOLD_MAX, Direction, HybridTime, Lane, Level, Life, PolicyVersion, WireError
+from sync.model.renumbering import HELD_RANGES_MAX, RENUMBERED_TOLD_MAX, HeldBefore, Renumbered
 from sync.wire import bounds
 from sync.wire import yunnao_pb2 as pb
 from sync.wire.codec_batch import manifest_message, read_manifest, read_span, span_message
@@ -34,6 +35,9 @@ def hello_message(hello: Hello) -> pb.Hello:
         known_lives=[pb.Life(id=life.id, after=life.after) for life in hello.known_lives],
         fork_proof=manifest_message(hello.fork_proof),
         reseed=hello.reseed,
+        renumbered=[_renumbered_message(entry) for entry in hello.renumbered],
+        held_before=[_held_message(entry) for entry in hello.held_before],
+        heard=[pb.Heard(direction=heard.direction, lane=heard.lane, upto=heard.upto, part=heard.part) for heard in hello.heard],
     )
 
 
@@ -56,7 +60,43 @@ def read_hello(hello: pb.Hello) -> Hello:
         known_lives=_read_lives(hello.known_lives, "hello.known_lives"),
         fork_proof=read_manifest(hello.fork_proof, "hello.fork_proof") if hello.HasField("fork_proof") else None,
         reseed=hello.reseed,
+        renumbered=_read_renumbered(hello.renumbered),
+        held_before=_read_held(hello.held_before),
+        heard=_read_heard(hello.heard),
     )
+
+
+def _renumbered_message(entry: Renumbered) -> pb.Renumbered:
+    return pb.Renumbered(incarnation=entry.incarnation, lane=entry.lane, resource=entry.resource, base=entry.base)
+
+
+def _held_message(entry: HeldBefore) -> pb.HeldBefore:
+    firsts, counts = [first for first, _ in entry.ranges], [last - first + 1 for first, last in entry.ranges]
+    return pb.HeldBefore(incarnation=entry.incarnation, lane=entry.lane, resource=entry.resource, first=firsts, count=counts)
+
+
+def _read_renumbered(entries: Sequence[pb.Renumbered]) -> tuple[Renumbered, ...]:
+    bounds.check_count(len(entries), "hello.renumbered", most=RENUMBERED_TOLD_MAX)
+    known = [entry for entry in entries if entry.lane in _LANES]
+    return tuple(Renumbered(entry.incarnation, Lane(entry.lane), entry.resource, entry.base) for entry in known)
+
+
+def _read_held(entries: Sequence[pb.HeldBefore]) -> tuple[HeldBefore, ...]:
+    bounds.check_count(len(entries), "hello.held_before", most=RENUMBERED_TOLD_MAX)
+    bounds.check_count(sum(len(entry.first) for entry in entries), "hello.held_before ranges", most=HELD_RANGES_MAX)
+    held = []
+    for entry in entries:
+        bounds.check_number(len(entry.count), "hello.held_before.count", least=len(entry.first), most=len(entry.first))
+        ranges = tuple((first, first + count - 1) for first, count in zip(entry.first, entry.count, strict=True))
+        if entry.lane in _LANES:
+            held.append(HeldBefore(entry.incarnation, Lane(entry.lane), entry.resource, ranges))
+    return tuple(held)
+
+
+def _read_heard(entries: Sequence[pb.Heard]) -> tuple[Heard, ...]:
+    bounds.check_count(len(entries), "hello.heard", most=bounds.POSITIONS_MAX)
+    known = [entry for entry in entries if entry.lane in _LANES and entry.direction in _DIRECTIONS]
+    return tuple(Heard(Direction(entry.direction), Lane(entry.lane), entry.upto, entry.part) for entry in known)
 
 
 def _read_lives(lives: Sequence[pb.Life], field: str) -> tuple[Life, ...]:
@@ -86,6 +126,7 @@ def refused_message(refused: Refused) -> pb.Refused:
         policy=_policy_message(refused.policy),
         quarantine=refused.quarantine,
         under=refused.under,
+        program=refused.program,
     )
 
 
@@ -100,6 +141,7 @@ def read_refused(refused: pb.Refused) -> Refused:
         policy=_read_policy(refused.policy),
         quarantine=refused.quarantine,
         under=refused.under,
+        program=refused.program,
     )
 
 
@@ -166,12 +208,12 @@ def read_answer(answer: pb.Answer) -> Answer:
 
 def stop_message(stop: Stop) -> pb.Stop:
     """A Stop as its wire message; a long reason is cut."""
-    return pb.Stop(reason=bounds.cut(stop.reason))
+    return pb.Stop(reason=bounds.cut(stop.reason), order=stop.order)
 
 
 def read_stop(stop: pb.Stop) -> Stop:
     """The Stop in its wire message."""
-    return Stop(reason=bounds.cut(stop.reason))
+    return Stop(reason=bounds.cut(stop.reason), order=stop.order)
 
 
 def _position_message(position: Position) -> pb.Position:

@@ -209,6 +209,9 @@ class Hello(_message.Message):
     KNOWN_LIVES_FIELD_NUMBER: _builtins.int
     FORK_PROOF_FIELD_NUMBER: _builtins.int
     RESEED_FIELD_NUMBER: _builtins.int
+    RENUMBERED_FIELD_NUMBER: _builtins.int
+    HELD_BEFORE_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     level: _builtins.int
@@ -237,6 +240,18 @@ class Hello(_message.Message):
     def fork_proof(self) -> Global___Manifest:
         """the receiver's own, on the newest frame the sender holds of for_incarnation"""
 
+    @_builtins.property
+    def renumbered(self) -> _containers.RepeatedCompositeFieldContainer[Global___Renumbered]:
+        """streams of the sender that went on under another incarnation; at most RENUMBERED_TOLD_MAX"""
+
+    @_builtins.property
+    def held_before(self) -> _containers.RepeatedCompositeFieldContainer[Global___HeldBefore]:
+        """what the sender holds of the receiver's `renumbered`"""
+
+    @_builtins.property
+    def heard(self) -> _containers.RepeatedCompositeFieldContainer[Global___Heard]:
+        """the last refusal of the receiver's that the sender has entered, lane by lane"""
+
     def __init__(
         self,
         *,
@@ -255,14 +270,82 @@ class Hello(_message.Message):
         known_lives: _abc.Iterable[Global___Life] | None = ...,
         fork_proof: Global___Manifest | None = ...,
         reseed: _builtins.bool = ...,
+        renumbered: _abc.Iterable[Global___Renumbered] | None = ...,
+        held_before: _abc.Iterable[Global___HeldBefore] | None = ...,
+        heard: _abc.Iterable[Global___Heard] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "territory", b"territory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "territory", b"territory"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hello: _TypeAlias = Hello  # noqa: Y015
+
+@_typing.final
+class Renumbered(_message.Message):
+    """A stream of the sender in a former incarnation: its numbers above `base` are others now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    incarnation: _builtins.int
+    lane: _builtins.int
+    resource: _builtins.str
+    base: _builtins.int
+    def __init__(
+        self,
+        *,
+        incarnation: _builtins.int = ...,
+        lane: _builtins.int = ...,
+        resource: _builtins.str = ...,
+        base: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "incarnation", b"incarnation", "lane", b"lane", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Renumbered: _TypeAlias = Renumbered  # noqa: Y015
+
+@_typing.final
+class HeldBefore(_message.Message):
+    """Numbers of a stream of the receiver in a former incarnation, as columns of equal length; at most HELD_RANGES_MAX ranges in a Hello."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INCARNATION_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    FIRST_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    incarnation: _builtins.int
+    lane: _builtins.int
+    resource: _builtins.str
+    @_builtins.property
+    def first(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def count(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        incarnation: _builtins.int = ...,
+        lane: _builtins.int = ...,
+        resource: _builtins.str = ...,
+        first: _abc.Iterable[_builtins.int] | None = ...,
+        count: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "first", b"first", "incarnation", b"incarnation", "lane", b"lane", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___HeldBefore: _TypeAlias = HeldBefore  # noqa: Y015
 
 @_typing.final
 class Life(_message.Message):
@@ -512,6 +595,36 @@ class Data(_message.Message):
 Global___Data: _TypeAlias = Data  # noqa: Y015
 
 @_typing.final
+class Heard(_message.Message):
+    """A refused frame, by its place in the journal of whoever sent it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    LANE_FIELD_NUMBER: _builtins.int
+    UPTO_FIELD_NUMBER: _builtins.int
+    PART_FIELD_NUMBER: _builtins.int
+    direction: _builtins.int
+    lane: _builtins.int
+    upto: _builtins.int
+    part: _builtins.int
+    def __init__(
+        self,
+        *,
+        direction: _builtins.int = ...,
+        lane: _builtins.int = ...,
+        upto: _builtins.int = ...,
+        part: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "upto", b"upto"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Heard: _TypeAlias = Heard  # noqa: Y015
+
+@_typing.final
 class Ack(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -551,6 +664,7 @@ class Refused(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     QUARANTINE_FIELD_NUMBER: _builtins.int
     UNDER_FIELD_NUMBER: _builtins.int
+    PROGRAM_FIELD_NUMBER: _builtins.int
     direction: _builtins.int
     lane: _builtins.int
     part: _builtins.int
@@ -559,6 +673,8 @@ class Refused(_message.Message):
     """no policy can make the frame fit: an operator of the sender decides"""
     under: _builtins.bytes
     """digest of the policy version it was refused under; empty: not said"""
+    program: _builtins.str
+    """software of the receiver when it refused; empty: not said"""
     @_builtins.property
     def span(self) -> Global___Span: ...
     @_builtins.property
@@ -574,10 +690,11 @@ class Refused(_message.Message):
         policy: Global___PolicyVersion | None = ...,
         quarantine: _builtins.bool = ...,
         under: _builtins.bytes = ...,
+        program: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["policy", b"policy", "span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "policy", b"policy", "quarantine", b"quarantine", "reason", b"reason", "span", b"span", "under", b"under"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["direction", b"direction", "lane", b"lane", "part", b"part", "policy", b"policy", "program", b"program", "quarantine", b"quarantine", "reason", b"reason", "span", b"span", "under", b"under"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -713,15 +830,19 @@ class Stop(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
+    ORDER_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
+    order: _builtins.bytes
+    """the attachment order by which the other end stands elsewhere (docs/replication.md); empty: none"""
     def __init__(
         self,
         *,
         reason: _builtins.str = ...,
+        order: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sync.model import Direction, JournalCorrupt, JournalError, Lane, LedgerEntry, Run, RunMap, Span, State, StoredBatch, Stream
@@ -125,7 +125,7 @@ class MemoryJournal:
 
     def held(
         self, peer: str, direction: Direction, *, not_version: bytes, batches_max: int, again: Mapping[str, int] = NOTHING_AGAIN,
-        reprieve: Reprieve = NO_REPRIEVE,
+        reprieve: Reprieve = NO_REPRIEVE, plans: Collection[tuple[str, bytes]] = (),
     ) -> list[StoredBatch]:  # fmt: skip
         books = self._opened()
         lsns = set[int]()
@@ -133,8 +133,16 @@ class MemoryJournal:
             is_due = entry.policy_version != not_version or run.reason == "deferred" or _is_reprieved(entry, refusal, reprieve)
             upto = entry.span.upto if is_due else again.get(run.reason, 0) if run.state is State.HELD else 0
             lsns |= {lsn for lsn in _holders(books, entry, run) if lsn <= upto}
+        for entry in books.ledger:
+            if (entry.peer, entry.direction) == (peer, direction) and (entry.resource, entry.plan_hash) in plans:
+                denied = [run for run in entry.runs if run.state in (State.DENIED, State.AGGREGATE_ONLY)]
+                lsns |= {lsn for run in denied for lsn in _holders(books, entry, run)}
         open_lsns = sorted(lsn for lsn in lsns if (peer, direction, lsn) not in books.settled)
         return [_checked(books.batches[lsn - 1]) for lsn in open_lsns[:batches_max]]
+
+    def plans_decided(self, peer: str, direction: Direction) -> frozenset[tuple[str, bytes]]:
+        ledger = self._opened().ledger
+        return frozenset((entry.resource, entry.plan_hash) for entry in ledger if (entry.peer, entry.direction) == (peer, direction))
 
     def delivered_to(self, peer: str) -> Mapping[Stream, RunMap]:
         books = self._opened()
@@ -234,7 +242,9 @@ def _refused_as(books: _Books, entry: LedgerEntry, index: int) -> tuple[State, A
 def _is_reprieved(entry: LedgerEntry, refusal: AppendRefusal | None, reprieve: Reprieve) -> bool:
     if refusal is None:
         return False
-    stands_elsewhere = refusal.policy_version != reprieve.version or any(word in refusal.reason for word in reprieve.over)
+    is_other_program = bool(refusal.program and reprieve.program) and refusal.program != reprieve.program
+    is_over = any(word in refusal.reason for word in reprieve.over)
+    stands_elsewhere = refusal.policy_version != reprieve.version or is_other_program or is_over
     return entry.span.upto <= reprieve.decided_upto or (entry.span.upto <= reprieve.upto and stands_elsewhere)
 
 

@@ -230,6 +230,23 @@ def test_what_the_policy_in_force_held_back_is_not_asked_for_again(bench: Bench)
     assert held(bench) == [1]
 
 
+def test_what_a_plan_denied_is_found_by_that_plan(bench: Bench) -> None:
+    bench.journal.commit(commit_of(*(stored(lsn, [run(10 * lsn, 10 * lsn + 9)]) for lsn in (1, 2, 3))))
+    denied = [run(10, 19), run(20, 24, row=10), run(25, 29, state=State.DENIED), run(30, 39, state=State.AGGREGATE_ONLY)]
+    bench.journal.commit([entry(Span(0, 3), denied)])
+    (plan,) = bench.journal.plans_decided(PARENT, Direction.UP)
+    assert bench.journal.plans_decided("another", Direction.UP) == frozenset()
+
+    def found(*plans: tuple[str, bytes]) -> list[int]:
+        batches = bench.journal.held(PARENT, Direction.UP, not_version=b"v" * 32, batches_max=9, plans=plans)
+        return [batch.lsn for batch in batches]
+
+    assert found(plan) == [2, 3]
+    assert found() == found((plan[0], b"o" * 32)) == found(("enterprises", plan[1])) == []
+    bench.journal.commit([SettleHeld(PARENT, Direction.UP, 2)])
+    assert found(plan) == [3]
+
+
 def test_a_frame_refused_by_the_peer_is_held_and_one_refused_here_is_not(bench: Bench) -> None:
     bench.journal.commit(commit_of(stored(1, [run(1, 5)]), stored(2, [run(6, 9)])))
     bench.journal.commit([entry(Span(0, 2), [run(1, 5)], part=0, parts=2), entry(Span(0, 2), [run(6, 9)], part=1, parts=2)])

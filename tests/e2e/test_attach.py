@@ -84,3 +84,26 @@ def _moves_back_by_file(cluster: Cluster, order: Path) -> None:
     put(cluster, 3)
     cluster.wait("60 records at the district", lambda: records(cluster, "district") == 60, timeout_s=WAIT_S)
     assert cluster["grid"].call("audit_flow")["first_difference"] is None
+
+
+@pytest.mark.slow
+def test_a_grid_that_was_off_its_link_when_it_was_moved_hears_of_it_from_the_parent_that_refuses_it(tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path)
+    cluster.make(TREE)
+    try:
+        cluster.start()
+        cluster.wait_linked()
+        put(cluster, 5)
+        cluster.wait("5 records at the district", lambda: records(cluster, "district") == 5, timeout_s=WAIT_S)
+        cluster["grid"].kill()
+        moved = yunnao(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street")
+        assert moved.returncode == 0, moved.stderr
+        cluster.wait("the order at the old street", lambda: "was moved to new-street" in cluster["old-street"].log, timeout_s=WAIT_S)
+        cluster["grid"].start()
+        cluster.wait("the grid below the new street", lambda: stands_below(cluster, "new-street"), timeout_s=WAIT_S)
+        put(cluster, 3)
+        cluster.wait("8 records at the district", lambda: records(cluster, "district") == 8, timeout_s=WAIT_S)
+        assert cluster["grid"].call("audit_flow")["first_difference"] is None
+        assert "stands elsewhere by order and was told so" in str(cluster["old-street"].call("status")["offences"])
+    finally:
+        cluster.stop()

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,12 @@ from sync.model import Level
 from tests.e2e.cluster import Cluster, Node, Place, cli, cli_json, records
 
 PAIR = (Place("shandong", Level.PROVINCIAL, "37"), Place("qingdao", Level.MUNICIPAL, "3702", "shandong"))
+MOVING = (
+    Place("shinan", Level.PROVINCIAL, "370202"),
+    Place("old-street", Level.STREET, "370202001", "shinan"),
+    Place("new-street", Level.STREET, "370202001", "shinan"),
+    Place("grid", Level.GRID, "370202001001001", "old-street"),
+)
 RESOURCE = "air-quality"
 ROWS = 40
 
@@ -25,10 +32,18 @@ def pair(tmp_path: Path) -> Iterator[Cluster]:
     cluster.stop()
 
 
+@pytest.fixture
+def moving(tmp_path: Path) -> Iterator[Cluster]:
+    cluster = Cluster(tmp_path)
+    cluster.make(MOVING)
+    yield cluster
+    cluster.stop()
+
+
 def put(node: Node, first: int) -> None:
     """One batch of rows made at `node`."""
     columns = ["event_time", "territory", "device", "quantity", "value", "text", "unit"]
-    rows = [[1_777_622_400_000_000 + n, "370202", f"dev-{n}", "pm2_5", 1.5 * n, None, "ug"] for n in range(first, first + ROWS)]
+    rows = [[1_777_622_400_000_000 + n, node.place.territory, f"dev-{n}", "pm2_5", 1.5 * n, None, "ug"] for n in range(first, first + ROWS)]
     node.call("put", resource=RESOURCE, columns=columns, rows=rows)
 
 
@@ -48,7 +63,7 @@ def lsns(node: Node) -> list[int]:
         return [lsn for (lsn,) in rows.fetchall()]
 
 
-def damage(node: Node) -> dict[str, int]:
+def damage(node: Node) -> dict[str, Any]:
     return dict(node.call("status")["damage"])
 
 
@@ -92,9 +107,36 @@ def test_a_flipped_bit_before_anybody_else_has_the_records_is_declared_lost_and_
     pair.wait_records(RESOURCE, 2 * ROWS, "shandong")
     pair.wait("equality", lambda: cli(child.folder, "audit", "equal", "--now").returncode == 0)
     assert "records_lost" in child.call("status")["node"]["words"]
+    (missing,) = damage(child)["missing"]
+    assert (missing["resource"], missing["records"], missing["is_lost"], missing["said"]) == (RESOURCE, ROWS, True, {"shandong": "nothing"})
     flow = cli_json(child.folder, "audit", "flow", "--stream", f"qingdao/{RESOURCE}")
     (line,) = flow["hops"][0]["streams"]
     assert (line["produced"], line["delivered"], line["lost"], line["pending"]) == (3 * ROWS, 2 * ROWS, ROWS, 0)
     assert (flow["hops"][0]["proof"], line["reasons"]) == ("proven", {"damaged": ROWS})
     assert records(parent, RESOURCE) == records(child, RESOURCE) == 2 * ROWS
     assert child.lives == 2
+
+
+@pytest.mark.slow
+def test_what_only_a_former_parent_and_those_above_it_had_comes_back_through_the_new_one(moving: Cluster) -> None:
+    grid, top = moving["grid"], moving["shinan"]
+    moving.start()
+    moving.wait_linked()
+    for batch in range(2):
+        put(grid, batch * ROWS)
+        moving.wait_records(RESOURCE, (batch + 1) * ROWS, "shinan")
+    moved = cli(top.folder, "attach", "grid", "--from", "old-street", "--to", "new-street")
+    assert moved.returncode == 0, moved.stderr
+    moving.wait("the grid below the new street", lambda: stands_below(grid, "new-street"))
+    moving["old-street"].kill()
+    grid.stop()
+    flip(grid, lsns(grid)[0])
+    moving.start("grid")
+    moving.wait("the link", lambda: stands_below(grid, "new-street"))
+    moving.wait("the grid to be whole", lambda: "is whole again, from new-street" in grid.log)
+    assert (damage(grid)["asked"], damage(grid)["lost"], records(grid, RESOURCE)) == (0, 0, 2 * ROWS)
+
+
+def stands_below(node: Node, parent: str) -> bool:
+    own = node.call("status")["node"]
+    return bool(own["parent"] == parent and own["link"]["state"] == "up")

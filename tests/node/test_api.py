@@ -19,7 +19,9 @@ VERBS = [
     "catalogue_show", "classify_decide", "classify_list", "classify_propose", "device_admit", "devices", "entry_decide", "entry_list",
     "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
     "incidents", "put", "quarantine",
-    "quarantine_decide", "readings", "resources", "specimen", "status", "summary", "token_create", "trace_record", "tree",
+    "quarantine_decide", "readings", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing",
+    "request_rate", "request_refuse", "request_say", "request_show", "resources", "specimen",
+    "status", "summary", "token_create", "trace_record", "tree",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 

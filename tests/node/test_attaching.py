@@ -13,6 +13,8 @@ from node.attachment import ORDER_FORMAT, AttachmentError, Order, OrderBook, Pla
 from node.directory import Directory, NodeStatus, encode_statuses
 from node.identity.files import IdentityFiles
 from node.identity.verify import PeerIdentity
+from sync.core.bearers import Standing
+from sync.core.ready import PeerFacts
 from sync.model import Level, LinkError
 from tests.node.identity.family import CITY, DISTRICT, NOW_US, PROVINCE, StandingClock, make_node
 
@@ -92,9 +94,7 @@ def test_a_node_that_one_of_the_parents_certified_anew_is_still_fenced(house: Ho
 
 
 def test_the_next_order_names_a_node_as_it_is_certified_now(house: House) -> None:
-    house.hear(
-        status("qingdao", "shandong", Level.MUNICIPAL.word), status("shinan", "qingdao", "district", certified_as="shandong/shinan")
-    )
+    house.hear(status("qingdao", "shandong", Level.MUNICIPAL.word), status("shinan", "qingdao", "district", certified_as="shandong/shinan"))
     given = house.desk.give("shinan", old="qingdao", new="shandong", address="127.0.0.1:1")
     assert given.path == ("shandong", "shinan")
 
@@ -128,3 +128,38 @@ def test_where_the_new_parent_certifies_is_known_when_it_says_so(house: House, t
     assert again.desk.certifier() == ("127.0.0.1:9", ("shandong",))
     again.desk.book.take(house.order(msgspec.structs.replace(MOVED, serial=2)).raw)
     assert again.desk.certifier() is None
+
+
+def child(node: str, *, below: str = "", gone: str = "") -> PeerFacts:
+    subtree, formerly = frozenset({node, *below.split()}), frozenset(gone.split())
+    return PeerFacts(node, 5, Level.MUNICIPAL, "3702", is_parent=False, subtree=subtree, formerly=formerly)
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_foster"),
+    [
+        (child("yantai", below="zhifu shinan"), True),
+        (child("yantai", below="zhifu"), True),
+        (child("qingdao", below="shibei"), False),
+        (child("weifang", gone="zhifu shinan"), True),
+        (child("weifang", gone="shinan"), True),
+        (child("weifang", gone="zhifu"), True),
+        (child("weifang", gone="weicheng"), False),
+    ],
+)
+def test_who_has_or_once_had_a_moved_node_below_itself_may_bring_rows_from_elsewhere(
+    house: House, peer: PeerFacts, *, is_foster: bool
+) -> None:
+    new = Place((*SISTER_PATH, "zhifu"), "district", "370602", "127.0.0.1:3")
+    house.desk.take(house.order(msgspec.structs.replace(MOVED, new=new)).raw)
+    assert house.desk.fosters(peer) is is_foster
+
+
+def test_word_of_a_move_is_passed_on_at_once_with_where_nodes_stand_now(house: House) -> None:
+    house.hear(status("qingdao", "shandong", Level.MUNICIPAL.word), status("shinan", "qingdao", "district"))
+    told = list[Standing]()
+    house.desk.on_standing = told.append
+    raw = house.order(MOVED).raw
+    house.desk.take(raw)
+    house.desk.take(raw)
+    assert told == [Standing({"qingdao": frozenset({"qingdao"})}, frozenset(), {"qingdao": frozenset({"shinan"})})]

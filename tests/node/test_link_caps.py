@@ -63,9 +63,7 @@ def test_the_time_to_catch_up_is_by_the_tightest_of_rate_and_caps() -> None:
     facts = pace_facts(pace, backlog_bytes=60_000)
     assert facts["eta_s"] == 60.0
     assert facts["rate_kbit_s"] == 80.0
-    assert facts["caps"] == [
-        {"peer": "parent", "lanes": ["event", "state", "bulk", "blob"], "window": "08:00-18:00", "kbit_s": 8.0}
-    ]
+    assert facts["caps"] == [{"peer": "parent", "lanes": ["event", "state", "bulk", "blob"], "window": "08:00-18:00", "kbit_s": 8.0}]
 
 
 def test_of_a_link_that_is_down_or_unmeasured_no_time_is_promised() -> None:

@@ -10,6 +10,7 @@ import pytest
 from node.link_hearing import Hearing
 from node.link_peer import MESSAGES_BURST, MESSAGES_PER_S, Peer
 from node.newer import NewerWords
+from sync.core.bearers import Standing
 from sync.core.messages import Heartbeat
 from sync.model import HybridTime, WireError
 from sync.transport.mailbox import Group
@@ -62,3 +63,13 @@ async def test_a_flood_is_heard_at_the_pace_of_its_budget(tmp_path: Path) -> Non
         began = asyncio.get_running_loop().time()
         await hearing._read_one(peer, messages())  # type: ignore[arg-type]
         assert asyncio.get_running_loop().time() - began >= 40 / MESSAGES_PER_S
+
+
+async def test_after_an_order_a_child_that_says_what_it_said_before_is_news(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        runtime = pair.parent.runtime
+        await until(lambda: runtime.engine.standing.subtrees.get("city") == frozenset({"city"}))
+        pair.parent.attachments.on_standing(Standing({}, frozenset()))
+        await until(lambda: runtime.engine.standing.subtrees == {})
+        await until(lambda: runtime.engine.standing.subtrees.get("city") == frozenset({"city"}))

@@ -48,9 +48,7 @@ class Certifier:
         def stands_here(peer: PeerIdentity) -> bool:
             return peer.node in self.moved_here
 
-        server = JoinServer(
-            self.files, self.admissions, own_path=self.path, link_address="", clock=self.clock, stands_here=stands_here
-        )
+        server = JoinServer(self.files, self.admissions, own_path=self.path, link_address="", clock=self.clock, stands_here=stands_here)
         port = await server.start("127.0.0.1", 0)
         stack.push_async_callback(server.stop)
         self.address = f"127.0.0.1:{port}"

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from node.pipeline import THIN_FRAME_BYTES, Pipeline, Self
+from node.pipeline import Pipeline, Self
 from node.rowfacts import common_territory, facts_of, merged_territories
 from policies.catalogue import Scalar
 from sync.core.ready import InboundJob, InboundResult, OutboundJob, OutboundPart, OutboundResult, PeerFacts
@@ -66,7 +66,7 @@ def test_a_thin_link_gets_fewer_bytes_of_the_same_rows(shelf: Shelf) -> None:
     rows = rows_of(city().resources["air-quality"], air(50)).take(pa.array(list(range(50)) * 100))
     shelf.journal.commit(commit_of(shelf.append(rows, code="air-quality", lane=Lane.BULK, origin=NODE)))
     job = OutboundJob(1, PARENT, Direction.UP, Lane.BULK, 0, shelf.journal.last_lsn, gate(Level.STREET).version)
-    wide, thin = (pipeline(shelf, Level.STREET).run(replace(job, bytes_target=target)) for target in (THIN_FRAME_BYTES, 4_096))
+    wide, thin = (pipeline(shelf, Level.STREET).run(replace(job, is_thin=is_thin)) for is_thin in (False, True))
     assert isinstance(wide, OutboundResult)
     assert isinstance(thin, OutboundResult)
     (sent,), (packed,) = wide.parts, thin.parts

@@ -45,6 +45,21 @@ def test_short_of_room_delivered_batches_go_before_their_time_lowest_lane_first(
     assert plan(look(COMMON + 60, both, delivered=3, asking=[Lane.EVENT])).retention == (3, 1)
 
 
+def test_what_a_hop_refused_and_gets_again_is_no_delivered_batch_until_its_time_is_over() -> None:
+    both = kept(Lane.ALARM, 1, 2) | kept(Lane.EVENT, 3, 4)
+    short = replace(look(QUOTA + 100, both, delivered=4, asking=[Lane.ALARM]), refused=frozenset({1, 3}))
+    shorter = replace(short, used_bytes=QUOTA + 200)
+    assert (plan(short).retention, plan(short).shed) == ((4, 2), ())
+    assert (plan(shorter).retention, plan(shorter).shed) == ((4, 2), (3,))
+    assert plan(replace(short, aged={"alarm": 4, "event": 4})).retention == (1, 2, 3, 4)
+
+
+def test_what_was_refused_is_shed_when_a_higher_lane_has_no_room() -> None:
+    both = kept(Lane.BULK, 1) | kept(Lane.EVENT, 2)
+    short = replace(look(COMMON + 60, both, delivered=2, asking=[Lane.EVENT]), refused=frozenset({1, 2}))
+    assert (plan(short).retention, plan(short).shed) == ((), (1,))
+
+
 def test_what_is_not_delivered_is_shed_lowest_lane_first_and_oldest_first() -> None:
     several = kept(Lane.BLOB, 5, 6) | kept(Lane.BULK, 1, 2) | kept(Lane.EVENT, 3, 4)
     decided = plan(look(COMMON + 200, several, asking=[Lane.EVENT]))

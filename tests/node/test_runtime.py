@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from node.clock import HybridClock
+from node.commits import Commits
 from node.ingest.inbox import Inbox
 from node.pipeline import Pipeline, Self
 from node.runtime import Runtime
@@ -21,7 +22,7 @@ from sync.core.engine import Engine
 from sync.core.messages import Ack, Data
 from sync.core.ready import Event, Moved, OutboundJob, PeerFacts, Ready, Send
 from sync.model import DEFAULT_LIMITS, ClockQuality, Direction, JournalError, JournalFull, Lane, Level, PolicyVersion
-from sync.model.writes import Write
+from sync.model.writes import SetBearer, Write
 from sync.wire.codec import decode
 from tests.node.identity.family import StandingClock
 from tests.node.ingest.parts import reading
@@ -138,6 +139,30 @@ async def test_frames_leave_before_acknowledgements_of_the_same_turn(tmp_path: P
     assert sends == [data, ack]
     stage.runtime._close_threads()
     stage.journal.close()
+
+
+@pytest.mark.parametrize(("stored_now", "is_early"), [(0, True), (1, False)])
+async def test_a_job_begins_before_the_commit_when_it_reads_nothing_of_the_turn(tmp_path: Path, stored_now: int, *, is_early: bool) -> None:
+    stage, parent = Stage(tmp_path), PeerFacts("district", 9, Level.DISTRICT, "370202", is_parent=True)
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await until(lambda: stage.acked == ["first"])
+    await stage.end(running)
+    begun: list[int] = []
+    stage.runtime._start = lambda job: begun.append(job.id)  # type: ignore[method-assign]
+    stage.journal.let.clear()
+    stage.runtime._commits = Commits(stage.clock)
+    job = OutboundJob(1, parent, Direction.UP, Lane.BULK, 0, 1 + stored_now, stage.gate.version)
+    stage.runtime._tops = {Lane.BULK: 1}
+    turn = asyncio.create_task(stage.runtime._hand_out(Ready(writes=(SetBearer("grid", 1, "grid"),), jobs=(job,))))
+    await asyncio.sleep(0)
+    assert begun == ([1] if is_early else [])
+    stage.journal.failure = JournalError("closed")
+    stage.journal.let.set()
+    with pytest.raises(JournalError):
+        await turn
+    assert begun == ([1] if is_early else [])
+    stage.runtime._close_threads()
 
 
 async def test_a_failed_commit_acknowledges_nothing_and_ends_the_run(tmp_path: Path) -> None:

@@ -15,6 +15,9 @@ from sync.model import Lane, State
 from tests.node.ingest.parts import reading
 from tests.node.test_runtime import Stage
 
+MIB = 1 << 20
+ROOM_LEFT = 128 << 10
+"""Bytes below the quota at which the test of a lane alone begins: a tenth of the journal at most."""
 NOBODY = Rules(parent="", children=frozenset, retention_s=dict, for_ever=frozenset)
 
 
@@ -28,6 +31,12 @@ async def stored(stage: Stage, count: int) -> None:
     for number in range(count):
         stage.offer(f"reading {number}")
         await stage.runtime._hand_out(stage.runtime._gather())
+
+
+def taken(stage: Stage) -> int:
+    """Bytes of the journal file that hold something."""
+    used = stage.journal.real.space()
+    return used.file_bytes - used.free_bytes
 
 
 def close(stage: Stage) -> None:
@@ -130,8 +139,11 @@ async def test_the_age_of_batches_survives_a_restart(tmp_path: Path) -> None:
 async def test_a_lane_alone_is_never_shed_and_a_higher_one_that_asks_is_given_room(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     await stored(stage, 3)
-    used = stage.journal.real.space()
-    storage = keeper(stage, quota_mb=-(-(used.file_bytes - used.free_bytes) >> 20))
+    rng = Random(1)
+    while -taken(stage) % MIB > ROOM_LEFT:
+        stage.inbox.put("air-quality", [reading(rng.randbytes(20).hex()) for _ in range(1_000)], lambda: None)
+        await stored(stage, 1)
+    storage = keeper(stage, quota_mb=-(-taken(stage) // MIB))
     for _ in range(3):
         await turn(stage, storage)
     assert storage.closed >= {Lane.BULK, Lane.EVENT}

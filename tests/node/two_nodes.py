@@ -73,13 +73,13 @@ class Pair:
     """Both ends of the link, the parent's first; done when the session is over."""
     sessions: list[Session] = field(default_factory=list)
 
-    def connect(self, *, not_after_us: int = 0) -> None:
-        """Open the link; `not_after_us` is when the child's certificate ends."""
+    def connect(self, *, not_after_us: int = 0, dismissal: bytes = b"") -> None:
+        """Open the link; `not_after_us` is when the child's certificate ends, `dismissal` what the parent says instead of a handshake."""
         for group in Group:
             self.up[group], self.down[group] = memory_pipes()
-        child = self.parent.authorise_child(self.child.tls().chain_pem, self.child.me.node)
+        child = self.parent.authorise_link(self.child.tls().chain_pem, self.child.me.node)
         parent = self.child.authorise_parent(self.parent.tls().chain_pem, self.parent.me.node)
-        facts = (self.down, replace(child, not_after_us=not_after_us)), (self.up, parent)
+        facts = (self.down, replace(child, not_after_us=not_after_us, dismissal=dismissal or child.dismissal)), (self.up, parent)
         self.sessions = [Session(pipes, session_id="one", peer_pem=b"", peer=identity) for pipes, identity in facts]
         self.ends = [asyncio.create_task(self.parent.links.accept(self.sessions[0])), asyncio.create_task(self._keep())]
 

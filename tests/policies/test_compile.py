@@ -120,6 +120,14 @@ def test_an_unsure_clock_brings_an_expired_entry_back() -> None:
     assert (len(sure.rows), len(careful.rows)) == (0, 1)
 
 
+def test_no_entry_is_about_the_facts_by_which_entries_are_decided() -> None:
+    everything = replace(RULES.entries[0].entry, resource="*", predicate="", levels=(), ways=())
+    rules = replace(RULES, entries=(replace(RULES.entries[0], entry=everything),))
+    for code, verdict in (("list-cases", Verdict.ALLOW), ("air-quality", Verdict.DENY)):
+        plan = PlanBook(rules, now_us=NOW_US).plan(code, hops=1, way=Way.UP, level=Level.STREET)
+        assert plan.base.verdict is verdict
+
+
 def test_past_the_date_of_its_bundle_an_open_resource_stays_under_the_negative_list() -> None:
     """Degraded mode lets grade 1 pass; what an entry held back until the same day must not pass with it."""
     closed = replace(RULES.entries[0].entry, effect=Verdict.HOLD, resource=AIR.code, predicate="value > 1.0", levels=())

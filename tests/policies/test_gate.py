@@ -7,13 +7,14 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
-from policies import Ruleset
+from policies import CompiledGate, Ruleset, Station, Way
 from policies.arrow import words_of
 from policies.catalogue import schema
 from policies.masks import MASK_KEY
+from policies.words import National
 from sync.model import Direction, Level, Run, State
 from sync.ports import RESEED_PURPOSE, Outcome
-from tests.policies.city import END_US, STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
+from tests.policies.city import END_US, NOW_US, STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
 
 RULES = city()
 RESIDENTS = RULES.resources["residents"]
@@ -89,6 +90,20 @@ def test_a_row_graded_above_its_resource_gets_that_grades_ceiling() -> None:
     assert street.glance(up_to(Level.DISTRICT), batch.batch.header) is None
     released = street.release(up_to(Level.DISTRICT), batch, rows)
     assert states(released) == [(State.PRESENT, "", 1), (State.AGGREGATE_ONLY, "ceiling", 1), (State.PRESENT, "", 1)]
+
+
+def test_a_plan_that_is_replaced_by_one_that_lets_something_pass_is_reopened() -> None:
+    opened = gate(Level.STREET)
+    former, in_force = b"f" * 32, opened.book.plan("air-quality", hops=1, way=Way.UP, level=Level.DISTRICT).hash
+    assert opened.reopened(up_to(Level.DISTRICT), [("air-quality", former), ("air-quality", in_force)]) == {("air-quality", former)}
+
+
+def test_a_plan_that_is_replaced_by_one_that_closes_or_is_unknown_is_not_reopened() -> None:
+    closed = replace(RULES.resources["air-quality"], national=National.CORE)
+    rules = replace(RULES, resources={**RULES.resources, "air-quality": closed})
+    former = b"f" * 32
+    opened = CompiledGate(rules, Station("street", Level.STREET), now_us=NOW_US)
+    assert opened.reopened(up_to(Level.DISTRICT), [("air-quality", former), ("unknown", former)]) == frozenset()
 
 
 def test_a_row_stored_while_its_resource_was_ungraded_has_its_grade_of_today() -> None:

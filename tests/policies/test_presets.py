@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from node.cases.fact import FACT_FIELDS
 from policies import BundleError, Resource, Share, schema
+from policies.catalogue import FACT_FIELDS
 from policies.explain import row_batch
 from policies.presets import city_bundle_contents
 from policies.words import Role
@@ -29,6 +29,7 @@ PROMISED = {
     "residents-summary": (Lane.STATE, 1, Share.UNCONDITIONAL),
     "enterprises": (Lane.STATE, 1, Share.UNCONDITIONAL),
     "list-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "requests": (Lane.EVENT, 2, Share.UNCONDITIONAL),
 }
 
 
@@ -37,12 +38,12 @@ def test_the_catalogue_holds_exactly_the_promised_resources() -> None:
 
 
 def test_only_enterprises_and_facts_return() -> None:
-    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", "list-cases"]
+    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", "list-cases", "requests"]
 
 
 def test_resources_of_facts_have_the_layout_of_facts() -> None:
     facts = [item for item in RULES.resources.values() if item.event_sourced and "case_id" in {field.name for field in item.fields}]
-    assert [item.code for item in facts] == ["list-cases"]
+    assert [item.code for item in facts] == ["list-cases", "requests"]
     assert all(tuple(field.name for field in item.fields) == FACT_FIELDS for item in facts)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -126,3 +129,56 @@ def test_a_hard_day_of_one_kind_alone_keeps_every_promise(kind: str) -> None:
     report = run_seed(3, settings)
     assert passed(report)
     assert report.faults[FaultKind(kind).value] >= 1
+
+
+COPIED_CITY = {
+    "below": "6000000 restore m1 - 5000000 0 found\n7000000 partition m1 d11 6000000 0 -\n10000000 partition m1 p0 11000000 0 -\n",
+    "above": "6000000 restore m1 - 5000000 0 found\n7000000 partition m1 p0 6000000 0 -\n10000000 partition m1 d11 11000000 0 -\n",
+}
+"""A backup of a city writes to one neighbour before the other shows that the lost disk had written under the same numbers."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plan", COPIED_CITY.values(), ids=COPIED_CITY)
+def test_what_a_copied_city_sent_before_it_knew_counts_once(plan: str) -> None:
+    report = run_seed(2, replace(FIVE, schedule=read_schedule(plan), change=Change.NONE, deadline_records=0))
+    assert passed(report)
+    assert report.faults["restore"] == 1
+
+
+FOSTERED = "3000000 move s112 d22 0 0 -\n"
+COME_HOME = FOSTERED + "20000000 move s112 d11 0 0 -\n"
+RETURNED_TO_STREET = "SELECT sum(row_count) FROM batch WHERE direction = 1"
+
+
+@pytest.mark.slow
+def test_a_street_gets_nothing_returned_through_a_foster_parent_and_all_of_it_once_it_is_home(tmp_path: Path) -> None:
+    returned = []
+    for name, plan in (("away", FOSTERED), ("home", COME_HOME)):
+        settings = replace(SMALL_SETTINGS, rounds=3, deadline_records=0, schedule=read_schedule(plan), change=Change.NONE)
+        assert passed(run_seed(3, settings, keep=tmp_path / name))
+        with closing(sqlite3.connect(tmp_path / name / "s112" / "journal.db")) as journal:
+            returned.append(journal.execute(RETURNED_TO_STREET).fetchone()[0] or 0)
+    assert returned[0] == 0 < returned[1]
+
+
+GONE_ON = "4000000 move g1211 s112 0 0 -\n12000000 partition d11 m1 16000000 0 -\n21000000 move s112 d12 0 0 -\n"
+"""A grid goes below a street of another district, then the street to that district, while its former district has records of the grid."""
+
+
+@pytest.mark.slow
+def test_what_a_former_parent_still_holds_of_a_fostered_grid_goes_up_from_there() -> None:
+    settings = replace(SMALL_SETTINGS, rounds=3, deadline_records=0, schedule=read_schedule(GONE_ON), change=Change.NONE)
+    assert passed(run_seed(2, settings))
+
+
+BEHIND = "3000000 stale p0 - 22000000 67910400000000 -\n5000000 quota m1 - 27000000 120000 -\n"
+BEHIND += "8000000 burst g1111 - 0 1500 -\n14000000 burst g1111 - 0 1500 -\n"
+"""A city with a small disk keeps what a province with a wrong clock refuses, until it may try again."""
+
+
+@pytest.mark.slow
+def test_what_was_refused_for_a_time_is_not_let_go_as_delivered() -> None:
+    report = run_seed(3, replace(FIVE, schedule=read_schedule(BEHIND), change=Change.NONE, deadline_records=0))
+    assert passed(report)
+    assert (report.faults["stale"], report.faults["quota"]) == (1, 1)

@@ -46,7 +46,8 @@ def test_a_broken_promise_prints_the_line_to_paste_and_a_short_plan(
 @pytest.mark.slow
 def test_a_kept_world_leaves_its_journals(tmp_path: Path) -> None:
     assert main(["simulate", "--nodes", "5", "--keep", str(tmp_path / "world")]) == EXIT_OK
-    assert sorted(path.parent.name for path in (tmp_path / "world").glob("*/journal.db")) == ["d11", "g1111", "m1", "p0", "s111"]
+    left = {path.parent.name for path in (tmp_path / "world").glob("*/journal.db")}
+    assert left >= {"d11", "g1111", "m1", "p0", "s111"}  # and the disks that faults copied
 
 
 def test_a_schedule_that_cannot_be_read_is_a_usage_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,33 +21,48 @@ START_WALL_US = 1_790_000_000_000_000
 
 
 class FakeNode:
-    """A ConsoleApi that answers from files; `problem` makes every call fail, `answers` overrides a verb."""
+    """A ConsoleApi that answers from files; `problem` makes every call fail, `answers` overrides a verb, a closed gate makes one wait."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Mapping[str, object]] = {}
         self.problem: ApiProblem | None = None
         self.calls: list[tuple[str, dict[str, ArgumentValue]]] = []
+        self.gates: dict[str, asyncio.Event] = {}
+        self.refusals: dict[str, ApiProblem] = {}
 
-    async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
+    async def call(self, verb: str, *, timeout_s: float | None = None, **arguments: ArgumentValue) -> Mapping[str, object]:
         """The file's answer to `verb`."""
         self.calls.append((verb, arguments))
+        if verb in self.gates:
+            await self.gates[verb].wait()
+        if verb in self.refusals:
+            raise self.refusals[verb]
         if self.problem is not None:
             raise self.problem
         return self.answers.get(verb) or file_answer(verb, arguments)
 
 
 def file_answer(verb: str, arguments: Mapping[str, object]) -> dict[str, object]:
-    """The answer in `answers/<verb>.json`; an explanation depends on its arguments."""
+    """The answer in `answers/<verb>.json`; an explanation and a case depend on the arguments."""
     path = ANSWERS / f"{verb}.json"
     if not path.is_file():
         raise ApiProblem("UNIMPLEMENTED", f"verb {verb!r} is not known: see docs/api.md")
     answer: dict[str, object] = json.loads(path.read_text("utf-8"))
+    states = arguments.get("states")
+    if verb == "entry_list" and isinstance(states, tuple | list):
+        answer["entries"] = [case for case in _cases() if case["state"] in states]
+    if verb == "entry_show":
+        answer |= next((case for case in _cases() if case["id"] == arguments.get("id")), {})
     if verb == "explain" and arguments.get("distance") == 2:
         answer |= {"outcome": "aggregate", "columns": []}
     if verb == "explain" and arguments.get("direction") == "return":
         step = {"rule": "default", "outcome": "allow", "reason": "share-by-default"}
         answer |= {"outcome": "allow", "columns": [], "steps": [step]}
     return answer
+
+
+def _cases() -> list[dict[str, object]]:
+    return list(json.loads((ANSWERS / "entry_list.json").read_text("utf-8"))["entries"])
 
 
 class FixedClock:

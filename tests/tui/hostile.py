@@ -14,7 +14,20 @@ HOSTILE = (
     "",
 )
 
-VERBS = ("tree", "status", "events", "incidents", "devices", "resources", "specimen", "explain", "evidence")
+VERBS = (
+    "tree",
+    "status",
+    "events",
+    "incidents",
+    "devices",
+    "resources",
+    "specimen",
+    "explain",
+    "evidence",
+    "entry_list",
+    "entry_show",
+    "entry_register",
+)
 _KEPT = frozenset({"self", "id", "parent", "code", "event_id", "incident_id", "device", "thumb_rgb", "evidence_sha256", "where"})
 """Fields that must keep their value, so that pages can be opened; their hostile forms have tests of their own."""
 

@@ -19,9 +19,9 @@ NEVER_S = 3_600.0
 """The poller's period in tests: rounds are run by hand."""
 
 SMALL, MIDDLE, LARGE = (80, 24), (120, 36), (200, 60)
-CHINESE = Setting("zh", zone=CHINA)
-ENGLISH = Setting("en", zone=UTC)
-ASCII = Setting("en", ascii_only=True, zone=UTC)
+CHINESE = Setting("zh", zone=CHINA, person="wangfang")
+ENGLISH = Setting("en", zone=UTC, person="wangfang")
+ASCII = Setting("en", ascii_only=True, zone=UTC, person="wangfang")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 
 from tests.tui.fake_node import file_answer
 from tui.answers import Devices, Events, Explanation, Incidents, Resources, Specimen, Status, Tree, shaped
+from tui.case_answers import EntryCase, EntryCases, Register
 from tui.errors import ApiProblem
 
 
@@ -20,6 +21,9 @@ from tui.errors import ApiProblem
         ("resources", Resources),
         ("specimen", Specimen),
         ("explain", Explanation),
+        ("entry_list", EntryCases),
+        ("entry_show", EntryCase),
+        ("entry_register", Register),
     ],
 )
 def test_every_fixture_has_the_shape_of_its_verb(verb: str, shape: type[Tree]) -> None:
@@ -29,6 +33,11 @@ def test_every_fixture_has_the_shape_of_its_verb(verb: str, shape: type[Tree]) -
 def test_unknown_fields_are_ignored_and_missing_ones_neutral() -> None:
     tree = shaped({"self": "a", "future": 1, "nodes": [{"id": "a", "colour": "blue"}]}, Tree)
     assert tree.nodes[0].state == "STALE"
+
+
+@pytest.mark.parametrize("why", ["because", 7, None, ["[/x]"], {"deep": {"er": 1}}])
+def test_whatever_a_peer_says_as_its_reason_the_case_can_be_read(why: object) -> None:
+    assert shaped({"id": "c", "history": [{"why": why}]}, EntryCase).history[0].why == why
 
 
 def test_a_wrong_type_names_the_field() -> None:

@@ -85,7 +85,7 @@ async def test_a_refused_picture_is_said_in_its_place_and_nothing_turns_stale() 
 @pytest.mark.slow
 async def test_a_fault_of_the_console_is_said_and_the_feed_goes_on() -> None:
     class Faulty(FakeNode):
-        async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
+        async def call(self, verb: str, *, timeout_s: float | None = None, **arguments: ArgumentValue) -> Mapping[str, object]:
             raise RuntimeError("boom")
 
     async with stage(ENGLISH) as shown:
@@ -102,10 +102,10 @@ async def test_a_fault_of_the_console_is_said_and_the_feed_goes_on() -> None:
 @pytest.mark.slow
 async def test_a_picture_that_has_not_arrived_is_no_trouble_of_the_node() -> None:
     class WithoutPictures(FakeNode):
-        async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
+        async def call(self, verb: str, *, timeout_s: float | None = None, **arguments: ArgumentValue) -> Mapping[str, object]:
             if verb == "evidence":
                 raise ApiProblem("NOT_FOUND", "evidence is not here yet")
-            return await super().call(verb, **arguments)
+            return await super().call(verb, timeout_s=timeout_s, **arguments)
 
     async with stage(ENGLISH, node=WithoutPictures()) as shown:
         await shown.open("event", "e000999")

@@ -73,3 +73,14 @@ async def test_arguments_reach_the_node() -> None:
     node = FakeNode()
     await Feed(node, FixedClock()).ask(specimen("residents"))
     assert node.calls == [("specimen", {"resource": "residents"})]
+
+
+async def test_after_something_was_done_an_answer_that_would_last_is_asked_again_and_a_picture_is_not() -> None:
+    node = FakeNode()
+    feed = Feed(node, FixedClock())
+    lasting = [evidence("ab"), specimen("residents", lasts_s=60.0)]
+    await feed.ask_all(lasting)
+    feed.shelf.overtake()
+    await feed.ask_all(lasting)
+    await feed.ask_all(lasting)
+    assert [verb for verb, _ in node.calls] == ["evidence", "specimen", "specimen"]

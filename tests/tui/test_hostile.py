@@ -20,6 +20,10 @@ TOUR = (
     ("enter",),
     ("5",),
     ("enter",),
+    ("6",),
+    ("enter",),
+    ("r",),
+    ("escape",),
 )
 """Keys that lead over every page with foreign values."""
 
@@ -39,6 +43,7 @@ async def assert_harmless(shown: Stage) -> None:
 async def test_hostile_values_in_every_field_of_every_page_are_only_text(poison: str) -> None:
     node = FakeNode()
     node.answers = {verb: poisoned(verb, poison) for verb in VERBS}
+    node.answers["entry_list"] = {**node.answers["entry_list"], "fault": ""}
     async with stage(ENGLISH, SMALL, node) as shown:
         await assert_harmless(shown)
         for keys in TOUR:
@@ -57,6 +62,9 @@ async def test_hostile_ids_can_be_opened_like_any_other(poison: str) -> None:
     node.answers["events"] = {"events": [{"event_id": poison, "evidence_sha256": poison, "node": poison}]}
     node.answers["resources"] = {"resources": [{"code": poison, "title": {"en": poison}}]}
     node.answers["incidents"] = {"incidents": [{"incident_id": poison}]}
+    node.answers["entry_list"] = {"entries": [{"id": poison, "entry": poison, "takes": {"refuse": [poison]}}]}
+    node.answers["entry_show"] = {"id": poison, "entry": poison, "resource": poison, "takes": {"refuse": [poison]}}
+    node.answers["entry_register"] = {"entries": [{"id": poison, "issuer": poison}]}
     async with stage(ASCII, SMALL, node) as shown:
         for keys in TOUR:
             await shown.press(*keys)
@@ -73,4 +81,33 @@ async def test_hostile_messages_are_told_as_text(poison: str) -> None:
         await assert_harmless(shown)
         node.problem = ApiProblem(poison, poison)
         await shown.refresh()
+        await assert_harmless(shown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("poison", HOSTILE, ids=range(len(HOSTILE)))
+async def test_a_hostile_case_in_the_dialog_and_a_hostile_refusal_are_only_text(poison: str) -> None:
+    node = FakeNode()
+    node.answers["entry_show"] = poisoned("entry_show", poison)
+    node.refusals["entry_decide"] = ApiProblem("DENIED", poison)
+    async with stage(ENGLISH, SMALL, node) as shown:
+        await shown.open("entry", "4b1d0c2e9f8a7766")
+        await shown.press("v")
+        await assert_harmless(shown)
+        assert "[ Cancel ]" in shown.text()
+        await shown.press("tab", "enter")
+        await shown.until(lambda: "The node refused" in shown.text())
+        assert "The node refused" in shown.text()
+        await assert_harmless(shown)
+        assert "[ Cancel ]" in shown.text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("poison", HOSTILE[:6], ids=range(6))
+async def test_a_hostile_word_of_the_nodes_cases_is_said_as_text(poison: str) -> None:
+    node = FakeNode()
+    node.answers["entry_list"] = {"entries": [], "fault": poison}
+    async with stage(ENGLISH, SMALL, node) as shown:
+        await shown.press("6")
+        assert "X NOT_KEPT" in shown.text()
         await assert_harmless(shown)

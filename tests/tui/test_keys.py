@@ -6,7 +6,7 @@ import pytest
 
 from node.texts import catalogue
 from tests.tui.screens import CHINESE, ENGLISH, SMALL, stage
-from tui.keys import COMMON
+from tui.keys import COMMON, DECISIONS
 
 
 @pytest.mark.slow
@@ -23,7 +23,8 @@ async def test_enter_drills_down_and_escape_goes_back() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("key", "name"), [("2", "events"), ("3", "resources"), ("4", "incidents"), ("5", "devices"), ("question_mark", "help")]
+    ("key", "name"),
+    [("2", "events"), ("3", "resources"), ("4", "incidents"), ("5", "devices"), ("6", "entries"), ("question_mark", "help")],
 )
 async def test_number_keys_and_help_open_their_pages_from_anywhere(key: str, name: str) -> None:
     async with stage() as shown:
@@ -67,8 +68,11 @@ async def test_filter_with_an_exclamation_mark_leaves_rows_out() -> None:
         ("events", "events"),
         ("ev", "events"),
         ("zy", "resources"),
+        ("fmqd", "entries"),
+        ("entries", "entries"),
         ("node qd-badaxia", "node"),
         ("resource residents", "resource"),
+        ("entry NL-4b1d0c2e9f8a7766", "entry"),
         ("qingdao", "node"),
     ],
 )
@@ -131,7 +135,7 @@ async def test_help_explains_every_key_there_is() -> None:
     async with stage(ENGLISH, (120, 60)) as shown:
         await shown.press("question_mark")
         text = shown.text()
-        assert all(catalogue("en")[f"console.help_{key.name}"] in text for key in COMMON)
+        assert all(catalogue("en")[f"console.help_{key.name}"] in text for key in (*COMMON, *DECISIONS))
 
 
 @pytest.mark.slow

@@ -27,11 +27,11 @@ class Refusing(FakeNode):
         super().__init__()
         self.refused = refused
 
-    async def call(self, verb: str, **arguments: ArgumentValue) -> Mapping[str, object]:
+    async def call(self, verb: str, *, timeout_s: float | None = None, **arguments: ArgumentValue) -> Mapping[str, object]:
         """The file's answer, unless it is refused."""
         if verb in self.refused:
             raise ApiProblem("NOT_FOUND", f"no {verb} here: ask the lead")
-        return await super().call(verb, **arguments)
+        return await super().call(verb, timeout_s=timeout_s, **arguments)
 
 
 def tree_of(rows: int, *, policy: str = "p1") -> dict[str, object]:

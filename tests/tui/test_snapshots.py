@@ -17,6 +17,7 @@ from tui.setting import Setting
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 DRESSES = {"zh": CHINESE, "en": ENGLISH, "ascii": ASCII}
+WAITS = "4b1d0c2e9f8a7766"
 PAGES = {
     "tree": "",
     "node": "qd-shinan",
@@ -28,6 +29,8 @@ PAGES = {
     "incident": "i-0007",
     "devices": "",
     "device": "air-tuandao-01",
+    "entries": "",
+    "entry": WAITS,
     "help": "",
 }
 """Every page and what it is about."""
@@ -44,6 +47,9 @@ async def test_pages_look_as_they_did(dress: str, size: tuple[int, int]) -> None
             assert all(cell_len(line) <= size[0] for line in shown.lines())
             assert dress != "ascii" or shown.text().isascii()
             compare(f"{page}-{size[0]}x{size[1]}-{dress}.txt", shown.text())
+        await shown.open("entry", WAITS)
+        await shown.press("r")
+        compare(f"dialog-{size[0]}x{size[1]}-{dress}.txt", shown.text())
 
 
 def compare(name: str, text: str) -> None:
@@ -56,5 +62,7 @@ def compare(name: str, text: str) -> None:
 
 
 def test_every_snapshot_belongs_to_a_page() -> None:
-    expected = {f"{page}-{size[0]}x{size[1]}-{dress}.txt" for page in PAGES for size in (SMALL, MIDDLE, LARGE) for dress in DRESSES}
+    expected = {
+        f"{page}-{size[0]}x{size[1]}-{dress}.txt" for page in (*PAGES, "dialog") for size in (SMALL, MIDDLE, LARGE) for dress in DRESSES
+    }
     assert {path.name for path in SNAPSHOTS.glob("*.txt")} == expected

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tui.verb import person
+
 ROOT = Path(__file__).parents[2]
 OPEN = """
 import argparse, pathlib, sys
 from tui.verb import VERB
-sys.exit(VERB.run(argparse.Namespace(dir=pathlib.Path('.'), language='en', ascii=False, slow_link=False)))
+sys.exit(VERB.run(argparse.Namespace(dir=pathlib.Path('.'), language='en', ascii=False, slow_link=False, read_only=False)))
 """
 LEAVES_WITHIN_S = 10.0
 """Two seconds are promised on a machine with time to spare; the suite shares its cores."""
@@ -57,3 +59,13 @@ def test_the_console_ends_with_its_terminal(*, hangup: bool) -> None:
         console.wait()
         if hangup:
             os.close(master)
+
+
+def test_the_person_is_the_user_of_the_machine_and_nobody_where_it_knows_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LOGNAME", "wangfang")
+    assert person() == "wangfang"
+    monkeypatch.delenv("LOGNAME")
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000)
+    assert person() == ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from node.texts import catalogue
-from tui.words import Words
+from tui.words import WHOLE_CHARACTERS_MAX, Words
 
 EN, ZH = Words("en"), Words("zh")
 
@@ -86,3 +86,14 @@ def test_english_texts_are_ascii() -> None:
 def test_every_state_word_is_explained() -> None:
     keys = {key for key in catalogue("en") if key.startswith("state.")}
     assert all(f"{key}_why" in keys for key in keys if not key.endswith("_why"))
+
+
+def test_a_long_text_is_whole_up_to_its_bound_and_ends_in_a_mark_beyond() -> None:
+    assert ZH.whole("法" * WHOLE_CHARACTERS_MAX) == "法" * WHOLE_CHARACTERS_MAX
+    assert ZH.whole("法" * (WHOLE_CHARACTERS_MAX + 1)) == "法" * WHOLE_CHARACTERS_MAX + "~"
+    assert EN.whole("a" * 999 + "\x1b[31m") == "a" * 999 + "?[31m"
+
+
+def test_a_text_of_another_area_is_shared_and_a_missing_one_is_its_word_made_safe() -> None:
+    assert EN.shared("entry.overdue", state="reviewed") == "reviewed, overdue"
+    assert EN.shared("entry.state_\x1bodd") == "?odd"

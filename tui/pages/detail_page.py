@@ -58,10 +58,10 @@ class DetailPage(Page):
         shown = value if isinstance(value, Text) else self.desk.value(value, style or (self.desk.palette.stale if self.problem() else ""))
         return Text.assemble(INDENT, label, " ", shown, no_wrap=True, end="")
 
-    def paragraph(self, text: str, cells: int, *, indent: int = 1, style: str = "") -> list[Text]:
-        """`text`, made safe, in as many lines as it takes."""
+    def paragraph(self, text: str, cells: int, *, indent: int = 1, style: str = "", is_safe: bool = False) -> list[Text]:
+        """`text`, made safe unless it `is_safe` already, in as many lines as it takes."""
         room = max(8, cells - indent - 1)
-        shown = self.desk.words.value(text)
+        shown = text if is_safe else self.desk.words.value(text)
         return [Text(" " * indent + line, style=style or self.desk.palette.text, no_wrap=True, end="") for line in wrapped(shown, room)]
 
     def missing(self) -> list[Text]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 
-from tui.keys import COMMON, TABS
+from tui.keys import COMMON, DECISIONS, TABS
 from tui.marks import State, badge
 from tui.pages.detail_page import DetailPage
 from tui.palette import PALETTES
@@ -24,7 +24,7 @@ class HelpPage(DetailPage):
     def lines(self, cells: int) -> Sequence[Text]:
         """Keys, marks, commands."""
         words = self.desk.words
-        keys = [self._pair(key.shown, words(f"help_{key.name}")) for key in COMMON]
+        keys = [self._pair(key.shown, words(f"help_{key.name}")) for key in (*COMMON, *DECISIONS)]
         marks = [
             Text.assemble("  ", fit(badge(state, words, self.desk.palette), KEY_CELLS), words(f"state_{state.value.lower()}"), end="")
             for state in State
@@ -32,6 +32,7 @@ class HelpPage(DetailPage):
         own = self._pair("*", words("help_own"))
         names = " ".join(name for name, _ in TABS)
         commands = [(f":{names}", "help_command_list"), (":node ID", "help_command_node"), (":resource CODE", "help_command_resource")]
+        commands += [(":entry ID", "help_command_entry")]
         commands += [(f":theme {name}", "help_command_theme") for name in PALETTES]
         return [
             self.heading(words("title_keys")),

@@ -26,8 +26,8 @@ from tui.questions import TREE
 from tui.safe import cut
 from tui.widgets.bars import Bar, CommandLine, key_hints, spread
 
-NARROW_CELLS = 60
-"""Below this width tabs show their numbers and the current name only."""
+TAB_FORMS = (("  ", False), (" ", False), (" ", True))
+"""What stands between two tabs, and whether only the current one has its name: the first form that fits is used."""
 
 
 class Go(Message):
@@ -132,17 +132,24 @@ class Page(Screen[None]):
 
     def _paint_tabs(self) -> None:
         desk = self.desk
-        line = Text(" ")
-        for name, key in TABS:
-            current = name == self.tab
-            style = f"bold reverse {desk.palette.accent}" if current else desk.palette.text
-            short = self.size.width < NARROW_CELLS and not current
-            line.append(f" {key.shown} " + ("" if short else f"{desk.words(f'page_{name}')} "), style=style)
         freshness = self._freshness()
+        lines = [self._tab_line(gap, is_short=is_short) for gap, is_short in TAB_FORMS]
+        room = self.size.width - cell_len(freshness.plain) - 1
+        line = next((line for line in lines if cell_len(line.plain) <= room), lines[-1])
         here = f" > {desk.words(f'page_{self.name_key}')}"
         if self.name_key not in dict(TABS) and cell_len(line.plain + here + freshness.plain) < self.size.width:
             line.append(here, style=f"bold {desk.palette.accent}")
         self._bar("tabs").show(spread(line, freshness, self.size.width))
+
+    def _tab_line(self, gap: str, *, is_short: bool) -> Text:
+        desk = self.desk
+        line = Text(" ")
+        for name, key in TABS:
+            current = name == self.tab
+            style = f"bold reverse {desk.palette.accent}" if current else desk.palette.text
+            shown = key.shown if is_short and not current else f"{key.shown} {desk.words(f'page_{name}')}"
+            line.append(gap[1:] + shown + " ", style=style)
+        return line if gap[1:] else line[:-1]
 
     def _freshness(self) -> Text:
         desk = self.desk
@@ -179,13 +186,17 @@ class Page(Screen[None]):
         tail = desk.words("problem_shown", age=desk.words.age(age_s)) if age_s is not None else desk.words("problem_nothing")
         bar.show(Text.assemble(" ", (head, f"bold {desk.palette.fail}"), "\n ", (cut(tail, width), desk.palette.stale)))
 
+    def own_keys(self) -> Sequence[Key]:
+        """Keys that do something on this page as it is now; they stand first in the key bar."""
+        return ()
+
     def paint_keys(self) -> None:
         """The key bar: what was told last, or as many hints as fit."""
         desk = self.desk
         if self._told:
             self._bar("keys").show(Text(f" {cut(self._told, self.size.width - 2)}", style=f"bold {desk.palette.warn}"))
             return
-        keys = [key for key in COMMON if key.hint and key not in self.unhinted]
+        keys = [*self.own_keys(), *(key for key in COMMON if key.hint and key not in self.unhinted)]
         hints = [(key.shown, desk.words(f"key_{key.name}")) for key in keys]
         self._bar("keys").show(key_hints(hints, desk.palette, self.size.width))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from node.cases.fact import FACT_FIELDS, Fact, Place
+from node.cases.fact import Fact, Place
 from node.cases.kind import PARTIES, Case, Kind, Step
-from policies.catalogue import Field, Resource
+from policies.catalogue import FACT_FIELDS, Field, Resource
 from sync.model import HybridTime, Lane
 
 DAY_US = 86_400_000_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,19 @@ def test_a_row_that_is_no_fact_is_counted_and_passed_over(shelf: Shelf, tmp_path
     register = opened(tmp_path)
     register.catch_up(shelf.journal)
     assert (register.counts(LOAN), register.unreadable) == ({"over": 1}, 1)
+
+
+@pytest.mark.parametrize(("origin", "counts"), [("street", {"asked": 1}), (LENDER, {"lent": 1})])
+def test_nobody_tells_a_node_what_it_said_itself(tmp_path: Path, origin: str, counts: dict[str, int]) -> None:
+    """A node above that may pass facts on could otherwise put a decision into the mouth of the node that acts on it."""
+    shelf, me = open_shelf(tmp_path), "street" if origin == "street" else LENDER
+    put(shelf, RESOURCE, [row_of(asked(), bearer=READER, territory="370202001", grade=2)], origin=READER, at=HybridTime(10))
+    forged = replace(said("lend", 20, LENDER), place=replace(said("lend", 20, LENDER).place, origin=me))
+    put(shelf, RESOURCE, [row_of(forged, bearer="p0", territory="370202001", grade=2)], origin="p0", at=HybridTime(20))
+    register = Register(tmp_path / FILE_NAME, [LOAN], me="street", above=lambda: ("p0",))
+    register.catch_up(shelf.journal)
+    assert register.counts(LOAN) == counts
+    assert register.unreadable == (origin == "street")
 
 
 @pytest.mark.slow

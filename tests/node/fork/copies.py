@@ -79,6 +79,7 @@ class Copy:
             node=self.name, incarnation=self.incarnation, journal=self.journal, vouch=RigVouch(self.name), clock=self.clock,
             memory=self.memory, on_found=self.forks.append,
         )  # fmt: skip
+        self.station.pipeline.known_before = self.desk.known_before
         return self
 
     def stop(self) -> Copy:

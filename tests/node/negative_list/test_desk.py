@@ -113,6 +113,17 @@ async def test_the_proposer_sees_what_became_of_it(hall: Hall) -> None:
     assert hall.district.issuer.policy.held(DISTRICT.node) is None
 
 
+async def test_a_case_tells_what_it_takes_from_this_node_what_that_needs_and_what_it_is_about(hall: Hall) -> None:
+    case_id = await hall.propose()
+    at_city, at_district = hall.city.shown(case_id), hall.district.shown(case_id)
+    assert at_city["takes"] == {"review": [], "refuse": ["why"]}
+    assert at_district["takes"] == {"review": [], "refuse": ["why"], "withdraw": []}
+    assert (at_city["selects"], at_city["selects_count"]) == (["residents"], 1)
+    assert at_city["parties"] == {"proposer": DISTRICT.node, "approver": "qingdao"}
+    await hall.city.decide(case_id, "refuse", by="wang", why="no")
+    assert hall.city.shown(case_id)["takes"] == {}
+
+
 async def test_a_crash_between_approval_and_issue_is_made_good(hall: Hall) -> None:
     case_id = await hall.propose()
     await hall.city.decide(case_id, "review", by="wang", why="")

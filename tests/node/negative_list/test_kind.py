@@ -49,6 +49,13 @@ def test_three_persons_bring_an_entry_into_force() -> None:
     assert entry.effect_of(150 * DAY_US) == (True, "live")
 
 
+def test_no_later_fact_changes_the_entry_that_was_proposed() -> None:
+    """Nobody checked what it says: a reviewer's node could otherwise put another entry before the approver, or one that does not parse."""
+    for other in ({**WRITTEN, "resource": "*"}, {"effect": "nonsense"}):
+        case = folded(proposed(), said("review", 20, "street", "wang", entry=other), said("approve", 30, "city", "zhao"))
+        assert (case.state, entry_of(case).resource) == ("approved", "residents")
+
+
 @pytest.mark.parametrize(
     ("facts", "state", "fault"),
     [

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from node.pipeline import THIN_FRAME_BYTES
 from node.repair.giving import Giver
 from node.repair.scrub import Scrub
 from node.repair.taking import frames_with, rebuilt
@@ -16,9 +16,11 @@ from node.repair.wire import AskedRun, Question, RepairError, Reply, read
 from node.store import aside
 from node.store.aside import AsideBatch, Damage
 from sync.core.ready import PeerFacts
-from sync.model import Direction, Fate, JournalCorrupt, Lane, Level, State, Stream
-from sync.model.writes import GiveUp
+from sync.model import BatchHeader, Direction, Fate, JournalCorrupt, Lane, Level, State, Stream
+from sync.model.writes import GiveUp, OutMark, SetOutMark
+from sync.ports import Flow, Outcome
 from tests.node.equality.city import CHILD, PARENT, City, city
+from tests.sync.core.rig import RigGate
 
 STREAM = Stream(CHILD, sum(CHILD.encode()), Lane.EVENT, "air-quality")
 
@@ -49,11 +51,11 @@ def set_aside(made: City, node: str, lsn: int) -> AsideBatch:
 
 
 def give_back(made: City, node: str, entry: AsideBatch, payload: bytes) -> None:
-    from dataclasses import replace
-
     whole = replace(entry.stored, batch=replace(entry.stored.batch, payload=payload))
-    was_told = made.journals[node].look("test", lambda db: aside.told_lost(db, entry.stored.lsn))
-    made.rig.stations[node].engine.put_back(whole, was_told=was_told, now=made.rig.now)
+    journal = made.journals[node]
+    was_told = journal.look("test", lambda db: aside.told_lost(db, entry.stored.lsn))
+    passed = journal.look("test", lambda db: aside.passed_before(db, entry.stored.lsn))
+    made.rig.stations[node].engine.put_back(whole, was_told=was_told, passed=passed, now=made.rig.now)
     made.rig.settle(seconds=5)
 
 
@@ -123,6 +125,60 @@ def test_a_damaged_batch_does_not_stop_a_link_and_comes_after_when_it_is_whole(l
     assert (line.produced, line.delivered, line.lost) == (2, 2, 0)
 
 
+class ByPlace(RigGate):
+    """As the real gate: what may return is known by the territories of the rows, and an account without rows has none."""
+
+    def glance(self, flow: Flow, header: BatchHeader) -> Outcome | None:
+        if flow.direction is Direction.RETURN and not header.territories:
+            return Outcome.ELSEWHERE
+        return super().glance(flow, header)
+
+
+def test_a_returned_batch_that_a_child_passed_while_it_was_aside_comes_after(linked: City) -> None:
+    parent = linked.rig.stations[PARENT]
+    parent.gate = ByPlace(PARENT)
+    linked.rig.disconnect(CHILD, PARENT)
+    linked.rig.offer(PARENT, [1.0, 2.0], resource="enterprises")
+    linked.rig.settle(seconds=5)
+    stored = linked.journals[PARENT].batch(1)
+    assert stored is not None
+    flip(linked, PARENT, 1)
+    entry = set_aside(linked, PARENT, 1)
+    linked.rig.connect(CHILD, PARENT)
+    linked.rig.settle(seconds=5)
+    assert linked.rig.values(CHILD, "enterprises") == []
+    give_back(linked, PARENT, entry, stored.batch.payload)
+    assert linked.rig.values(CHILD, "enterprises") == [1.0, 2.0]
+
+
+def test_a_returned_batch_that_a_child_had_before_the_damage_goes_out_no_second_time(linked: City) -> None:
+    linked.rig.stations[PARENT].gate = ByPlace(PARENT)
+    linked.rig.offer(PARENT, [1.0], resource="enterprises")
+    linked.rig.settle(seconds=5)
+    stored = linked.journals[PARENT].batch(1)
+    assert stored is not None
+    flip(linked, PARENT, 1)
+    entry = set_aside(linked, PARENT, 1)
+    linked.rig.settle(seconds=5)
+    give_back(linked, PARENT, entry, stored.batch.payload)
+    assert linked.journals[PARENT].recover().last_lsn == 1
+
+
+def test_a_child_that_begins_anew_while_a_returned_batch_is_aside_gets_it_after(linked: City) -> None:
+    linked.rig.stations[PARENT].gate = ByPlace(PARENT)
+    linked.rig.offer(PARENT, [1.0], resource="enterprises")
+    linked.rig.settle(seconds=5)
+    stored = linked.journals[PARENT].batch(1)
+    assert stored is not None
+    flip(linked, PARENT, 1)
+    entry = set_aside(linked, PARENT, 1)
+    mark = linked.journals[PARENT].recover().out_marks[(CHILD, Direction.RETURN, Lane.EVENT)]
+    linked.journals[PARENT].commit([SetOutMark(CHILD, Direction.RETURN, Lane.EVENT, OutMark())])
+    linked.journals[PARENT].commit([SetOutMark(CHILD, Direction.RETURN, Lane.EVENT, mark)])
+    give_back(linked, PARENT, entry, stored.batch.payload)
+    assert linked.journals[PARENT].recover().last_lsn == 2
+
+
 def test_an_own_batch_is_rebuilt_from_the_frame_that_the_parent_kept(linked: City) -> None:
     linked.rig.offer(CHILD, [1.0, 2.0])
     linked.rig.turn(CHILD)
@@ -135,7 +191,7 @@ def test_an_own_batch_is_rebuilt_from_the_frame_that_the_parent_kept(linked: Cit
     whole = rebuilt(entry.stored, frame, found.payload)
     assert whole is not None
     assert rebuilt(entry.stored, frame, found.payload[:-1] + b"\x01") is None
-    linked.rig.stations[CHILD].engine.put_back(whole, was_told=False, now=linked.rig.now)
+    linked.rig.stations[CHILD].engine.put_back(whole, was_told=False, passed=frozenset(), now=linked.rig.now)
     linked.rig.settle(seconds=5)
     assert linked.rig.values(CHILD) == [1.0, 2.0, 3.0]
     assert linked.journals[CHILD].verify() == []
@@ -195,4 +251,4 @@ async def test_the_walk_over_the_payloads_meets_every_damage_once(linked: City) 
 def test_the_two_packings_are_a_wide_and_a_thin_one() -> None:
     from node.repair.giving import PACKINGS
 
-    assert PACKINGS == (0, THIN_FRAME_BYTES - 1)
+    assert PACKINGS == (False, True)

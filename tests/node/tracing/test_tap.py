@@ -17,7 +17,7 @@ from tests.node.tracing.samples import HELLO, INPUTS, LOCAL, PEER
 
 ASKED = {
     "version", "last_lsn", "streams", "out_mark", "lanes_under_way", "caps", "fresh_first", "standing", "lane_tops", "freeable_upto",
-    "pace", "is_to_try_again", "link_peers", "positions_by_incarnation", "advance",
+    "pace", "is_to_try_again", "link_peers", "positions_by_incarnation", "program", "advance",
 }  # fmt: skip
 """What only asks, is set before the first turn (caps, fresh_first), or follows of itself (advance)."""
 

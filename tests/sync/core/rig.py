@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -96,6 +96,9 @@ class RigGate:
     def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
         return b"p" * 32
 
+    def reopened(self, flow: Flow, decided: Collection[tuple[str, bytes]]) -> frozenset[tuple[str, bytes]]:
+        return frozenset()
+
     def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
         values = set(rows.column("value").to_pylist()) if rows is not None else set()
         return "looser than our plan" if values & self.refused else ""
@@ -147,6 +150,7 @@ class Station:
     pipeline: Pipeline = field(init=False)
     events: list[Event] = field(default_factory=list)
     limits: Limits = DEFAULT_LIMITS
+    software: str = ""
 
     def __post_init__(self) -> None:
         self.incarnation = self.incarnation or sum(self.name.encode())
@@ -167,10 +171,11 @@ class Station:
             recovered=self.journal.recover(),
             limits=self.limits,
             clock=ClockQuality(),
+            program=self.software,
         )
 
     def me(self) -> Me:
-        return Me(self.name, self.incarnation, self.level, "37")
+        return Me(self.name, self.incarnation, self.level, "37", self.software)
 
 
 class Rig:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sync.core.bearers import Bearers, Standing
+from sync.core.bearers import NO_ORDER, Bearers, Standing
 from sync.core.messages import Data
-from sync.core.ready import FrameRefused, LinkBroken
+from sync.core.ready import FrameRefused, InboundResult, Job, JobResult, LinkBroken
 from sync.core.receiving import DOUBT_S
 from sync.core.reprieves import ROUND_PAUSE_S
 from sync.model import DEFAULT_LIMITS, Fate, Lane, Level, Run, RunMap, Stream
@@ -172,6 +172,34 @@ def test_what_was_refused_before_the_word_of_a_move_came_goes_again_once_it_has(
     rig.announce()
     rig.settle(seconds=ROUND_PAUSE_S)
     assert (rig.values("city"), len(refused(rig))) == ([4.0, 5.0], 1)
+
+
+def test_a_verdict_from_before_the_word_of_a_move_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = two_streets()
+    rig.stations["grid"] = Station("grid", Level.GRID, "honest")
+    rig.connect("grid", "honest")
+    rig.settle(seconds=LINGER)
+    city, verdicts = rig.stations["city"], list[str]()
+    run = city.pipeline.run
+
+    def judge(job: Job) -> JobResult:
+        outcome = run(job)
+        if not isinstance(outcome, InboundResult) or job.peer.node != "liar":
+            return outcome
+        verdicts.append("" if "grid" in job.peer.subtree else f"a row from elsewhere: {NO_ORDER}")
+        return replace(outcome, refusal=verdicts[-1])
+
+    monkeypatch.setattr(city.pipeline, "run", judge)
+    rig.announces = False
+    rig.disconnect("grid", "honest")
+    rig.former["grid"] = "honest"
+    rig.connect("grid", "liar")
+    rig.offer("grid", [5.0])
+    rig.settle(seconds=1.0)
+    rig.announce()
+    rig.settle(seconds=1.0)
+    assert (rig.values("city"), refused(rig), verdicts[-1]) == ([5.0], [], "")
+    assert len(verdicts) > 1
 
 
 def test_who_bears_a_life_survives_a_restart() -> None:

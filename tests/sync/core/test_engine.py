@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.store.journal import open_journal
+from sync.core import receiving
 from sync.core.messages import Ack, Data, Refused
 from sync.core.ready import InboundJob, InboundResult, LinkBroken, Moved
 from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
@@ -402,7 +403,8 @@ def test_records_in_the_receivers_own_name_break_the_link() -> None:
     assert map_of(rig, "street", "street").top <= 1
 
 
-def test_records_that_a_lost_span_had_accounted_for_come_as_backfill_and_pass_on_in_one_frame() -> None:
+def test_records_that_a_lost_span_had_accounted_for_come_as_backfill_and_pass_on_in_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiving, "SPAN_PARTS_MAX", 1)  # as older programs do, and as any does with a span of very many parts
     rig = chain_of_three()
     grid = rig.stations["grid"]
     grid.gate = RigGate("grid", held=frozenset({2.0}))

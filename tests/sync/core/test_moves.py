@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sync.core.messages import Data
-from sync.core.ready import LinkBroken
+from sync.core.ready import InboundJob, Job, JobResult, LinkBroken
 from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
 from sync.model.writes import AppendLedger
 from tests.contracts.memory_journal import MemoryJournal
@@ -281,3 +281,24 @@ def test_no_link_was_broken_on_the_way() -> None:
     rig.offer("grid", [2.0])
     rig.settle(seconds=LINGER)
     assert not [event for station in rig.stations.values() for event in station.events if isinstance(event, LinkBroken)]
+
+
+def test_frames_of_a_child_are_judged_by_who_once_stood_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    rig = two_streets()
+    rig.settle(seconds=LINGER)
+    move(rig)
+    city, seen = rig.stations["city"], list[Job]()
+    run = city.pipeline.run
+
+    def note(job: Job) -> JobResult:
+        seen.append(job)
+        return run(job)
+
+    monkeypatch.setattr(city.pipeline, "run", note)
+    rig.offer("old", [1.0])
+    rig.settle(seconds=LINGER)
+    rig.disconnect("old", "city")
+    rig.connect("old", "city")
+    rig.offer("old", [2.0])
+    rig.settle(seconds=LINGER)
+    assert [job.peer.formerly for job in seen if isinstance(job, InboundJob)] == [{"grid"}, {"grid"}]

@@ -195,6 +195,14 @@ def test_a_full_window_wakes_nobody_before_progress_is_missed() -> None:
     assert wake >= NOW.plus(LIMITS.progress_timeout_s)
 
 
+def test_a_capped_lane_is_thin_on_a_link_that_is_not() -> None:
+    window = Window(LIMITS)
+    window.acked(window.sent(400, NOW), NOW.plus(0.001))
+    capped = Outbox(PARENT, Direction.UP, LIMITS, window, LinkCaps([Cap("parent", kbit_s=1_000, lanes=frozenset({LANE}))]))
+    assert capped.is_thin(LANE, NOW)
+    assert not capped.is_thin(Lane.ALARM, NOW)
+
+
 def test_a_capped_lane_waits_for_its_tokens_and_the_others_do_not() -> None:
     box = full_box(LinkCaps([Cap("parent", kbit_s=8, lanes=frozenset({LANE}))]))
     assert box.frame_bytes(LANE, NOW) == 500

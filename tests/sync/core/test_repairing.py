@@ -33,7 +33,7 @@ def damage_and_mend(rig: Rig, stored: StoredBatch) -> None:
     engine = rig.stations["street"].engine
     engine.set_aside(stored)
     rig.settle()
-    engine.put_back(stored, was_told=False, now=rig.now)
+    engine.put_back(stored, was_told=False, passed=frozenset(), now=rig.now)
     rig.settle()
 
 

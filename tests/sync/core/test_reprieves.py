@@ -174,7 +174,7 @@ def test_a_peer_whose_frames_were_taken_is_told_nothing() -> None:
 
 def test_what_was_said_first_and_arrives_last_does_not_count() -> None:
     known = Reprieves()
-    known.linked("street", VERSION)
+    known.linked("street", VERSION, "")
     assert known.begin("street", 10, Instant(0))
     known.heard("street", newer(newer(VERSION)))
     known.heard("street", newer(VERSION))
@@ -189,7 +189,7 @@ def test_what_was_said_first_and_arrives_last_does_not_count() -> None:
 
 def test_reasons_that_are_over_are_bounded() -> None:
     known = Reprieves()
-    known.linked("street", VERSION)
+    known.linked("street", VERSION, "")
     for number in range(3 * OVER_MAX):
         known.heard("street", VERSION, frozenset({f"reason-{number}"}))
     known.begin("street", 1, Instant(0))
@@ -222,3 +222,49 @@ def test_word_of_where_nodes_stand_ends_refusals_for_want_of_an_order() -> None:
     street.stands(Standing({"grid": frozenset({"grid"})}))
     sends = street.ready(rig.now).sends
     assert [send.message for send in sends if isinstance(send.message, InForce)] == [InForce(VERSION, (NO_ORDER,))]
+
+
+def update(rig: Rig, software: str) -> None:
+    """The street's program is replaced: it ends, and begins with the same policy."""
+    rig.stations["street"].software = software
+    rig.crash("street")
+    rig.connect("grid", "street")
+    rig.settle(seconds=ROUND_PAUSE_S)
+
+
+@pytest.mark.parametrize("is_told_late", [False, True], ids=["told at once", "told by the newer program"])
+def test_what_another_program_refused_goes_again_to_the_newer_one_and_no_oftener(*, is_told_late: bool) -> None:
+    rig = pair(software="yunnao 1")
+    rig.drop = lambda source, target, message: is_told_late and isinstance(message, Refused)
+    refusing(rig)
+    rig.drop = lambda source, target, message: False
+    update(rig, "yunnao 1")
+    assert (rig.values("street"), sent(rig)) == ([], 1)
+    update(rig, "yunnao 2")
+    assert (rig.values("street"), sent(rig)) == ([], 2)  # it refuses too
+    rig.settle(seconds=ROUND_PAUSE_S)
+    assert sent(rig) == 2
+    allow(rig)
+    update(rig, "yunnao 3")
+    assert (rig.values("street"), sent(rig)) == ([1.0, 2.0], 3)
+
+
+def test_a_refusal_from_before_programs_were_named_waits_for_the_policy() -> None:
+    rig = refusing(pair())
+    allow(rig)
+    update(rig, "yunnao 2")
+    assert sent(rig) == 1
+    stand(rig, newer(OTHER))
+    rig.settle(seconds=ROUND_PAUSE_S)
+    assert rig.values("street") == [1.0, 2.0]
+
+
+def test_an_update_of_the_peer_counts_after_a_crash_of_the_sender_too(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "journal.db", node="grid", incarnation=1)
+    rig = Rig(Station("grid", Level.GRID, "street", incarnation=1, journal=journal), Station("street", Level.STREET, software="yunnao 1"))
+    refusing(rig)
+    allow(rig)
+    rig.crash("grid")
+    update(rig, "yunnao 2")
+    assert rig.values("street") == [1.0, 2.0]
+    journal.close()

@@ -8,7 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sync.core.window import DECREASE, FRAME_BYTES_MIN, HORIZON_S_MAX, START_BYTES, URGENT_BYTES_MIN, Sent, Window
+from sync.core.window import (
+    DECREASE,
+    FRAME_BYTES_MIN,
+    HORIZON_S_MAX,
+    NEAR_TRIP_S,
+    SPAN_BYTES_MAX,
+    START_BYTES,
+    THIN_BYTES_S,
+    URGENT_BYTES_MIN,
+    Sent,
+    Window,
+)
 from sync.model import Instant, Limits
 
 LIMITS = Limits()
@@ -87,7 +98,7 @@ def test_a_local_network_outgrows_the_first_window_in_a_few_round_trips() -> Non
     assert line.window.size > 1_000_000
     line.run(1.0)
     assert line.window.size == LIMITS.window_bytes_max
-    assert line.window.frame_bytes == LIMITS.batch_bytes_target
+    assert line.window.frame_bytes == SPAN_BYTES_MAX
 
 
 def test_a_link_that_becomes_slow_is_followed_down() -> None:
@@ -118,6 +129,60 @@ def test_an_idle_link_is_not_taken_for_a_slow_one() -> None:
     for second in range(1, 60):
         window.acked(window.sent(100, now.plus(second)), now.plus(second + 0.05))
     assert window.rate_bytes_s == before
+
+
+def use_a_little(window: Window, now: Instant, *, trip_s: float) -> None:
+    """A hundred small frames, one a second: far less than any link carries."""
+    for second in range(1, 101):
+        window.acked(window.sent(400, now.plus(second)), now.plus(second + trip_s))
+
+
+def test_a_near_link_is_not_thin_because_it_is_hardly_used() -> None:
+    window = Window(LIMITS)
+    use_a_little(window, START, trip_s=NEAR_TRIP_S / 2)
+    assert window.rate_bytes_s < THIN_BYTES_S
+    assert not window.is_thin
+
+
+def test_a_far_link_is_thin_until_it_was_seen_to_be_wide() -> None:
+    window = Window(LIMITS)
+    assert window.is_thin
+    use_a_little(window, START, trip_s=0.2)
+    assert window.is_thin
+    line = Line(window, bytes_s=20e6, round_trip_s=0.2)
+    line.now = START.plus(200)
+    line.run(10)
+    assert not window.is_thin
+
+
+@pytest.mark.parametrize(
+    ("bytes_s", "round_trip_s", "is_thin"), [(6_250, 0.6, True), (125e3, 0.002, True), (20e6, 0.3, False), (1e8, 0.001, False)]
+)
+def test_a_link_that_was_kept_busy_is_thin_by_its_rate_alone(bytes_s: float, round_trip_s: float, *, is_thin: bool) -> None:
+    line = Line(Window(LIMITS), bytes_s=bytes_s, round_trip_s=round_trip_s)
+    line.run(30)
+    assert line.window.is_thin is is_thin
+
+
+def test_a_near_link_that_was_busy_and_slow_stays_thin_while_it_is_idle() -> None:
+    line = Line(Window(LIMITS), bytes_s=125e3, round_trip_s=0.002)
+    line.run(30)
+    now = line.now
+    while line._on_way:
+        due, sent = line._on_way.popleft()
+        now = max(now, due)
+        line.window.acked(sent, now)
+    use_a_little(line.window, now, trip_s=0.005)
+    assert line.window.is_thin
+
+
+def test_a_near_link_whose_window_still_grows_is_not_taken_for_thin() -> None:
+    line = Line(Window(LIMITS), bytes_s=100e6, round_trip_s=0.010)
+    thin = []
+    for _ in range(20):
+        line.run(0.011)
+        thin.append(line.window.is_thin)
+    assert not any(thin[1:])
 
 
 def test_it_shrinks_once_for_one_congestion_and_never_below_its_floor() -> None:

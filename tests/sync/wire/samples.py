@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heard, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop
 from sync.model import (
     NO_ROWS,
     Batch,
@@ -68,6 +68,7 @@ def sample_frame(header: BatchHeader | None = None, payload: bytes = PAYLOAD) ->
 
 def sample_messages() -> dict[str, Message]:
     """A message of each type by the name of its fixture."""
+    heard = (Heard(Direction.UP, Lane.BULK, 12, 3),)
     positions = (Position(Direction.UP, Lane.ALARM, 12, bytes([9]) * 32), Position(Direction.RETURN, Lane.BULK, 0))
     return {
         "hello": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, 1, 2, "0.1.0", SEALED_AT),
@@ -81,4 +82,7 @@ def sample_messages() -> dict[str, Message]:
         "query": Query(5, "summary", b"{}"),
         "answer": Answer(5, b'{"rows": []}', ""),
         "stop": Stop("停机维护"),
+        "stop-with-order": Stop("grid-1 was moved", b'{"format": 1}'),
+        "refused-by-program": Refused(Direction.UP, Lane.STATE, Span(1, 2), 0, "lane 9 is not known", POLICY, program="yunnao 0.1.0"),
+        "hello-heard": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, heard=heard),
     }

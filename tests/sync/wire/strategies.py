@@ -25,6 +25,7 @@ from sync.model import (
     Span,
     State,
 )
+from sync.model.renumbering import HeldBefore, Renumbered
 
 numbers = st.integers(0, (1 << 63) - 1)
 small = st.integers(0, 1_000)
@@ -104,6 +105,13 @@ def acks(draw: st.DrawFn) -> Ack:
     return Ack(draw(directions), draw(lanes), stored=span.upto, secured=span.after)
 
 
+lives_from_1 = st.integers(1, 1 << 62)
+resources = st.sampled_from(["enterprises", "air-quality"])
+numbers_of_records = st.integers(0, (1 << 53) - 1)
+ranges = st.lists(st.integers(1, (1 << 53) - 1), max_size=8, unique=True).map(
+    lambda found: tuple(zip(sorted(found)[::2], sorted(found)[1::2], strict=False))
+)
+
 hellos = st.builds(
     Hello,
     nodes,
@@ -121,6 +129,8 @@ hellos = st.builds(
     lives,
     st.none() | manifests,
     st.booleans(),
+    st.lists(st.builds(Renumbered, lives_from_1, lanes, resources, numbers_of_records), max_size=3).map(tuple),
+    st.lists(st.builds(HeldBefore, lives_from_1, lanes, resources, ranges), max_size=3).map(tuple),
 )
 messages: st.SearchStrategy[Message] = st.one_of(
     hellos,

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sync.core.messages import Ack, Data, Hello, Message, Position, Query, Stop
+from sync.core.messages import Ack, Data, Heard, Hello, Message, Position, Query, Refused, Stop
 from sync.model import (
     DEFAULT_LIMITS,
     LIVES_TOLD_MAX,
@@ -24,6 +24,7 @@ from sync.model import (
     State,
     WireError,
 )
+from sync.model.renumbering import HELD_RANGES_MAX, RENUMBERED_TOLD_MAX, HeldBefore, Renumbered
 from sync.wire import bounds
 from sync.wire import yunnao_pb2 as pb
 from sync.wire.codec import decode, encode
@@ -244,6 +245,7 @@ def hello_with(**changes: object) -> Hello:
     return replace(hello, **changes)  # type: ignore[arg-type]
 
 
+EVERY_OTHER = tuple((number, number) for number in range(1, 2 * HELD_RANGES_MAX + 2, 2))
 SAME_POSITION = Position(Direction.UP, Lane.BULK, 1)
 
 
@@ -265,6 +267,18 @@ SAME_POSITION = Position(Direction.UP, Lane.BULK, 1)
         hello_with(lives=(Life(0, 9),)),
         hello_with(known_lives=tuple(Life(number, number) for number in range(1, LIVES_TOLD_MAX + 2))),
         hello_with(fork_proof=Manifest("qd", b"h" * 32, (), b"short")),
+        hello_with(renumbered=(Renumbered(0, Lane.BULK, "enterprises", 1),)),
+        hello_with(renumbered=(Renumbered(1, Lane.BULK, "Enterprises", 1),)),
+        hello_with(renumbered=(Renumbered(1, Lane.BULK, "enterprises", 1 << 53),)),
+        hello_with(renumbered=(Renumbered(1, Lane.BULK, "enterprises", 1),) * (RENUMBERED_TOLD_MAX + 1)),
+        hello_with(held_before=(HeldBefore(1, Lane.BULK, "enterprises", ((4, 3),)),)),
+        hello_with(held_before=(HeldBefore(1, Lane.BULK, "enterprises", ((3, 4), (4, 5))),)),
+        hello_with(held_before=(HeldBefore(1, Lane.BULK, "enterprises", EVERY_OTHER),)),
+        hello_with(heard=(Heard(Direction.UP, Lane.BULK, -1, 0),)),
+        hello_with(heard=(Heard(Direction.UP, Lane.BULK, 1, bounds.PARTS_MAX),)),
+        hello_with(heard=(Heard(Direction.UP, Lane.BULK, 1, 0),) * (bounds.POSITIONS_MAX + 1)),
+        Refused(Direction.UP, Lane.BULK, Span(1, 2), 0, "no", PolicyVersion(), program="x" * (bounds.SOFTWARE_CHARS_MAX + 1)),
+        Stop("moved", bytes(bounds.ORDER_BYTES_MAX + 1)),
     ],
 )
 def test_the_encoder_refuses_what_the_other_end_would(message: Message) -> None:
@@ -307,3 +321,21 @@ def test_the_payload_is_forwarded_byte_for_byte() -> None:
     message = decode(encode(Data(sample_frame())))
     assert isinstance(message, Data)
     assert message.frame.batch.payload == PAYLOAD
+
+
+def test_a_hello_with_the_most_that_may_be_said_of_former_numbers_fits_its_bound() -> None:
+    far = (1 << 53) - 2 * HELD_RANGES_MAX
+    ranges = tuple((far + first, far + last) for first, last in EVERY_OTHER[:HELD_RANGES_MAX])
+    told = tuple(Renumbered((1 << 63) - 1, Lane.BULK, f"{'r' * 60}{index}", far) for index in range(RENUMBERED_TOLD_MAX))
+    lives = tuple(Life((1 << 63) - 1, (1 << 63) - 1) for _ in range(LIVES_TOLD_MAX))
+    held = (HeldBefore(1, Lane.BULK, "enterprises", ranges),)
+    hello = hello_with(renumbered=told, held_before=held, lives=lives, known_lives=lives)
+    assert decode(encode(hello)) == hello
+
+
+def test_columns_of_former_numbers_must_be_of_one_length() -> None:
+    envelope = pb.Envelope()
+    envelope.ParseFromString(encode(hello_with(held_before=(HeldBefore(1, Lane.BULK, "enterprises", ((3, 4),)),))))
+    envelope.hello.held_before[0].count.append(1)
+    with pytest.raises(WireError, match="count 2 refused"):
+        decode(envelope.SerializeToString())

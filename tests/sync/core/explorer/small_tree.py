@@ -275,7 +275,7 @@ def _link_key(link: Any) -> object:
     out, back = link.outbox.lanes[LANE], link.inbox.lanes[LANE]
     sent = (out.mark, out.wire, out.cursor, out.chain, out.is_reading, [flight.upto for flight in out.in_flight], out.waiting_since is None)
     came = (back.position, back.expected_after, back.expected_part, back.chain, back.secured, list(back.unsecured))
-    return link.peer, sent, came, sorted(link.acks_due), link.requeue_due, link.is_requeueing, len(link.verifying)
+    return link.peer, sent, came, sorted(link.acks_due), link.requeue_due, link.is_requeueing, link.verifying_count
 
 
 def _copied(station: Station) -> Station:
@@ -283,7 +283,7 @@ def _copied(station: Station) -> Station:
     journal = station.journal
     assert isinstance(journal, MemoryJournal)
     copy.name, copy.level, copy.parent, copy.incarnation = station.name, station.level, station.parent, station.incarnation
-    copy.journal, copy.gate, copy.limits, copy.events = journal.reopened(), replace(station.gate), station.limits, []
+    copy.journal, copy.gate, copy.limits, copy.software, copy.events = journal.reopened(), replace(station.gate), station.limits, "", []
     copy.engine = deepcopy(station.engine)
     copy.pipeline = Pipeline(
         me=Self(copy.name, copy.level, "37"), journal=copy.journal, gate_of=lambda: copy.gate, vouch=RigVouch(copy.name),

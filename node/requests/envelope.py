@@ -1,0 +1,209 @@
+"""The two papers of a fetch: the asker's signed question, and the provider's page, sealed to the asker's certified key and signed.
+
+Owns their layout, and the proof of who wrote each by its certificate chain up to the pinned root: nodes between pass both on, and can read
+only the question. The encryption is the one of parcels (node/carriage/stream.py), bound to the page's front. Refuses what does not parse,
+what somebody else signed, and a page that answers another question. Called by giving.py and taking.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from msgspec import Meta
+
+from node.carriage.stream import POINT_BYTES, BodyDamaged, ChunkWriter, opening_key, point_of, read_chunks, sealing_key
+from node.identity.errors import IdentityError
+from node.identity.keys import new_tls_key
+from node.identity.verify import CHAIN_BYTES_MAX, PeerIdentity, load_chain, verify_chain
+from node.requests.errors import FetchRefused
+from node.untrusted import UNREADABLE
+
+FORMAT = 1
+NONCE_BYTES = 16
+COLUMNS_MAX = 256
+PAYLOAD_BYTES_MAX = 12 << 20
+_ASKING, _GIVING = b"yunnao-fetch-1\x00", b"yunnao-page-1\x00"
+"""What signatures begin with, so that none of one paper is one of another."""
+
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
+Name = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(max_length=200)]
+Pem = Annotated[str, Meta(max_length=CHAIN_BYTES_MAX)]
+Number = Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
+Counts = Annotated[dict[Word, Number], Meta(max_length=COLUMNS_MAX)]
+Nonce = Annotated[bytes, Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a fetch came in the provider's journal."""
+
+    after_lsn: Number = 0
+    """The newest batch that was read whole."""
+    skip_rows: Number = 0
+    """Rows read of the one behind it."""
+    upto_lsn: Number = 0
+    """Where the fetch ends, fixed by its first page; 0 in the first question."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What the asker wants next."""
+
+    format: int = FORMAT
+    case_id: Word
+    provider: Word
+    asker: Word
+    by: Annotated[str, Meta(min_length=1, max_length=200)]
+    """The person, as the asker knows them."""
+    nonce: Nonce
+    cursor: Cursor
+
+
+class PageBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What only the asker can read."""
+
+    payload: Annotated[bytes, Meta(max_length=PAYLOAD_BYTES_MAX)]
+    """Rows as an Arrow stream; empty when no row is on this page."""
+    withheld: Counts
+    """Rows withheld on this page, by class of reason."""
+    masks: Annotated[dict[Name, Text], Meta(max_length=COLUMNS_MAX)] = {}
+    """By column how values on this page are masked: `method:reason`."""
+    following: Cursor
+    is_last: bool
+
+
+class _Front(msgspec.Struct, frozen=True, kw_only=True):
+    format: int = FORMAT
+    case_id: Word
+    provider: Word
+    asker: Word
+    nonce: Nonce
+    ephemeral: Annotated[bytes, Meta(min_length=POINT_BYTES, max_length=POINT_BYTES)]
+
+
+class _Paper(msgspec.Struct, frozen=True):
+    """Both papers as they travel."""
+
+    front: bytes
+    body: bytes
+    chain_pem: Pem
+    signature: Annotated[bytes, Meta(max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """This node as one who signs and opens; what is on disk is read anew, because certificates are renewed."""
+
+    sign: Callable[[bytes], bytes]
+    chain_pem: Callable[[], bytes]
+    root_pem: Callable[[], bytes]
+    tls_key: Callable[[], ec.EllipticCurvePrivateKey]
+    now_us: Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who signed a paper, as the chain in it proves."""
+
+    who: PeerIdentity
+    key: ec.EllipticCurvePublicKey
+    """Their certified key, to which a page is sealed."""
+
+
+def ask_paper(question: Question, seal: Seal) -> bytes:
+    """A question, signed."""
+    return _signed(_ASKING, msgspec.msgpack.encode(question), b"", seal)
+
+
+def read_question(data: bytes, seal: Seal) -> tuple[Question, Signer]:
+    """A question and who signed it. Raises FetchRefused."""
+    paper = _parsed(data, _Paper)
+    question = _parsed(paper.front, Question)
+    _check_format(question.format)
+    signer = _signer(_ASKING, paper, seal)
+    if signer.who.node != question.asker:
+        raise FetchRefused(f"a question of {question.asker} was signed by {signer.who.node}")
+    return question, signer
+
+
+def page_paper(body: PageBody, question: Question, target: ec.EllipticCurvePublicKey, seal: Seal) -> bytes:
+    """A page for `question`, sealed to `target` and signed."""
+    ephemeral = new_tls_key()
+    front = msgspec.msgpack.encode(
+        _Front(
+            case_id=question.case_id,
+            provider=question.provider,
+            asker=question.asker,
+            nonce=question.nonce,
+            ephemeral=point_of(ephemeral.public_key()),
+        )
+    )
+    file = io.BytesIO()
+    writer = ChunkWriter(file, sealing_key(ephemeral, target, hashlib.sha256(front).digest()))
+    writer.write(msgspec.msgpack.encode(body))
+    writer.close()
+    return _signed(_GIVING, front, file.getvalue(), seal)
+
+
+def read_page(data: bytes, question: Question, seal: Seal) -> tuple[PageBody, PeerIdentity]:
+    """The page that answers `question`, and who signed it. Raises FetchRefused."""
+    paper = _parsed(data, _Paper)
+    front = _parsed(paper.front, _Front)
+    _check_format(front.format)
+    who = _signer(_GIVING, paper, seal).who
+    said = (front.case_id, front.provider, front.asker, front.nonce)
+    if said != (question.case_id, question.provider, question.asker, question.nonce) or who.node != question.provider:
+        raise FetchRefused(f"a page of {who.node} for {front.asker} about {front.case_id} is no answer to what was asked")
+    try:
+        key = opening_key(seal.tls_key(), front.ephemeral, hashlib.sha256(paper.front).digest())
+        plain = b"".join(read_chunks(io.BytesIO(paper.body), key, len(paper.body)))
+    except (BodyDamaged, ValueError):
+        raise FetchRefused(f"a page of {who.node} does not open with this node's key: was its certificate renewed? ask again") from None
+    return _parsed(plain, PageBody), who
+
+
+_T = TypeVar("_T")
+
+
+def _parsed(data: bytes, kind: type[_T]) -> _T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except UNREADABLE as error:
+        raise FetchRefused(f"a paper of a fetch does not parse: {error}") from None
+
+
+def _check_format(version: int) -> None:
+    if version != FORMAT:
+        raise FetchRefused(f"a paper of format {version}, this program reads {FORMAT}: update the older of the two nodes")
+
+
+def _signed(label: bytes, front: bytes, body: bytes, seal: Seal) -> bytes:
+    signature = seal.sign(_digest(label, front, body))
+    return msgspec.msgpack.encode(_Paper(front, body, seal.chain_pem().decode(), signature))
+
+
+def _digest(label: bytes, front: bytes, body: bytes) -> bytes:
+    return label + hashlib.sha256(front).digest() + hashlib.sha256(body).digest()
+
+
+def _signer(label: bytes, paper: _Paper, seal: Seal) -> Signer:
+    pem = paper.chain_pem.encode()
+    try:
+        who = verify_chain(pem, root_pem=seal.root_pem(), now_us=seal.now_us())
+    except IdentityError as error:
+        raise FetchRefused(f"a paper of a fetch proves nobody: {error}") from None
+    try:
+        Ed25519PublicKey.from_public_bytes(who.manifest_key).verify(paper.signature, _digest(label, paper.front, paper.body))
+    except InvalidSignature:
+        raise FetchRefused(f"a paper of a fetch is not as {who.node} signed it") from None
+    key = load_chain(pem)[0].public_key()
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise FetchRefused(f"the certificate of {who.node} has no P-256 key to seal to: let it renew its certificate")
+    return Signer(who, key)

@@ -1,0 +1,86 @@
+"""The asker's side of a fetch: asks the provider for the next page, proves who answered, and checks the rows by its own rules.
+
+Refuses a page beyond the grant as this node knows it, and one that its own policy closes: both ends enforce. Keeps nothing: what a grant
+gives is for its purpose and is no record of this node. Called by the local API.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from node.cases.desk import CaseDesk
+from node.cases.kind import Case, Kind
+from node.clock import Clock
+from node.identity.chance import new_nonce
+from node.policy_store import PolicyStore
+from node.requests.envelope import Cursor, Question, Seal, ask_paper, read_page
+from node.requests.errors import FetchRefused
+from node.requests.giving import FETCH, PAGE_ROWS_MAX
+from node.requests.kind import ASKER, PROVIDER, grant_of, standing
+from node.routes import RouteDesk
+from policies.grant import Grant
+from policies.granting import check_given
+from sync.model import DEFAULT_LIMITS, Level
+from sync.wire.payload import decode_payload
+
+ANSWER_TIMEOUT_S = 120.0
+"""A page over two links of 50 kbit/s and back."""
+
+Plain = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """What this node fetches under grants to it."""
+
+    cases: CaseDesk
+    kind: Kind
+    policy: PolicyStore
+    routes: RouteDesk
+    seal: Seal
+    level: Level
+    clock: Clock
+    nonce: Callable[[], bytes] = new_nonce
+
+    async def page(self, case_id: str, cursor: Cursor, *, by: str) -> tuple[pa.RecordBatch | None, Plain]:
+        """The rows behind `cursor`, None for none, and how it goes on. Raises CaseError, RouteRefused, PolicyError, WireError."""
+        await self.cases.follow()
+        case = await asyncio.to_thread(self.cases.case, self.kind, case_id)
+        grant, provider = self._grant(case), case.parties[PROVIDER]
+        question = Question(case_id=case.id, provider=provider.node, asker=self.cases.me.node, by=by, nonce=self.nonce(), cursor=cursor)
+        paper = await asyncio.to_thread(ask_paper, question, self.seal)
+        answer = await self.routes.ask(provider.node, FETCH, paper, timeout_s=ANSWER_TIMEOUT_S)
+        body, who = await asyncio.to_thread(read_page, answer, question, self.seal)
+        if who.territory.code != provider.territory:
+            raise FetchRefused(f"page refused: it is of {who.node} of {who.territory.code}, the request went to {provider.territory}")
+        rows = await asyncio.to_thread(self._rows, body.payload, grant)
+        facts = {
+            "withheld": body.withheld,
+            "masks": body.masks,
+            "after_lsn": body.following.after_lsn,
+            "skip_rows": body.following.skip_rows,
+        }
+        return rows, facts | {"upto_lsn": body.following.upto_lsn, "is_last": body.is_last}
+
+    def _grant(self, case: Case) -> Grant:
+        if case.parties[ASKER].node != self.cases.me.node:
+            raise FetchRefused(f"request {case.id} was asked by {case.parties[ASKER].node}: fetch it there")
+        grant = grant_of(case)
+        if grant is None:
+            raise FetchRefused(f"request {case.id} is {case.state}: nothing can be fetched; `yunnao request show {case.id}` says why")
+        found = standing(case, self.clock.wall_us())
+        if not grant.is_live(self.clock.wall_us()):
+            raise FetchRefused(f"the grant of request {case.id} is {found.value if found else case.state}: ask for a new one in time")
+        return grant
+
+    def _rows(self, payload: bytes, grant: Grant) -> pa.RecordBatch | None:
+        if not payload:
+            return None
+        rows = decode_payload(payload, decoded_bytes_max=DEFAULT_LIMITS.decoded_bytes_max, rows_max=PAGE_ROWS_MAX)
+        check_given(self.policy.gate.book, grant, rows, level=self.level)
+        return rows
