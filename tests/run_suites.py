@@ -66,14 +66,14 @@ SUITES = (
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 40, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 100, tests=("tests/node",), workers=2),
-    Suite("policies", 15, tests=("tests/policies",), workers=2),
+    Suite("sync", 36, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 112, tests=("tests/node",), workers=2),
+    Suite("policies", 18, tests=("tests/policies",), workers=2),
     Suite("edge_ai", 20, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 65, tests=("tests/tui",), workers=2),
-    Suite("simulations", 190, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 310, tests=("tests/e2e",), workers=2, files_stay_whole=True),
-    Suite("network", 105, tests=("tests/network",), workers=2, files_stay_whole=True),
+    Suite("tui", 81, tests=("tests/tui",), workers=2),
+    Suite("simulations", 185, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 296, tests=("tests/e2e",), workers=2, files_stay_whole=True),
+    Suite("network", 97, tests=("tests/network",), workers=2, files_stay_whole=True),
 )
 
 
