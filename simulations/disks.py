@@ -12,7 +12,8 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 
-from node.store.schema import Tuning, create_file
+from node.store.file import create_file
+from node.store.schema import Tuning
 
 MODEL_NODE = "model"
 
@@ -26,7 +27,7 @@ def _model(tuning: Tuning) -> bytes:
 
 
 def format_disk(path: Path, *, node: str, incarnation: int, tuning: Tuning) -> None:
-    """An empty journal of `node` at `path`, as node.store.schema.create_file makes it."""
+    """An empty journal of `node` at `path`, as node.store.file.create_file makes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(_model(tuning))
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

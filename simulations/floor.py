@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.store.schema import Tuning, open_writer
+from node.store.file import open_writer
+from node.store.schema import Tuning
 from node.store.write_set import Counters, WriteSet
 from simulations.disks import format_disk, wipe_disk
 from sync.model.writes import StoreBatch, Write

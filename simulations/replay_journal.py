@@ -19,9 +19,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from node.store import flows
+from node.store.file import open_writer
 from node.store.flows import NUMBER_MAX, Scope
 from node.store.journal import SqliteJournal, open_journal
-from node.store.schema import Tuning, open_writer
+from node.store.schema import Tuning
 from node.store.write_set import Counters, WriteSet
 from node.tracing.errors import TraceError
 from node.tracing.file import Snapshot

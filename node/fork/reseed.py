@@ -14,7 +14,8 @@ from pathlib import Path
 from node.files import sync_folder
 from node.identity.files import write_file
 from node.store.failures import guarded
-from node.store.schema import DEFAULT_TUNING, open_writer
+from node.store.file import open_writer
+from node.store.schema import DEFAULT_TUNING
 from sync.model import Direction
 
 WISH_NAME = "reseed.wanted"

@@ -16,6 +16,7 @@ from typing import Any
 from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError, CaseRefused
 from node.cases.kind import Case, Kind, Party, taken_from
+from node.cases.views import history_of
 from node.issuing import Issuer, IssueRefused
 from node.negative_list.kind import APPROVER, DAY_US, ENTRY, ENTRY_PREFIX, Standing, entry_of, read_entry, standing
 from policies.bundle import Contents, check_predicates, schemas_of
@@ -95,11 +96,7 @@ class ListDesk:
         """Keep this node's bundle as the cases say, and look who ends soon, for as long as the node runs."""
         while True:
             self._news.clear()
-            try:
-                await self.settle()
-            except CaseError as error:
-                # The register failing must not stop a node that stores records: it is said, and tried again.
-                log.warning("the negative list is not kept: %s", error)
+            await self.settle_soon()
             try:
                 async with asyncio.timeout(LOOK_EVERY_S):
                     await self._news.wait()
@@ -107,12 +104,11 @@ class ListDesk:
                 continue
 
     async def settle_soon(self) -> None:
-        """As `settle`; what fails is tried again in the background, because what was decided is decided."""
+        """As `settle`, but what fails is said, and tried again at the next look: what was decided is decided, and the node stores on."""
         try:
             await self.settle()
         except CaseError as error:
             log.warning("the negative list is not kept: %s", error)
-            self._news.set()
 
     async def settle(self) -> None:
         """Make this node's bundle hold what is approved here, and nothing that was revoked. Raises CaseError."""
@@ -201,21 +197,6 @@ class ListDesk:
             has_effect, why = judged[id(issued.entry)]
             found.append({"issuer": issued.issuer, "has_effect": has_effect, "why": why, **issued.entry.encoded()})
         return found
-
-
-def history_of(case: Case) -> list[Plain]:
-    """What was said about a case, oldest first."""
-    return [
-        {
-            "at_us": one.fact.place.at.wall_us,
-            "fact": one.fact.word,
-            "by": one.fact.by,
-            "node": one.fact.origin,
-            "why": one.fact.body.get("why", ""),
-            "fault": one.fault,
-        }
-        for one in case.history
-    ]
 
 
 def _with(contents: Contents, wanted: Mapping[str, Entry], managed: frozenset[str]) -> Contents:

@@ -16,6 +16,7 @@ from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError, CaseRefused
 from node.cases.fact import Body
 from node.cases.kind import Case, Kind, Party, taken_from
+from node.cases.views import history_of
 from node.clock import Clock
 from node.requests.kind import (
     ARBITER,
@@ -230,7 +231,7 @@ class RequestDesk:
             "grant": plain_of(given) if given else {},
             "missing": plain_of(duty) if duty else {},
             "basis": _basis(case),
-            "history": _history(case),
+            "history": history_of(case),
             "shares": self.shares.of(case.id) if PROVIDER in case.roles_of(self.cases.me.node) else {},
         }
 
@@ -239,17 +240,3 @@ def _basis(case: Case) -> Plain:
     """The law that the newest refusal names."""
     said = [one.fact.body["basis"] for one in case.history if one.fact.word == "refuse" and not one.fault]
     return dict(said[-1]) if said and isinstance(said[-1], dict) else {}
-
-
-def _history(case: Case) -> list[Plain]:
-    return [
-        {
-            "at_us": one.fact.place.at.wall_us,
-            "fact": one.fact.word,
-            "by": one.fact.by,
-            "node": one.fact.origin,
-            "why": one.fact.body.get("why", ""),
-            "fault": one.fault,
-        }
-        for one in case.history
-    ]

@@ -16,11 +16,12 @@ from typing import TypeVar
 
 from node.store import delivered, flows, keeping, queries
 from node.store.failures import ForeignJournal, guarded, primary_code
+from node.store.file import create_file, open_writer, read_meta
 from node.store.flows import Backlog, StreamFlow
 from node.store.keeping import KeptBatch, KeptTime
 from node.store.lives import LifeBook
 from node.store.readers import Readers
-from node.store.schema import DEFAULT_TUNING, Tuning, create_file, open_writer, read_meta
+from node.store.schema import DEFAULT_TUNING, Tuning
 from node.store.usage import Space, Usage, read_space, read_usage
 from node.store.verify import Finding, findings
 from node.store.write_set import WriteSet

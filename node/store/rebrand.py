@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.store.failures import ForeignJournal, guarded
-from node.store.schema import DEFAULT_TUNING, Tuning, open_writer, read_meta
+from node.store.file import open_writer, read_meta
+from node.store.schema import DEFAULT_TUNING, Tuning
 from sync.model import JournalError, Lane
 
 

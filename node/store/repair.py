@@ -13,7 +13,8 @@ from pathlib import Path
 
 from node.store.aside import apply_repairs
 from node.store.failures import guarded
-from node.store.schema import DEFAULT_TUNING, open_writer, read_meta
+from node.store.file import open_writer, read_meta
+from node.store.schema import DEFAULT_TUNING
 from node.store.verify import FREED_IN_BATCHES, Fault, Finding, findings, folded_streams
 from node.store.write_set import Counters, WriteSet
 from sync.core.repairing import DAMAGED_REASON

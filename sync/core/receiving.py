@@ -26,8 +26,8 @@ DOUBT_S = 10.0
 
 SPAN_PARTS_MAX = 64
 SPAN_BYTES_MAX = 8 << 20
-"""Parts of a span, and bytes of their payloads, that wait for its last part. A sender of ours reads half of that for a span; larger it is
-only with one large batch, and then it has one part."""
+"""Parts of a span, and bytes of their payloads, that wait for its last part. A sender of ours reads a quarter of that for a span; larger it
+is only with one large batch, and then it has one part."""
 
 UNREAD_JOB = 0
 """Stands for the job of a frame that none is started for; jobs count from 1."""

@@ -35,17 +35,16 @@ ATTACKS = {
     "wicked": ("forgery", "territory", "refusals", "acks", "statuses", "questions", "deaf", "hellos", "metadata", "strangers"),
 }
 SAID = {
-    "lengths": ("envelope field 3 refused",),
-    "bombs": ("ecompress",),
-    "sequence": ("expected 0 to 9007199254740991",),
-    "forgery": ("sent data in direction return",),
-    "acks": ("acknowledged direction up, in which it sends",),
-    "statuses": ("which is not below it",),
-    # A stream beyond the transport's own bound is refused before anybody can say why: REFUSED_STREAM (RFC 9113, 7).
-    "streams": ("8 streams of one certificate are open", "error code 7"),
-    "metadata": ("'none' is not a valid Group",),
+    "lengths": "envelope field 3 refused",
+    "bombs": "ecompress",
+    "sequence": "expected 0 to 9007199254740991",
+    "forgery": "sent data in direction return",
+    "acks": "acknowledged direction up, in which it sends",
+    "statuses": "which is not below it",
+    "streams": "8 streams of one certificate are open",
+    "metadata": "'none' is not a valid Group",
 }
-"""What the parent says last of some attacks: one of these."""
+"""What the parent says of some attacks."""
 ATTACK_TIMEOUT_S = 90.0
 RSS_GROWTH_MB_MAX = 120
 """A bomb would unfold to 300 MB, a flood to as much as it likes; two inboxes of 8 MB and one frame of 16 MB for each child are allowed."""
@@ -108,7 +107,7 @@ def attack(cluster: Cluster) -> tuple[dict[str, str], int]:
 def test_every_attack_was_made_and_the_refusal_names_what_was_false(attacked: tuple[Cluster, dict[str, str], int]) -> None:
     _, told, _ = attacked
     assert sorted(told) == sorted(name for attacks in ATTACKS.values() for name in attacks)
-    assert {attack: told[attack] for attack, words in SAID.items() if not any(word in told[attack] for word in words)} == {}
+    assert {attack: told[attack] for attack, words in SAID.items() if words not in told[attack]} == {}
     # A child that still writes when its link ends does not hear why.
     assert "which was never sent to it" in attacked[0][PARENT].log
 
@@ -148,7 +147,7 @@ def test_the_status_counts_the_offences_by_name_and_the_log_stays_short(attacked
     assert HONEST not in offences
     assert offences["hostile"]["links"] >= 8
     assert offences["wicked"]["frames"] >= 2
-    assert offences["strangers"]["links"] > 20
+    assert offences["strangers"]["links"] > 100
     assert cluster[PARENT].log.count("streams of one certificate are open") < 60
 
 

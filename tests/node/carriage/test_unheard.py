@@ -12,8 +12,8 @@ from node.carriage.office import Office
 from node.carriage.papers import Paper
 from node.config import NodeConfig
 from node.store import heard, queries
+from node.store.file import read_meta
 from node.store.journal import open_journal
-from node.store.schema import read_meta
 from sync.core import refusals
 from sync.core.messages import Message
 from sync.model import Direction, Lane, Span

@@ -13,8 +13,9 @@ from enum import Enum
 from pathlib import Path
 
 from node.store import keeping, queries
+from node.store.file import open_writer
 from node.store.keeping import KeptTime
-from node.store.schema import Tuning, open_writer
+from node.store.schema import Tuning
 from node.store.write_set import WriteSet
 from sync.model import State
 from sync.model.writes import FreeBatches, StoreBatch, Write

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from node.store.file import read_meta
 from node.store.journal import SqliteJournal, open_journal
-from node.store.schema import FORMAT_VERSION, journal_migrations, read_meta
+from node.store.schema import FORMAT_VERSION, journal_migrations
 from sync.model import Direction, JournalCorrupt, JournalError, Lane, State, StateRange
 from sync.model.writes import FreeBatches, OutMark, StoreBatch
 from tests.contracts.batches import INCARNATION, NODE, PARENT, commit_of, run, stored

@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
+from node.store.file import create_file
 from node.store.journal import SqliteJournal, open_journal
-from node.store.schema import Tuning, create_file
+from node.store.schema import Tuning
 from node.store.torn import DiskImage, torn, unsynced_bytes
 from sync.model import State, StoredBatch
 from sync.model.writes import Write
