@@ -58,7 +58,7 @@ from node.tracing.desk import tracing_of
 from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
 from sync.transport.link_dialer import dial
 from sync.transport.link_server import LinkServer
-from sync.transport.local_api import serve_local
+from sync.transport.local_api import LocalServer, serve_local
 from sync.transport.session import Session
 
 log = logging.getLogger("yunnao")
@@ -125,6 +125,7 @@ class Appliance:
         self._config = config
         self._memory = memory
         self._damaged = damaged
+        self._api: LocalServer | None = None
         self._closers: list[Callable[[], Coroutine[Any, Any, object]]] = []
         self._strangers: Strangers
 
@@ -145,13 +146,23 @@ class Appliance:
             await self._take_down(parts, tasks)
 
     async def _watch(self, tasks: list[asyncio.Task[object]]) -> None:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            if (failure := task.exception()) is not None:
-                raise failure
+        """Until one of them ends; raises why. A task that a runtime on its way down gave up is no end: the runtime's own follows."""
+        going = set(tasks)
+        has_ended = False
+        while not has_ended:
+            done, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if task.cancelled():
+                    continue
+                if (failure := task.exception()) is not None:
+                    raise failure
+                has_ended = True
 
     async def _take_down(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
         try:
+            # The API first: whoever asks while the parts go one after another would be answered out of what is closed.
+            if self._api is not None:
+                await self._api.stop()
             for close in reversed(self._closers):
                 await close()
         finally:
@@ -290,8 +301,7 @@ class Appliance:
     # ---- listeners
 
     async def _start_api(self, parts: Parts, services: Services) -> None:
-        server = await serve_local(self._config.folder / "api.sock", Api(services).call)
-        self._closers.append(server.stop)
+        self._api = await serve_local(self._config.folder / "api.sock", Api(services).call)
 
     async def _start_links(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
         config = self._config

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sqlite3
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,8 +20,10 @@ from node.config import NodeConfig, load_config
 from node.fork.clones import ForkMemory
 from sync.model import JournalError, JournalFull
 from sync.transport.local_api import LocalApiError
-from tests.node.station import call, make_station, running, until
+from tests.node.station import CALL_TIMEOUT_S, call, make_station, running, until
 
+RELEASE_S = 0.05
+"""The runtime ends this long after what it gave up."""
 ROW = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"], "rows": [["d1", "pm25", 1.5, None, None]]}
 
 
@@ -86,6 +90,42 @@ async def test_a_stores_failure_on_the_way_down_does_not_hide_why_the_node_stopp
 
     monkeypatch.setattr(appliance, "assemble", break_journal)
     monkeypatch.setattr("node.ingest.devices.DeviceRegistry.save", _full_disk)
+    with pytest.raises(JournalError, match="the disk is gone"):
+        await refused(config)
+
+
+@pytest.mark.slow
+async def test_work_that_waited_behind_the_failing_commit_does_not_hide_why_the_node_stopped(
+    config: NodeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_failing, asked, given_up = threading.Event(), threading.Event(), threading.Event()
+
+    def fail_once_asked(writes: object) -> None:
+        is_failing.set()
+        asked.wait(CALL_TIMEOUT_S)
+        _broken_disk(writes)
+
+    def break_journal(config: NodeConfig, *, software: str, memory: ForkMemory | None = None) -> Parts:
+        parts = assemble(config, software=software, memory=memory)
+        monkeypatch.setattr(parts.journal, "commit", fail_once_asked)
+        beside_commits = parts.runtime.beside_commits
+
+        async def wait_behind(work: Callable[[], object]) -> object:
+            await until(is_failing.is_set)
+            before_it = asyncio.ensure_future(beside_commits(lambda: given_up.wait(CALL_TIMEOUT_S)))
+            waiting = asyncio.ensure_future(beside_commits(work))
+            await asyncio.sleep(0)
+            asked.set()
+            try:
+                return await waiting
+            finally:
+                asyncio.get_running_loop().call_later(RELEASE_S, given_up.set)
+                before_it.cancel()
+
+        monkeypatch.setattr(parts.runtime, "beside_commits", wait_behind)
+        return parts
+
+    monkeypatch.setattr(appliance, "assemble", break_journal)
     with pytest.raises(JournalError, match="the disk is gone"):
         await refused(config)
 
