@@ -75,6 +75,12 @@ class Drop(msgspec.Struct, forbid_unknown_fields=True):
     codes: Annotated[list[Code], Meta(min_length=1, max_length=ENTRIES_MAX)]
 
 
+class Withdraw(msgspec.Struct, forbid_unknown_fields=True):
+    """Codes that the next issue takes out of the catalogue."""
+
+    codes: Annotated[list[Code], Meta(min_length=1, max_length=ENTRIES_MAX)]
+
+
 class Issue(msgspec.Struct, forbid_unknown_fields=True):
     """Bring the draft into force."""
 
@@ -126,6 +132,7 @@ class CatalogueVerbs:
             "catalogue_entries": (Entries, lambda asked: asyncio.to_thread(desk().page, asked.after, asked.limit, drafts=asked.drafts)),
             "catalogue_import": (Import, lambda asked: asyncio.to_thread(desk().take, asked.entries, source=asked.source)),
             "catalogue_drop": (Drop, self._drop),
+            "catalogue_withdraw": (Withdraw, lambda asked: asyncio.to_thread(desk().withdraw, asked.codes)),
             "catalogue_issue": (Issue, self._issue),
             "catalogue_history": (History, self._history),
             "classify_propose": (Propose, lambda asked: asyncio.to_thread(review().propose, asked.resource, asked.columns)),
@@ -175,4 +182,4 @@ def _drafts(desk: CatalogueDesk, offset: int, limit: int) -> Plain:
         }
         for one in drafts[offset : offset + limit]
     ]
-    return {"total": len(drafts), "entries": shown, "of": len(drafts)}
+    return {"total": len(drafts), "entries": shown, "of": len(drafts), "withdrawn": list(desk.store.withdrawals())}

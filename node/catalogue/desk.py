@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -82,6 +82,7 @@ class CatalogueDesk:
         return line | {
             "entry": entry.resource.encoded() if entry else None,
             "draft": drafted.entry if drafted else None,
+            "is_withdrawn": code in self.store.withdrawals(),
             "history": self.store.history(code=code, limit=STALE_SHOWN_MAX),
         }
 
@@ -131,17 +132,48 @@ class CatalogueDesk:
 
         Raises CatalogueError, IssueRefused, PolicyError.
         """
-        draft = self.store.draft()
-        if not draft:
+        draft, withdrawn = self.store.draft(), self.store.withdrawals()
+        if not (draft or withdrawn):
             raise CatalogueError("nothing to issue: the draft is empty; `yunnao catalogue import` fills it")
+        self._check_withdrawals(withdrawn)
         drafted = {code: Resource.of(one.entry, f"draft of {code}") for code, one in draft.items()}
         for resource in drafted.values():
             self._check_layout(resource)
-        bundle = self._issuer.next_bundle(lambda contents: _with(contents, drafted))
+        bundle = self._issuer.next_bundle(lambda contents: _with(contents, drafted, withdrawn))
         self._issuer.issue(bundle)
-        self.store.drop_draft(drafted)
-        log.info("catalogue of %s epoch %d in force: %d entries new or changed", bundle.issuer, bundle.epoch, len(drafted))
-        return {"issuer": bundle.issuer, "epoch": bundle.epoch, "entries": len(drafted), "bytes": len(bundle.canonical)}
+        self.store.drop_draft([*drafted, *withdrawn])
+        log.info(
+            "catalogue of %s epoch %d in force: %d entries new or changed, %d withdrawn",
+            bundle.issuer, bundle.epoch, len(drafted), len(withdrawn),
+        )  # fmt: skip
+        return {
+            "issuer": bundle.issuer,
+            "epoch": bundle.epoch,
+            "entries": len(drafted),
+            "withdrawn": len(withdrawn),
+            "bytes": len(bundle.canonical),
+        }
+
+    def withdraw(self, codes: Sequence[str]) -> Plain:
+        """Let the next issue take entries out of the catalogue, all or none; raises CatalogueError."""
+        self._check_withdrawals(codes)
+        self.store.keep_withdrawals(codes, self.clock.wall_us())
+        return {"withdrawn": len(set(codes)), "draft": len(self.store.draft()) + len(self.store.withdrawals())}
+
+    def _check_withdrawals(self, codes: Iterable[str]) -> None:
+        held = self.policy.held(self._issuer.node)
+        own = {resource.code for resource in held.contents.catalogue} if held else frozenset()
+        counts = self.journal.counts()
+        for code in codes:
+            if code not in own:
+                entry = self.shelf.entries.get(code)
+                who = f"it is an entry of {entry.issuer}, who alone withdraws it" if entry else "see `yunnao catalogue list`"
+                raise CatalogueError(f"resource {code!r} is not withdrawn: this node has not issued it; {who}")
+            if counts.get(code):
+                raise CatalogueError(
+                    f"resource {code!r} is not withdrawn: {counts[code]} records of it are here, and without an entry they would be held "
+                    "as ungraded; let its retention end them first"
+                )
 
     def _check_layout(self, resource: Resource) -> None:
         held = self.policy.ruleset.resources.get(resource.code)
@@ -258,7 +290,7 @@ class CatalogueDesk:
         }
 
 
-def _with(contents: Contents, drafted: Mapping[str, Resource]) -> Contents:
-    """The contents with entries of the catalogue new or changed."""
+def _with(contents: Contents, drafted: Mapping[str, Resource], withdrawn: Container[str]) -> Contents:
+    """The contents with entries of the catalogue new, changed or withdrawn."""
     merged = {**{resource.code: resource for resource in contents.catalogue}, **drafted}
-    return replace(contents, catalogue=tuple(merged.values()))
+    return replace(contents, catalogue=tuple(resource for code, resource in merged.items() if code not in withdrawn))

@@ -71,6 +71,12 @@ def m004_proposals(db: Database) -> None:
     db.execute("CREATE UNIQUE INDEX proposal_waits ON proposal (resource, field) WHERE state = 'pending'")
 
 
+@migrations()
+def m005_withdrawals(db: Database) -> None:
+    """Entries in force that the next issue takes out of the catalogue."""
+    db.execute("CREATE TABLE withdrawal (code TEXT PRIMARY KEY, at_us INTEGER NOT NULL) STRICT")
+
+
 @dataclass(frozen=True, slots=True)
 class Drafted:
     """One entry of the draft."""
@@ -98,14 +104,26 @@ class CatalogueStore(SideFile):
         return {code: Drafted(code, json.loads(entry), source, at_us) for code, entry, source, at_us in rows}
 
     def keep_draft(self, entries: Iterable[Drafted]) -> None:
-        """Put entries into the draft, over what it has of them; all or none."""
+        """Put entries into the draft, over what it has of them, withdrawals too; all or none."""
         with self.transaction() as db:
             put_draft(db, entries)
 
     def drop_draft(self, codes: Iterable[str]) -> int:
-        """Take entries out of the draft; how many were in it."""
+        """Take entries and withdrawals out of the draft; how many were in it."""
         with self.transaction() as db:
-            return sum(db.execute("DELETE FROM draft WHERE code = ?", (code,)).rowcount for code in codes)
+            out = [db.execute(f"DELETE FROM {table} WHERE code = ?", (code,)) for code in codes for table in ("draft", "withdrawal")]
+        return sum(cursor.rowcount for cursor in out)
+
+    def withdrawals(self) -> dict[str, int]:
+        """When each entry that the next issue takes out of the catalogue was put there, microseconds since 1970 UTC."""
+        with self.transaction() as db:
+            return dict(db.execute("SELECT code, at_us FROM withdrawal ORDER BY code").fetchall())
+
+    def keep_withdrawals(self, codes: Sequence[str], at_us: int) -> None:
+        """Put withdrawals into the draft, in place of what it has of these entries; all or none."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM draft WHERE code = ?", [(code,) for code in codes])
+            db.executemany("INSERT OR REPLACE INTO withdrawal VALUES (?, ?)", [(code, at_us) for code in codes])
 
     # ---- history
 
@@ -167,4 +185,5 @@ class CatalogueStore(SideFile):
 def put_draft(db: sqlite3.Connection, entries: Iterable[Drafted]) -> None:
     """Put entries into the draft, inside a transaction of the caller's."""
     rows = [(entry.code, canonical_json(entry.entry).decode(), entry.source, entry.at_us) for entry in entries]
+    db.executemany("DELETE FROM withdrawal WHERE code = ?", [(code,) for code, *_ in rows])
     db.executemany("INSERT OR REPLACE INTO draft VALUES (?, ?, ?, ?)", rows)

@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     exported.add_argument("--gbk", action="store_true", help=actions.help("option_gbk"))
     actions.add("issue")
     actions.add("drop").add_argument("codes", nargs="+", metavar="CODE", help=actions.help("code"))
+    actions.add("withdraw").add_argument("codes", nargs="+", metavar="CODE", help=actions.help("code"))
     history = actions.add("history")
     history.add_argument("code", nargs="?", default="", metavar="CODE", help=actions.help("code"))
     history.add_argument("--limit", type=int, default=100, metavar="N", help=actions.help("option_limit"))
@@ -79,6 +80,8 @@ def _list(args: argparse.Namespace, client: NodeClient) -> int:
     if args.drafts:
         rows = [[*_names(one, args.language), one.get("is_new"), one.get("source"), moment_text(one.get("at_us"))] for one in entries]
         print_table(text("catalogue.draft_columns", args.language).split("|"), rows)
+        if withdrawn := _list_of_texts(answer.get("withdrawn")):
+            print_line(text("catalogue.draft_withdrawn", args.language, codes=", ".join(map(str, withdrawn))))
     else:
         keys = ("issuer", "grade", "share", "period_s", "state", "age_s")
         rows = [[*_names(entry, args.language), *(_shown(entry, key, args.language) for key in keys)] for entry in entries]
@@ -117,8 +120,8 @@ def _show(args: argparse.Namespace, client: NodeClient) -> int:
     keys = ("name", "title", "type", "role", "grade", "mask", "category")
     rows = [[item.get(key) for key in keys] for item in list_of(entry.get("fields"))]
     print_table(text("catalogue.field_columns", args.language).split("|"), rows)
-    if answer.get("draft"):
-        talk(text("catalogue.show_draft", args.language))
+    if answer.get("draft") or answer.get("is_withdrawn"):
+        talk(text("catalogue.show_draft" if answer.get("draft") else "catalogue.show_withdrawn", args.language))
     return EXIT_OK
 
 
@@ -175,7 +178,8 @@ def _issue(args: argparse.Namespace, client: NodeClient) -> int:
     if args.json:
         print_json(answer)
     else:
-        print_line(text("catalogue.issue_done", args.language, **{key: answer.get(key) for key in ("issuer", "epoch", "entries")}))
+        counts = {key: answer.get(key) for key in ("issuer", "epoch", "entries", "withdrawn")}
+        print_line(text("catalogue.issue_done", args.language, **counts))
     return EXIT_OK
 
 
@@ -185,6 +189,15 @@ def _drop(args: argparse.Namespace, client: NodeClient) -> int:
         print_json(answer)
     else:
         print_line(text("catalogue.drop_done", args.language, count=answer.get("dropped")))
+    return EXIT_OK
+
+
+def _withdraw(args: argparse.Namespace, client: NodeClient) -> int:
+    answer = client.call("catalogue_withdraw", codes=args.codes)
+    if args.json:
+        print_json(answer)
+    else:
+        print_line(text("catalogue.withdraw_done", args.language, count=answer.get("withdrawn")))
     return EXIT_OK
 
 
@@ -251,6 +264,7 @@ ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {
     "export": _export,
     "issue": _issue,
     "drop": _drop,
+    "withdraw": _withdraw,
     "history": _history,
 }
 VERB = Verb("catalogue", "cli.help_catalogue", add_arguments, run)

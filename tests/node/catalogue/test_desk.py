@@ -99,6 +99,45 @@ def test_an_empty_draft_is_not_issued(town: Town) -> None:
         town.desk.issue()
 
 
+def test_a_withdrawal_leaves_with_the_next_issue_and_history_names_it(town: Town) -> None:
+    town.desk.take([BUS.encoded()], source="sheet")
+    town.desk.issue()
+    town.desk.look()
+    assert town.desk.withdraw(["bus-stops"]) == {"withdrawn": 1, "draft": 1}
+    assert town.desk.shown("bus-stops")["is_withdrawn"]
+    assert "bus-stops" in town.desk.shelf.entries
+    assert town.desk.issue()["withdrawn"] == 1
+    town.desk.look()
+    assert "bus-stops" not in town.desk.shelf.entries
+    assert town.desk.store.history(code="bus-stops", limit=1)[0]["change"] == "removed"
+    with pytest.raises(CatalogueError, match="nothing to issue"):
+        town.desk.issue()
+
+
+def test_a_withdrawal_is_taken_back_by_a_drop_or_by_a_new_draft_of_the_entry(town: Town) -> None:
+    town.desk.take([BUS.encoded()], source="sheet")
+    town.desk.issue()
+    town.desk.withdraw(["bus-stops"])
+    assert town.desk.store.drop_draft(["bus-stops"]) == 1
+    town.desk.withdraw(["bus-stops"])
+    town.desk.take([BUS.encoded()], source="sheet")
+    assert town.desk.store.withdrawals() == {}
+
+
+def test_an_entry_of_another_issuer_or_with_records_is_not_withdrawn(town: Town) -> None:
+    with pytest.raises(CatalogueError, match="an entry of shandong, who alone withdraws it"):
+        town.desk.withdraw(["air-quality"])
+    with pytest.raises(CatalogueError, match="this node has not issued it"):
+        town.desk.withdraw(["nothing"])
+    town.desk.take([BUS.encoded()], source="sheet")
+    town.desk.issue()
+    town.desk.withdraw(["bus-stops"])
+    town.seal(BUS, NOW_US, 1)
+    with pytest.raises(CatalogueError, match="1 records of it are here"):
+        town.desk.issue()
+    assert "bus-stops" in town.desk.shelf.entries
+
+
 def test_one_bad_entry_keeps_all_out_of_the_draft(town: Town) -> None:
     with pytest.raises(BundleError, match="entry 2"):
         town.desk.take([BUS.encoded(), {"code": "x"}], source="")

@@ -47,7 +47,7 @@ async def test_a_departments_catalogue_goes_from_its_workbook_into_force(yunnao:
     assert "目录.xlsx" in (await yunnao("list", "--drafts"))[1]
     assert (await yunnao("list", "常住人口"))[1].count("\n") == 1
     code, out, _ = await yunnao("issue", lang="zh")
-    assert (code, out) == (EXIT_OK, "shandong 第 2 版已生效：新增或变更 2 条\n")
+    assert (code, out) == (EXIT_OK, "shandong 第 2 版已生效：新增或变更 2 条，撤销 0 条\n")
     listed = json.loads((await yunnao("list", "常住人口", "--json"))[1])["entries"]
     assert [(one["code"], one["grade"], one["state"]) for one in listed] == [("c-3070010001-000012", "", "empty")]
     shown = (await yunnao("show", "c-3070010001-000012"))[1]
@@ -91,6 +91,10 @@ async def test_a_change_is_in_the_history_and_a_draft_can_be_dropped(yunnao: Yun
         if "listing.abstract" in told[-1]:
             break
     assert "shandong  2      air-quality  changed  listing.abstract: - -> 每小时监测" in told[-1]
+    assert "yunnao catalogue drop takes that back" in (await yunnao("withdraw", "air-quality"))[1]
+    assert "the next issue withdraws: air-quality" in (await yunnao("list", "--drafts"))[1]
+    assert "0 entries new or changed, 1 withdrawn" in (await yunnao("issue"))[1]
+    assert (await yunnao("show", "air-quality"))[0] != EXIT_OK
 
 
 async def test_what_cannot_be_shown_is_refused(yunnao: Yunnao) -> None:
