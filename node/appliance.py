@@ -194,6 +194,8 @@ class Appliance:
         await plane.start(parts.journal)
         for _, port in plane.addresses:
             strangers.watch(port, plane.door.clients, lambda: {client.address for client in plane.door.clients})
+        for _, port in plane.monitor_addresses:
+            strangers.watch(port, plane.monitors.clients, lambda: {client.address for client in plane.monitors.clients})
         background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), parts.keeper.run()]
         background.append(parts.attendance.run(parts.detach_silent))
         background += [storage.run(), strangers.run()]

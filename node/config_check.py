@@ -124,6 +124,7 @@ def _address_problems(file: File) -> Iterator[Problem]:
         (("parent", "address"), parent.address),
         (("parent", "join_address"), parent.join_address),
         *((("devices", "listen"), address) for address in file.devices.listen),
+        *((("devices", "hj212_listen"), address) for address in file.devices.hj212_listen),
     ]
     for at, address in given:
         yield from _bad_address(at, address)

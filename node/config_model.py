@@ -70,7 +70,7 @@ class ProfileEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     topic: Annotated[str, Meta(min_length=1, max_length=1_024)]
     resource: str
-    format: Literal["json", "senml"]
+    format: Literal["json", "senml", "hj212"]
     territory: str = ""
 
 
@@ -83,6 +83,7 @@ class DevicesSection(msgspec.Struct, frozen=True, kw_only=True):
     password_file: str = ""
     anonymous: bool = False
     admit_unknown: bool = False
+    hj212_listen: Annotated[list[str], Meta(max_length=16)] = []
     mosquitto: Annotated[list[MosquittoEntry], Meta(max_length=16)] = []
     profiles: Annotated[list[ProfileEntry], Meta(max_length=1_000)] = []
 

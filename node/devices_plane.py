@@ -20,6 +20,7 @@ from node.config_model import MosquittoEntry, ProfileEntry
 from node.directory import DoorStatus
 from node.ingest.devices import DeviceRegistry
 from node.ingest.door import Door, Listen
+from node.ingest.hj212.door import MonitorDoor
 from node.ingest.inbox import Inbox, readings_of
 from node.ingest.intake import Intake
 from node.ingest.mosquitto import BridgeSettings, MosquittoBridge
@@ -60,8 +61,11 @@ class DevicePlane:
         self._profile_table = ProfileTable(self._profiles(sensors))
         self.intake = Intake(self._profile_table, inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
         self.door = Door(self._listens(), self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
+        monitors = [split_address(address) for address in config.devices.hj212_listen]
+        self.monitors = MonitorDoor(monitors, self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
         self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
         self.addresses: list[tuple[str, int]] = []
+        self.monitor_addresses: list[tuple[str, int]] = []
 
     async def start(self, journal: SqliteJournal) -> None:
         """Remember the newest readings, then open the listeners. Raises OSError when an address is taken."""
@@ -69,6 +73,9 @@ class DevicePlane:
         self.addresses = await self.door.start()
         for host, port in self.addresses:
             log.info("sensor door on %s:%d", host, port)
+        self.monitor_addresses = await self.monitors.start()
+        for host, port in self.monitor_addresses:
+            log.info("HJ 212 monitors on %s:%d", host, port)
 
     async def run(self) -> None:
         """Housekeeping and bridges, until cancelled."""
@@ -79,6 +86,7 @@ class DevicePlane:
 
     async def stop(self) -> None:
         """Close the listeners and the stores; what was not acknowledged is sent again."""
+        await self.monitors.stop()
         await self.door.stop()
         for store in (self.registry, self.rejects):
             try:
@@ -99,13 +107,15 @@ class DevicePlane:
 
     def status(self) -> DoorStatus:
         """Messages taken and refused since the start."""
-        facts = self.door.facts()
-        return DoorStatus(int(str(facts["accepted"])), int(str(facts["refused"])) + int(str(facts["rejected"])))
+        doors = [self.door.facts(), self.monitors.facts()]
+        accepted, refused, rejected = (sum(int(str(facts[key])) for facts in doors) for key in ("accepted", "refused", "rejected"))
+        return DoorStatus(accepted, refused + rejected)
 
     def facts(self) -> dict[str, object]:
         """What the API shows of the door."""
-        addresses = [f"{host}:{port}" for host, port in self.addresses]
-        return self.door.facts() | {"listen": addresses, "rejects": self.rejects.counts(), "counts": dict(self.intake.counts)}
+        shared = {"listen": _texts(self.addresses), "rejects": self.rejects.counts(), "counts": dict(self.intake.counts)}
+        monitors = self.monitors.facts() | {"listen": _texts(self.monitor_addresses)}
+        return self.door.facts() | shared | ({"hj212": monitors} if self.monitor_addresses else {})
 
     async def _tick(self) -> None:
         while True:
@@ -160,6 +170,10 @@ class DevicePlane:
         return MosquittoBridge(
             settings, self.intake, Backoff(self._rng, floor_s=limits.reconnect_floor_s, cap_s=limits.reconnect_cap_s), self._clock
         )
+
+
+def _texts(addresses: list[tuple[str, int]]) -> list[str]:
+    return [f"{host}:{port}" for host, port in addresses]
 
 
 def _sensors(schemas: Mapping[str, pa.Schema]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from node.ingest.hj212.packet import decode_hj212
 from node.ingest.json_messages import decode_object, decode_readings
 from node.ingest.profiles import Format, Profile
 from node.ingest.senml import Record, readings_of
@@ -27,6 +28,7 @@ DECODERS: dict[Format, Decoder] = {
     Format.SENML_CBOR: _senml(parse_cbor),
     Format.SENML_XML: _senml(parse_xml),
     Format.SENML_MSGPACK: _senml(parse_msgpack),
+    Format.HJ212: decode_hj212,
 }
 
 

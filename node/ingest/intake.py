@@ -16,7 +16,7 @@ from node.ingest.decode import decode
 from node.ingest.devices import Admission, Device, DeviceRegistry, remember_value
 from node.ingest.errors import DecodeError
 from node.ingest.inbox import Inbox
-from node.ingest.profiles import Profile, ProfileTable
+from node.ingest.profiles import Format, Profile, ProfileTable
 from node.ingest.rejects import Reject, RejectStore
 from node.ingest.repeats import READINGS_PER_CLIENT_MAX, Repeats
 from node.ingest.sink import Message, Reading, Verdict
@@ -151,7 +151,8 @@ class Intake:
         remember_value(device, reading.quantity, reading.value if reading.text is None else reading.text)
 
     def _meet(self, reading: Reading, profile: Profile, now_us: int) -> Device | None:
-        return self._devices.meet(reading.device, territory=reading.territory, kind=profile.name, protocol=self._protocol, now_us=now_us)
+        protocol = profile.format.value if profile.format is Format.HJ212 else self._protocol
+        return self._devices.meet(reading.device, territory=reading.territory, kind=profile.name, protocol=protocol, now_us=now_us)
 
     def _store(self, client: str, taken: dict[str, list[Reading]], rejects: list[Reject], on_stored: Callable[[], None]) -> None:
         fresh = {resource: self._without_repeats(client, readings) for resource, readings in taken.items()}

@@ -27,6 +27,8 @@ class Format(StrEnum):
     SENML_CBOR = "senml-cbor"
     SENML_XML = "senml-xml"
     SENML_MSGPACK = "senml-msgpack"
+    HJ212 = "hj212"
+    """A data segment of HJ 212-2017."""
 
 
 class TimeUnit(IntEnum):

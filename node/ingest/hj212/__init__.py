@@ -1,0 +1,1 @@
+"""HJ 212-2017: environmental monitors report over TCP; frames, packets, readings, and the door they connect to."""

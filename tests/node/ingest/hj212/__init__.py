@@ -1,0 +1,1 @@
+"""Tests of the HJ 212 door and its codec."""
