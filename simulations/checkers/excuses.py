@@ -90,7 +90,8 @@ def expired(copies: Mapping[str, Copy], truth: Truth, gone: Presence) -> dict[tu
 def refused_and_gone(
     copies: Mapping[str, Copy], truth: Truth, nodes: Collection[str], *, has_loss: bool
 ) -> dict[tuple[str, str], Flags]:
-    """Records that a node refused for a time, where a child of it had no room to keep them for another try: they stay withheld.
+    """Records that a node withholds or refused for a time, where a child of it had no room to keep them for another try: they stay
+    withheld there and at the nodes above, which heard of them as withheld.
 
     Such a child sheds them in their turn and never lets them go as delivered, unless (`has_loss`) the simulated wire swallowed the refusal
     and brought the acknowledgement behind it, which no transport in order does.
@@ -98,10 +99,12 @@ def refused_and_gone(
     states = (State.SHED, State.RETENTION) if has_loss else (State.SHED,)
     found: dict[tuple[str, str], Flags] = {}
     for (child, resource), gone in let_go(copies, truth, nodes, states).items():
-        parent = copies[child].holder.parent
-        held = _in_state(copies[parent], truth, State.HELD) if parent else {}
-        if resource in held:
-            found = joined(found, {(parent, resource): held[resource] & gone})
+        lacking, parent = gone, copies[child].holder.parent
+        while parent and lacking.any():
+            held = _in_state(copies[parent], truth, State.HELD).get(resource)
+            lacking = lacking & held if held is not None else np.zeros_like(lacking)
+            found = joined(found, {(parent, resource): lacking})
+            parent = copies[parent].holder.parent
     return found
 
 

@@ -116,9 +116,27 @@ def journal_with(path: Path, freed: State) -> Path:
 def test_what_a_parent_refused_for_a_time_is_excused_where_its_child_had_no_room_to_keep_it(
     tmp_path: Path, freed: State, state: State, *, has_loss: bool, is_excused: bool
 ) -> None:
-    above = accounts_of("m1", 1, 2)
-    above = replace(above, runs=replace(above.runs, state=np.full(2, int(state), np.int64)))
-    child = copy_of("d11")
-    copies = {"m1": above, "d11": replace(child, holder=replace(child.holder, journal=journal_with(tmp_path / "journal.db", freed)))}
+    copies = {"m1": withholding("m1", state), "d11": without_room(tmp_path, freed), "p0": copy_of("p0")}
     excused = refused_and_gone(copies, truth_of(*ROWS), {"d11"}, has_loss=has_loss)
     assert excused.get(("m1", "air-quality"), np.zeros(3, np.bool_)).tolist() == [is_excused, False, False]
+    assert not excused.get(("p0", "air-quality"), np.zeros(3, np.bool_)).any()
+
+
+@pytest.mark.parametrize("state", [State.HELD, State.DENIED])
+def test_a_node_above_that_heard_of_it_as_held_is_excused_as_far_as_the_nodes_between_are(tmp_path: Path, state: State) -> None:
+    copies = {"p0": withholding("p0", State.HELD), "m1": withholding("m1", state), "d11": without_room(tmp_path, State.SHED)}
+    excused = refused_and_gone(copies, truth_of(*ROWS), {"d11"}, has_loss=False)
+    is_held = state is State.HELD
+    assert excused.get(("p0", "air-quality"), np.zeros(3, np.bool_)).tolist() == [is_held, False, False]
+
+
+def withholding(node: str, state: State) -> Copy:
+    """A node that accounts for records 1 and 2 as withheld in `state`."""
+    copy = accounts_of(node, 1, 2)
+    return replace(copy, runs=replace(copy.runs, state=np.full(2, int(state), np.int64)))
+
+
+def without_room(tmp_path: Path, freed: State) -> Copy:
+    """The district, which let record 1 go as `freed`."""
+    child = copy_of("d11")
+    return replace(child, holder=replace(child.holder, journal=journal_with(tmp_path / "journal.db", freed)))
