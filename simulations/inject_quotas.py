@@ -82,7 +82,7 @@ class QuotaFaults:
 
     def _kept(self, host: Host, disk: SmallDisk, write: FreeBatches) -> list[KeptRows]:
         children = sorted(self._children(host.id))
-        return host.journal.look("look at what is kept", lambda db: kept_rows(db, write.lsns, disk.seen_lsn, host.parent, children))
+        return host.journal.look("look at what is kept", lambda db: kept_rows(db, write.lsns, disk.look, host.parent, children))
 
     def _children(self, node: str) -> frozenset[str]:
         return frozenset(host.id for host in self.world.hosts.values() if host.parent == node)

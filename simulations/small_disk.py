@@ -7,6 +7,7 @@ from typing import Any
 
 from node.store.journal import SqliteJournal
 from node.store.usage import Space
+from simulations.checkers.quotas import Look, read_marks
 
 
 @dataclass(slots=True)
@@ -14,8 +15,8 @@ class SmallDisk:
     """A disk of so many bytes that nobody else uses."""
 
     bytes: int
-    seen_lsn: int = 0
-    """Where the journal ended when its keeper looked last: it decides over nothing newer."""
+    look: Look = Look()
+    """The last look of the journal's keeper: it decides over nothing newer."""
 
     def under(self, journal: SqliteJournal) -> Any:
         """`journal` as it looks on this disk."""
@@ -29,7 +30,7 @@ class _OnDisk:
 
     def space(self) -> Space:
         space = self._journal.space()
-        self._disk.seen_lsn = self._journal.last_lsn
+        self._disk.look = Look(self._journal.last_lsn, self._journal.look("look at the marks", read_marks))
         return replace(space, disk_free_bytes=max(0, self._disk.bytes - space.file_bytes))
 
     def __getattr__(self, name: str) -> Any:
