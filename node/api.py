@@ -15,21 +15,32 @@ import msgspec
 from msgspec import Meta
 
 from node.attach_api import AttachVerbs
+from node.audit.api import AuditVerbs
+from node.audit.operator import noted
 from node.carriage.api_verbs import BundleVerbs
 from node.catalogue.api import CatalogueVerbs
+from node.emergency.api import EmergencyVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
+from node.explaining import Explainer, RecordName, record_name, target_of
 from node.handing_in import NoRoom
 from node.ingest.errors import IngestError
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
 from node.negative_list.api import ListVerbs
+from node.quality.api import QualityVerbs
 from node.quarantine import QuarantineVerbs
+from node.recall.api import RecallVerbs
 from node.records import ROWS_MAX, find_row, newest_rows
+from node.regrading.api import RegradeVerbs
 from node.requests.api import RequestVerbs
+from node.returns.api import ReturnVerbs
+from node.reviews.api import ReviewVerbs
 from node.services import Services
+from node.sql.api import SqlVerbs
 from node.summaries.spec import SummarySpec
 from node.tracing.api import TraceVerbs
 from node.untrusted import UNREADABLE
+from node.verify.api import VerifyVerbs
 from policies.catalogue import FIELDS_MAX
 from policies.errors import PolicyError
 from policies.explain import explain, specimen_forms
@@ -78,8 +89,11 @@ class Explain(msgspec.Struct, forbid_unknown_fields=True):
     """Why records flow or not."""
 
     resource: str
+    """A code, or a record as `ORIGIN/RESOURCE#NUMBER`."""
     direction: Literal["up", "return"] = "up"
     distance: Annotated[int, Meta(ge=1, le=4)] = 1
+    to: str = ""
+    """A node of the tree, instead of direction and distance; for a record by default the parent."""
     predicate_row: dict[str, str | int | float | bool | None] | None = None
 
 
@@ -150,6 +164,14 @@ class Api:
         self._services = services
         catalogue = CatalogueVerbs(lambda: self._services.catalogue_desk, lambda: self._services.review)
         entries = ListVerbs(lambda: self._services.negative_list, lambda: self._services.directory)
+        quality = QualityVerbs(lambda: self._services.quality, lambda: self._services.catalogue_desk)
+        emergencies = EmergencyVerbs(lambda: self._services.governing.emergencies, lambda: self._services.requests.parties)
+        reviews = ReviewVerbs(
+            lambda: self._services.governing.reviews,
+            lambda: self._services.governing.regrading.issuer,
+            lambda: self._services.governing.settle(),
+        )
+        regrades = RegradeVerbs(lambda: self._services.governing.regrading, lambda: self._services.directory)
         self.verbs: Mapping[str, Entry] = {
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
@@ -158,6 +180,15 @@ class Api:
             **{name: Entry(*entry) for name, entry in catalogue.table.items()},
             **{name: Entry(*entry) for name, entry in entries.table.items()},
             **{name: Entry(*entry) for name, entry in RequestVerbs(lambda: self._services.requests).table.items()},
+            **{name: Entry(*entry) for name, entry in regrades.table.items()},
+            **{name: Entry(*entry) for name, entry in reviews.table.items()},
+            **{name: Entry(*entry) for name, entry in emergencies.table.items()},
+            **{name: Entry(*entry) for name, entry in VerifyVerbs(lambda: self._services.governing.verification).table.items()},
+            **{name: Entry(*entry) for name, entry in quality.table.items()},
+            **{name: Entry(*entry) for name, entry in SqlVerbs(lambda: self._services.sql).table.items()},
+            **{name: Entry(*entry) for name, entry in RecallVerbs(lambda: self._services.recalls).table.items()},
+            **{name: Entry(*entry) for name, entry in ReturnVerbs(lambda: self._services.returns).table.items()},
+            **{name: Entry(*entry) for name, entry in AuditVerbs(lambda: self._services.audit).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Page, self._events),
@@ -188,7 +219,7 @@ class Api:
         except UNREADABLE as error:
             raise LocalApiError(LocalApiCode.INVALID, f"arguments of {verb} refused: {error}") from None
         try:
-            return msgspec.json.encode(await entry.answer(arguments))
+            return msgspec.json.encode(await noted(self._services.audit.desk, verb, entry.answer, arguments))
         except LocalApiError:
             raise
         except NoRoom as error:
@@ -220,6 +251,7 @@ class Api:
             "proofs": services.care.proofs(),
             "damage": services.care.damage(),
             "catalogue": services.catalogue_desk.facts(),
+            "audit": services.audit.facts(),
             "software": own.software,
         }
 
@@ -231,9 +263,15 @@ class Api:
     # ---- records
 
     async def _rows(self, resource: str, limit: int, before_lsn: int | None = None) -> list[Plain]:
+        self._check_open(resource)
         journal, loop = self._services.journal, asyncio.get_running_loop()
         rows = await loop.run_in_executor(None, lambda: newest_rows(journal, resource, limit=limit, before_lsn=before_lsn))
         return [_plain(row) for row in rows]
+
+    def _check_open(self, resource: str) -> None:
+        """Nothing is read of what a recall has yet to erase here."""
+        if why := self._services.policy.closed(resource):
+            raise LocalApiError(LocalApiCode.NOT_READY, why)
 
     async def _events(self, page: Page) -> Plain:
         rows = await self._rows("camera-events", page.limit, page.before_lsn)
@@ -250,6 +288,7 @@ class Api:
 
     async def _evidence(self, asked: Evidence) -> Plain:
         journal, loop = self._services.journal, asyncio.get_running_loop()
+        self._check_open("camera-evidence")
         row = await loop.run_in_executor(None, find_row, journal, "camera-evidence", "sha256", asked.sha256)
         if row is None:
             raise LocalApiError(
@@ -269,7 +308,13 @@ class Api:
     async def _readings(self, asked: Readings) -> Plain:
         rows = await self._rows(asked.resource, asked.limit)
         columns = [name for name in (rows[0] if rows else {}) if not name.startswith("_")]
-        return {"columns": columns, "rows": [[row[name] for name in columns] for row in rows]}
+        found = {"columns": columns, "rows": [[row[name] for name in columns] for row in rows]}
+        return found | self._withdrawn(asked.resource)
+
+    def _withdrawn(self, resource: str) -> Plain:
+        """Of totals: which orders took records out from under them since they were released."""
+        orders = self._services.recalls.withdrawn(resource)
+        return {"withdrawn": orders} if orders else {}
 
     async def _put(self, asked: Put) -> Plain:
         services, own = self._services, self._services.identity
@@ -283,6 +328,7 @@ class Api:
             rows = rows_of(resource, asked.columns, asked.rows, here)
         except IngestError as error:
             raise LocalApiError(LocalApiCode.INVALID, str(error)) from None
+        await services.quality.check_put(resource, rows)
         await services.handing_in.store(resource, rows)
         return {"resource": resource.code, "stored": len(rows)}
 
@@ -292,9 +338,17 @@ class Api:
         return {"resources": self._services.catalogue()}
 
     async def _explain(self, asked: Explain) -> Plain:
-        gate = self._services.policy.gate
+        gate, record = self._services.policy.gate, record_name(asked.resource)
+        if record is not None or asked.to:
+            return await asyncio.to_thread(self._explained, asked, record)
         way = Way.of(Direction.UP if asked.direction == "up" else Direction.RETURN)
         return explain(gate.book, asked.resource, way, hops=asked.distance, row=asked.predicate_row).encoded()
+
+    def _explained(self, asked: Explain, record: RecordName | None) -> Plain:
+        services, own = self._services, self._services.board.status()
+        explainer = Explainer(own.id, services.journal, lambda: services.policy.gate)
+        target = target_of(services.directory.tree(own, services.clock.wall_us()), own.id, asked.to or own.parent)
+        return explainer.resource(asked.resource, target) if record is None else explainer.record(record, target)
 
     async def _specimen(self, asked: Specimen) -> Plain:
         return specimen_forms(self._services.policy.gate, asked.resource)
@@ -304,7 +358,8 @@ class Api:
     async def _summary(self, spec: SummarySpec) -> Plain:
         started = self._services.clock.now()
         answer = await self._services.summaries.pull(spec.checked())
-        return answer | {"took_ms": round(self._services.clock.now().seconds_since(started) * 1_000, 1)}
+        took_ms = round(self._services.clock.now().seconds_since(started) * 1_000, 1)
+        return answer | self._withdrawn(spec.resource) | {"took_ms": took_ms}
 
     async def _audit_flow(self, asked: AuditFlow) -> Plain:
         wanted = Asked(asked.resource, asked.origin, asked.first, asked.last, asked.since_us, asked.until_us)

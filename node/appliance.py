@@ -11,7 +11,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Any
@@ -20,6 +20,7 @@ from node.admission import LinkDoor
 from node.api import Api
 from node.assembly import Parts, assemble
 from node.attachment import Reattached
+from node.audit.wiring import audit_of, enter_all
 from node.camera_rows import EVENTS, CameraRows
 from node.cameras import CameraSupervisor, camera_spec
 from node.care import Care
@@ -28,6 +29,7 @@ from node.carriage.watching import watches
 from node.cases.wiring import cases_of
 from node.catalogue.review import Review
 from node.catalogue.wiring import catalogue_of
+from node.commits import Stopped
 from node.config import NodeConfig, split_address
 from node.devices_plane import DevicePlane
 from node.engine_room import journal_path
@@ -35,6 +37,7 @@ from node.errors import NodeError
 from node.fork.change import go_on_after
 from node.fork.clones import ForkMemory
 from node.fork.errors import ForkFound
+from node.governing import KINDS, governing_of
 from node.handing_in import HandingIn
 from node.identity.bundle_seal import BundleSeal
 from node.identity.chance import new_id, new_rng
@@ -44,10 +47,16 @@ from node.link_caps import keep_day
 from node.negative_list.desk import ListDesk
 from node.negative_list.kind import ENTRY
 from node.offences import STRANGERS
+from node.quality.kind import TICKET
+from node.quality.wiring import quality_of
+from node.recall.kind import RECALL
+from node.recall.wiring import recalls_of
 from node.records import ROWS_MAX, newest_rows
 from node.requests.wiring import request_kind, requests_of, terms_of
+from node.returns.wiring import returns_of
 from node.run_lock import run_lock
 from node.services import OwnIdentity, Services
+from node.sql.desk import SqlDesk
 from node.status import Sources, StatusBoard
 from node.storage import Storage, storage_of
 from node.store.failures import ForeignJournal
@@ -152,7 +161,7 @@ class Appliance:
         while not has_ended:
             done, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if task.cancelled():
+                if task.cancelled() or isinstance(task.exception(), Stopped):
                     continue
                 if (failure := task.exception()) is not None:
                     raise failure
@@ -175,6 +184,7 @@ class Appliance:
 
     async def _start(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
         config = self._config
+        self._closers.append(parts.audit.stop)
         care = Care.of(parts)
         await care.start(self._damaged)
         plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
@@ -185,7 +195,10 @@ class Appliance:
         parts.keeper.renew_leaf()
         storage = storage_of(parts)
         services = self._services(parts, plane, cameras, care, storage)
+        enter_all(parts.audit, services.negative_list.cases, services.requests.giving, parts.queries)
         self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop, services.requests.stop]
+        self._closers.append(services.governing.stop)
+        self._closers += [services.quality.stop, services.sql.stop, services.returns.stop]
         await self._start_api(parts, services)
         shrink_tls_buffers()
         strangers = self._strangers = Strangers(partial(_close_strangers, parts), raise_descriptors())
@@ -203,7 +216,10 @@ class Appliance:
         background += [watch.run() for watch in watches(config, parts, services.carrier)]
         background += care.background()
         background += [services.catalogue_desk.run(), services.negative_list.run(), services.negative_list.cases.run()]
+        background += services.governing.background()
         background.append(services.requests.desk.run())
+        background += [services.quality.run(), services.recalls.run(), services.returns.run()]
+        background += services.audit.background()
         if config.cameras:
             background.append(cameras.run())
         if parts.parent is not None:
@@ -223,30 +239,24 @@ class Appliance:
         catalogue = catalogue_of(parts, issuer)
         handing_in = HandingIn(parts.inbox, storage)
         terms = terms_of(parts)
-        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms)]), issuer)
+        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms), TICKET, RECALL, *KINDS]), issuer)
         requests = requests_of(parts, negative_list.cases, terms)
-
-        def camera_counts() -> dict[str, int]:
-            states = [str(camera["state"]) for camera in cameras.cameras()] if config.cameras else []
-            return {"live": sum(state in ("live", "degraded") for state in states), "lost": sum(state == "lost" for state in states)}
-
+        governing = governing_of(parts, negative_list.cases, issuer, requests)
+        recalls = recalls_of(parts, negative_list.cases, care.repairs)
+        quality = quality_of(parts, negative_list.cases, requests.parties)
+        audit, returns = audit_of(parts), returns_of(parts)
+        tell: tuple[Callable[[], list[str]], ...] = (
+            care.repairs.troubles, care.quarantine.troubles, storage.troubles, parts.forks.troubles, catalogue.troubles,
+            negative_list.troubles, requests.desk.troubles, governing.troubles, quality.troubles, audit.witnesses.troubles,
+            recalls.troubles, returns.troubles,
+        )  # fmt: skip
         sources = Sources(
             link=parts.links.link_status,
-            cameras=camera_counts,
+            cameras=lambda: _counts(cameras.cameras() if config.cameras else []),
             devices=lambda: len(plane.registry),
             door=plane.status,
             policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
-            troubles=lambda: (
-                care.repairs.troubles()
-                + care.quarantine.troubles()
-                + storage.troubles()
-                + parts.keeper.troubles
-                + parts.forks.troubles()
-                + catalogue.troubles()
-                + negative_list.troubles()
-                + requests.desk.troubles()
-                + ([] if plane.intake.has_room else ["door_refusing"])
-            ),
+            troubles=lambda: [word for told in tell for word in told()] + parts.keeper.troubles + _refusing(plane),
         )
         parent = parts.parent.node if parts.parent else ""
         board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
@@ -276,6 +286,12 @@ class Appliance:
             review=Review(catalogue, config.folder),
             negative_list=negative_list,
             requests=requests,
+            quality=quality,
+            sql=SqlDesk(parts.journal, parts.policy, parts.audit, parts.clock),
+            governing=governing,
+            audit=audit,
+            recalls=recalls,
+            returns=returns,
         )
 
     def _summaries(self, parts: Parts) -> SummaryDesk:
@@ -287,6 +303,7 @@ class Appliance:
             children=parts.directory.children,
             subtree=parts.directory.subtree,
             may_release=parts.summary_refusal,
+            grade_max=parts.summary_grade_max,
         )
 
     def _totals(self, parts: Parts) -> Totals:
@@ -373,6 +390,17 @@ def join_address(config: NodeConfig) -> str:
     host, _ = split_address(config.links.announce or config.links.join_listen)
     _, port = split_address(config.links.join_listen)
     return f"{host}:{port}" if port else ""
+
+
+def _refusing(plane: DevicePlane) -> list[str]:
+    """The word of a sensor door that takes nothing."""
+    return [] if plane.intake.has_room else ["door_refusing"]
+
+
+def _counts(cameras: Sequence[Mapping[str, object]]) -> dict[str, int]:
+    """How many cameras are live and how many lost."""
+    states = [str(camera["state"]) for camera in cameras]
+    return {"live": sum(state in ("live", "degraded") for state in states), "lost": sum(state == "lost" for state in states)}
 
 
 def _rule_kinds(config: NodeConfig) -> dict[tuple[str, str], str]:

@@ -10,6 +10,8 @@ import pyarrow as pa
 from node.attaching import AttachmentDesk, MovedAway
 from node.attachment import Reattached, Signer
 from node.attendance import Attendance
+from node.audit.desk import AuditDesk
+from node.audit.retention import CheckpointSeal
 from node.certificate_keeper import CertificateKeeper, Terms
 from node.clock import FlooredClock, HybridClock
 from node.config import NodeConfig
@@ -34,6 +36,7 @@ from node.policy_store import PolicyStore
 from node.queries import QueryDesk
 from node.runtime import Runtime
 from node.store.journal import SqliteJournal
+from policies.plan import Plan
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
 from sync.core.messages import Stop
@@ -70,6 +73,7 @@ class Parts:
     forks: ForkDesk
     attachments: AttachmentDesk
     attendance: Attendance
+    audit: AuditDesk
     uplink_address: str
     """HOST:PORT of the parent's links: of the order that moved this node, else of its configuration."""
     _status: list[Callable[[], NodeStatus]] = field(default_factory=list)
@@ -142,10 +146,23 @@ class Parts:
         known = self.policy.ruleset.resources.get(resource)
         if known is None:
             return "it is not in the catalogue"
-        plan = self.policy.gate.book.plan(resource, hops=1, way=Way.UP, level=Level(min(self.me.level + 1, Level.PROVINCIAL)))
-        if plan.base.verdict is Verdict.ALLOW:
-            return ""
-        return f"its outcome toward the parent is {plan.base.verdict.word}; ask for the derived resource of totals"
+        for plan in self._plans_above(resource):
+            if plan.base.verdict is not Verdict.ALLOW:
+                return f"its outcome toward the parent is {plan.base.verdict.word}; ask for the derived resource of totals"
+            if plan.rows:
+                return "an entry of the negative list judges its rows one by one, and cells would tell of those withheld"
+        if self.policy.gate.regrades.digest(resource):
+            return "records of it were graded anew one by one, and cells would tell of them"
+        return ""
+
+    def summary_grade_max(self, resource: str) -> int:
+        """The highest grade whose rows a summary of `resource` may tell of: those above are treated otherwise than the resource."""
+        return min(plan.grade_free for plan in self._plans_above(resource))
+
+    def _plans_above(self, resource: str) -> list[Plan]:
+        """The plans toward the parent and toward whoever it tells: what is asked of a child may be asked from further above."""
+        book, top = self.policy.gate.book, Level.PROVINCIAL
+        return [book.plan(resource, hops=hops, way=Way.UP, level=Level(min(self.me.level + hops, top))) for hops in (1, 2)]
 
     def on_policy(self, learn: Callable[[dict[str, pa.Schema]], None]) -> None:
         """Have `learn` called with the record layouts of every policy that comes into force, before peers hear of it."""
@@ -221,9 +238,18 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
         forks=forks,
         attachments=attachments,
         attendance=attendance,
+        audit=_audit(passport, room),
         uplink_address=passport.uplink_address,
         _status=status,
     )
+
+
+def _audit(passport: Passport, room: EngineRoom) -> AuditDesk:
+    seal = CheckpointSeal(passport.me.node, passport.files.manifest_key)
+    desk = AuditDesk(passport.me.node, room.journal, room.runtime, passport.clock, seal)
+    parent, policy = passport.parent.node if passport.parent else "", room.policy.version.digest.hex()
+    desk.begin(software=passport.me.software, parent=parent, policy=policy)
+    return desk
 
 
 def _forks(config: NodeConfig, passport: Passport, room: EngineRoom, memory: ForkMemory) -> ForkDesk:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from node.clock import Clock
+from node.errors import NodeError
 
 Answer = TypeVar("Answer")
 
@@ -20,6 +21,10 @@ QUICK_S = 0.005
 """A commit that takes no longer holds the loop no longer than one job on another thread may hold the interpreter."""
 QUICK_IN_A_ROW = 8
 """Commits that were quick one after another before one runs on the loop; one that was not begins the count again."""
+
+
+class Stopped(NodeError):
+    """Work that came after the end of the commit thread."""
 
 
 class Commits:
@@ -33,10 +38,14 @@ class Commits:
         self._quick = 0
 
     async def run(self, work: Callable[[], Answer]) -> Answer:
-        """Run `work` on the commit thread, after what it has already."""
+        """Run `work` on the commit thread, after what it has already. Raises Stopped after `shutdown`."""
+        try:
+            done = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except RuntimeError as error:
+            raise Stopped("the node is stopping: nothing is written any more") from error
         self._out += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await done
         finally:
             self._out -= 1
 
@@ -48,7 +57,7 @@ class Commits:
             await self.run(lambda: self._timed(work))
 
     def shutdown(self) -> None:
-        """Wait for the work that runs and forget what waits."""
+        """Wait for the work that runs and forget what waits; from any thread."""
         self._thread.shutdown(wait=True, cancel_futures=True)
 
     def _timed(self, work: Callable[[], None]) -> None:

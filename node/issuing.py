@@ -1,10 +1,12 @@
 """The next epoch of this node's own bundle: whoever changes what it holds does it here, one change at a time.
 
-Refuses a bundle that is too large for the links. Called on the event loop by the desks of the catalogue and of the negative list.
+Refuses a bundle that is too large for the links. Called by the desks of the catalogue and of the negative list; on an event loop they use
+the forms that work in a thread, because a long list takes seconds to sign and to merge.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,11 +55,21 @@ class Issuer:
         if size > ISSUE_BYTES_MAX:
             raise IssueRefused(
                 f"bundle of {self.node} refused: {size >> 10} KiB, at most {ISSUE_BYTES_MAX >> 10}; "
-                "have the nodes below issue their parts themselves"
+                "split the catalogue: let the nodes below import and issue their departments' entries (`yunnao catalogue issue` there); "
+                "the bundles of all issuers count together"
             )
         return bundle
 
     def issue(self, bundle: Bundle) -> None:
         """Bring a bundle into force and tell the peers. Raises PolicyError when its rules do not fit those in force."""
         self.policy.install(self.sign(bundle))
+        log.info("bundle of %s epoch %d in force", bundle.issuer, bundle.epoch)
+
+    async def issue_aside(self, bundle: Bundle) -> None:
+        """As `issue`, with the work in a thread. Raises PolicyError or IssueRefused, too, when another issue overtook this one."""
+        await self.policy.install_aside(await asyncio.to_thread(self.sign, bundle))
+        if self.policy.held(self.node) is not bundle:
+            raise IssueRefused(
+                f"bundle of {self.node} epoch {bundle.epoch} refused: another issue came into force meanwhile; issue it again"
+            )
         log.info("bundle of %s epoch %d in force", bundle.issuer, bundle.epoch)

@@ -60,6 +60,8 @@ class Hearing:
                 assert peer.hello is not None, "data before the handshake"
                 self._context.forks.data_from(peer.facts, peer.hello)
                 await self._context.runtime.wait_for_room(peer.facts.node, self._context.limits.inbound_jobs_max, message.frame.lane)
+            if isinstance(message, Bundles):
+                await self._context.policy.prepare(message.bundles)
             if isinstance(message, ForEngine):
                 self._to_engine(peer.facts.node, message)
             else:

@@ -16,7 +16,7 @@ from node.newer import NewerWords
 from node.store.heard import PAGE_MAX, last_heard, unheard
 from sync.core.engine import ChainAt
 from sync.core.lanes import URGENT_LANES
-from sync.core.messages import Hello, Message, Stop
+from sync.core.messages import Bundles, Hello, Message, Stop
 from sync.core.ready import PeerFacts
 from sync.model import LinkError
 from sync.transport.session import PeerIdentity, Session
@@ -68,6 +68,8 @@ class Opening:
                 message = await self._hear(session, messages)
                 if is_parent and isinstance(message, Stop):
                     context.attachments.dismissed(message)
+                if isinstance(message, Bundles):
+                    await context.policy.prepare(message.bundles)
                 await self._say(session, shaking.receive(message))
         assert shaking.hello is not None, "a handshake that ended without a Hello"
         context.hybrid.observe(shaking.hello.sent_at)

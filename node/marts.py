@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from node.records import decode_rows
 from node.store.journal import SqliteJournal
-from node.store.mart import Mart
+from node.store.mart import Mart, MartError
 
 Answer = TypeVar("Answer")
 
@@ -23,10 +23,16 @@ class Marts:
         self._journal = journal
         self._open: dict[str, Mart] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="duckdb")
+        self.closed: Callable[[str], str] = lambda resource: ""
+        """Why nothing is read of a resource now; empty when it is (node/recall)."""
 
     async def ask(self, resource: str, question: Callable[[Mart], Answer]) -> Answer:
         """Answer `question` from a mart of `resource` that holds everything committed before the call."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, resource, question)
+
+    async def wipe(self, resource: str) -> None:
+        """As `forget`; returns once the file is gone."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._forget, resource)
 
     def forget(self, resource: str) -> None:
         """Build the mart of `resource` anew at the next question: rows behind its position have gone or come back."""
@@ -46,6 +52,8 @@ class Marts:
         self._thread.shutdown(wait=True)
 
     def _ask(self, resource: str, question: Callable[[Mart], Answer]) -> Answer:
+        if why := self.closed(resource):
+            raise MartError(why)
         mart = self._open.get(resource)
         if mart is None:
             self._folder.mkdir(mode=0o700, exist_ok=True)

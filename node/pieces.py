@@ -143,7 +143,7 @@ def _apart(members: Sequence[StoredBatch], released: Released, rows: pa.RecordBa
     for member in members:
         header = member.batch.header
         own = rows.slice(start, header.row_count)
-        yield Piece(member, replace(released, runs=header.runs, grade_max=highest_grade(own)), own)
+        yield Piece(member, released.part(header.runs, grade_max=highest_grade(own)), own)
         start += header.row_count
 
 

@@ -36,6 +36,7 @@ from sync.core.ready import (
     RequeueJob,
     RequeueResult,
 )
+from sync.core.recalling import as_told
 from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, RunMap, Span, StoredBatch, Stream, WireError
 from sync.model.names import Direction
 from sync.ports import RESEED_PURPOSE, Flow, Gate, Journal, Outcome, Released, Selection, Vouch
@@ -111,6 +112,8 @@ class Pipeline:
         """True when an order put nodes below a child, now or once, that lie outside its territory."""
         self.known_before: Callable[[str], Mapping[Stream, RunMap]] = lambda peer: {}
         """What a peer has of this node's records by numbers from before a fork (node/fork/desk.py)."""
+        self.recalled: Callable[[BatchHeader], str] = lambda header: ""
+        """Why a batch may not come (back) because a record of it was recalled; empty when none was (node/recall)."""
         self._handover = Handover(journal, me.node)
         self._rows_large = limits.batch_rows_target // LARGE_PART
         """Rows from which a batch is forwarded by itself when the plan leaves it whole."""
@@ -140,7 +143,7 @@ class Pipeline:
 
     def _outbound(self, job: OutboundJob, gate: Gate, at_hand: Sequence[StoredBatch]) -> OutboundResult:
         flow = flow_to(job.peer, job.direction)
-        found = self._found(job, gate.addressed(flow), at_hand)
+        found = [_as_told(stored) for stored in self._found(job, gate.addressed(flow), at_hand)]
         parts: list[OutboundPart] = []
         groups: dict[GroupKey, _Group] = {}
         for way, batches in ways_of(found, job.peer, flow) if job.peer.reseeds else [(flow, found)]:
@@ -259,7 +262,7 @@ class Pipeline:
             return InboundResult(job.id, gate.version, str(error), quarantine=True)
         purpose = RESEED_PURPOSE if job.peer.reseeds and job.frame.direction is Direction.RETURN else ""
         flow = Flow(self._me.node, self._me.level, self._me.territory, job.frame.direction, purpose=purpose)
-        refusal = gate.inspect(flow, batch.header, rows) or self._foreign(job, rows)
+        refusal = gate.inspect(flow, batch.header, rows) or self.recalled(batch.header) or self._foreign(job, rows)
         return InboundResult(job.id, gate.version, refusal)
 
     def _foreign(self, job: InboundJob, rows: pa.RecordBatch | None) -> str:
@@ -299,9 +302,16 @@ def flow_to(peer: PeerFacts, direction: Direction) -> Flow:
     return Flow(peer.node, peer.level, peer.territory, direction, peer.subtree)
 
 
+def _as_told(stored: StoredBatch) -> StoredBatch:
+    # Copies that go out again lack the mark of the batch they were made of.
+    return as_told(stored) if stored.is_replaced or stored.batch.header.backfill else stored
+
+
 def _at_a_glance(outcome: Outcome, gate: Gate, flow: Flow, header: BatchHeader) -> Released:
     if outcome is Outcome.CLOSED:
         return gate.closed_for(flow, header)
+    if outcome is Outcome.WHOLE:
+        return gate.whole_for(flow, header)
     return Released(outcome, header.runs, None, gate.plan_hash(flow, header), header.grade_max)
 
 

@@ -1,13 +1,16 @@
 """The policy bundles this node holds, on disk and in force: what peers lack, what they bring, and the compiled gate.
 
 A bundle is taken only when its signature leads to the pinned root and its epoch is newer. Files live in `<dir>/policy/<issuer>.json`.
-Dates make other plans of the same bundles: whoever has a timer calls `look_at_dates`, and what was held because of them is told.
+Reading, verifying and merging a long list takes seconds: on an event loop `await prepare(...)` first, which does it in a thread, and the
+`take` that follows only brings it into force. Dates make other plans of the same bundles: whoever has a timer calls `look_at_dates`, and
+what was held because of them is told.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +49,26 @@ class _Held:
     """As it travels; kept because every child that comes back is offered it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What an offer makes of the bundles in force: worked out, not in force."""
+
+    base: Mapping[str, _Held]
+    """The bundles in force that it was worked out from; once others are, it is out of date."""
+    newer: Mapping[str, _Held]
+    """Empty when the offer brings nothing new."""
+    ruleset: Ruleset
+    gate: CompiledGate
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An offer that was worked out before it is taken."""
+
+    offered: tuple[bytes, ...]
+    change: _Change
+
+
 class PolicyStore:
     """Bundles by issuer.
 
@@ -53,24 +76,26 @@ class PolicyStore:
     may have ended.
     """
 
-    def __init__(
-        self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock, decode: Decode = decode_signed
-    ) -> None:
+    def __init__(self, folder: Path, *, seal: BundleSeal, compile_gate: CompileGate, clock: Clock, decode: Decode = decode_signed) -> None:
         """`decode` reads strictly what peers send; who runs many nodes in one process gives one that remembers."""
         self.on_new: Callable[[], None] = lambda: None
         self.on_dates: Callable[[frozenset[str]], None] = lambda reasons: None
+        self.closed: Callable[[str], str] = lambda resource: ""
+        """Why nothing of a resource may be read here now; empty when it may. Set by node/recall, asked by whoever reads rows."""
         self._folder = folder
         self._seal = seal
         self._compile = compile_gate
         self._clock = clock
         self._decode = decode
-        self._held: dict[str, _Held] = {}
+        self._held: Mapping[str, _Held] = {}
+        self._prepared: _Prepared | None = None
+        held: dict[str, _Held] = {}
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path in sorted(folder.glob("*.json")):
             data = path.read_bytes()
             signed = decode(data)
-            self._held[signed.bundle.issuer] = _Held(signed, seal.territory_of(signed), data)
-        self._enforce(self._held)
+            held[signed.bundle.issuer] = _Held(signed, seal.territory_of(signed), data)
+        self._bring_into_force(held, *self._compiled(held))
         # The node may have been off when its clock came right: then nobody noticed.
         self._perhaps_over = HELD_OUT_OF_DATE
 
@@ -84,7 +109,7 @@ class PolicyStore:
         """The compiled policy in force; one whose dates moved on is compiled again. Any thread may ask."""
         now_us = self._clock.wall_us()
         if now_us < self._since_us or (self._changes_us is not None and now_us >= self._changes_us):
-            self._enforce(self._held)
+            self._bring_into_force(self._held, self.ruleset, self._compile(self.ruleset))
             self._perhaps_over = HELD_FOR_A_TIME
         return self._gate
 
@@ -109,19 +134,49 @@ class PolicyStore:
 
         Raises PolicyError for a forged or malformed one, and when the rules do not fit together.
         """
-        known = {held.data: held.signed for held in self._held.values()}
-        self._adopt([(known.get(data) or self._decode(data), data) for data in bundles])
+        self._adopt(self._worked_out(tuple(bundles)))
+
+    async def prepare(self, bundles: Iterable[bytes]) -> None:
+        """Work out in a thread what `take` of the same bundles brings, so that it does not hold up the event loop; the same errors."""
+        offered = tuple(bundles)
+        if offered:
+            self._prepared = _Prepared(offered, await asyncio.to_thread(self._change_by_bytes, offered))
 
     def install(self, signed: SignedBundle) -> None:
         """A bundle issued here."""
-        self._adopt([(signed, signed.encode())])
+        self._adopt(self._change([(signed, signed.encode())]))
+
+    async def install_aside(self, signed: SignedBundle) -> None:
+        """As `install`, worked out in a thread; where another bundle came into force meanwhile, worked out again."""
+        while True:
+            change = await asyncio.to_thread(lambda: self._change([(signed, signed.encode())]))
+            if change.base is self._held:
+                break
+        self._adopt(change)
+
+    def territory_of(self, issuer: str) -> str:
+        """Territory of an issuer whose bundle is in force; empty for any other."""
+        held = self._held.get(issuer)
+        return held.reach if held else ""
 
     def held(self, issuer: str) -> Bundle | None:
         """The bundle in force of one issuer."""
         held = self._held.get(issuer)
         return held.signed.bundle if held else None
 
-    def _adopt(self, offered: list[tuple[SignedBundle, bytes]]) -> None:
+    def _worked_out(self, offered: tuple[bytes, ...]) -> _Change:
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None and prepared.offered == offered and prepared.change.base is self._held:
+            return prepared.change
+        return self._change_by_bytes(offered)
+
+    def _change_by_bytes(self, offered: Sequence[bytes]) -> _Change:
+        known = {held.data: held.signed for held in self._held.values()}
+        return self._change([(known.get(data) or self._decode(data), data) for data in offered])
+
+    def _change(self, offered: list[tuple[SignedBundle, bytes]]) -> _Change:
+        """What an offer makes of the bundles in force now; touches nothing, so any thread may ask. Raises PolicyError."""
+        base = self._held
         ascending = sorted(offered, key=lambda entry: entry[0].bundle.epoch)
         newer = {
             signed.bundle.issuer: _Held(signed, reach, data)
@@ -129,15 +184,19 @@ class PolicyStore:
             if (reach := self._reach_if_newer(signed)) is not None
         }
         if not newer:
-            return
-        held = self._held | newer
+            return _Change(base, newer, self.ruleset, self._gate)
+        held = {**base, **newer}
         if len(held) > ISSUERS_MAX:
             raise PolicyError(f"bundles of {', '.join(sorted(newer))} refused: at most {ISSUERS_MAX} issuers are held")
+        return _Change(base, newer, *self._compiled(held))
+
+    def _adopt(self, change: _Change) -> None:
+        if not change.newer:
+            return
         # Enforced first: rules that do not compile together must not be on disk, where they would keep the node from starting.
-        self._enforce(held)
-        self._held = held
+        self._bring_into_force({**change.base, **change.newer}, change.ruleset, change.gate)
         try:
-            for issuer, bundle in sorted(newer.items()):
+            for issuer, bundle in sorted(change.newer.items()):
                 write_durably(self._folder / f"{issuer}.json", bundle.data)
         except OSError as error:
             raise PolicyError(
@@ -157,10 +216,12 @@ class PolicyStore:
             return None
         return reach if newer_than(signed.bundle, held) else None
 
-    def _enforce(self, held: Mapping[str, _Held]) -> None:
+    def _compiled(self, held: Mapping[str, _Held]) -> tuple[Ruleset, CompiledGate]:
         ruleset = merge(entry.signed.bundle for entry in held.values())
-        self._gate = self._compile(ruleset)
-        self.ruleset = ruleset
+        return ruleset, self._compile(ruleset)
+
+    def _bring_into_force(self, held: Mapping[str, _Held], ruleset: Ruleset, gate: CompiledGate) -> None:
+        self._held, self.ruleset, self._gate = held, ruleset, gate
         now_us = self._clock.wall_us()
         self._since_us, self._changes_us = ruleset.last_change_us(now_us), ruleset.next_change_us(now_us)
 

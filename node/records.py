@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from node.store.journal import SqliteJournal
+from policies.regrade import RegradeIndex
 from sync.model import DEFAULT_LIMITS, StoredBatch
 from sync.wire.payload import decode_payload
 
@@ -21,12 +22,13 @@ def decode_rows(payload: bytes) -> pa.RecordBatch:
     return decode_payload(payload, decoded_bytes_max=DEFAULT_LIMITS.decoded_bytes_max, rows_max=DEFAULT_LIMITS.batch_rows_max)
 
 
-def live_rows(stored: StoredBatch) -> pa.Table | None:
-    """The rows of a batch that count here, with the origin of each in `_origin`; None when there are none."""
+def live_rows(stored: StoredBatch, regrades: RegradeIndex | None = None) -> pa.Table | None:
+    """The rows of a batch that count here, graded as `regrades` say, with the origin of each in `_origin`; None when there are none."""
     runs = [run for run in stored.live_runs if run.state.has_rows]
     if not runs:
         return None
     rows = decode_rows(stored.batch.payload)
+    rows = regrades.graded(stored.batch.header, rows) if regrades is not None else rows
     parts = []
     for run in runs:
         part = pa.Table.from_batches([rows.slice(run.row_offset, run.count)])

@@ -7,18 +7,24 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from node.attaching import AttachmentDesk
+from node.audit.api import Audit
 from node.care import Care
 from node.carriage.carrier import Carrier
 from node.catalogue.desk import CatalogueDesk
 from node.catalogue.review import Review
 from node.clock import Clock
 from node.directory import Directory
+from node.governing import Governing
 from node.handing_in import HandingIn
 from node.identity.admissions import Admissions
 from node.links import Links
 from node.negative_list.desk import ListDesk
 from node.policy_store import PolicyStore
+from node.quality.desk import QualityDesk
+from node.recall.desk import RecallDesk
 from node.requests.wiring import Requests
+from node.returns.desk import ReturnsDesk
+from node.sql.desk import SqlDesk
 from node.status import StatusBoard
 from node.storage import Storage
 from node.store.journal import SqliteJournal
@@ -77,6 +83,12 @@ class Services:
     negative_list: ListDesk
     """With the cases under it."""
     requests: Requests
+    quality: QualityDesk
+    sql: SqlDesk
+    governing: Governing
+    audit: Audit
+    recalls: RecallDesk
+    returns: ReturnsDesk
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

@@ -91,7 +91,8 @@ class Totals:
     def _newest_per_person(self, source: str) -> pa.RecordBatch:
         """The newest version of each record that may enter totals, one row per person (first field of the resource)."""
         plan = self._policy.gate.book.plan(source, hops=1, way=Way.UP, level=self._parent_level)
-        tables = [table for stored in self._stored(source) if (table := live_rows(stored)) is not None]
+        regrades = self._policy.gate.regrades
+        tables = [table for stored in self._stored(source) if (table := live_rows(stored, regrades)) is not None]
         table = pa.concat_tables(tables, promote_options="default").unify_dictionaries().combine_chunks()
         key = table.column_names[3]
         table = table.append_column("_position", pa.array(range(table.num_rows)))

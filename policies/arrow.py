@@ -47,6 +47,8 @@ def spread(answers: Column, column: Column) -> Column:
 def with_words(column: Column, words: Column) -> Column:
     """A dictionary column with `words` in place of its distinct values; words that became equal become one."""
     distinct = call("dictionary_encode", words)
+    if len(words_of(distinct)) == len(words):
+        return _dictionary(indices_of(column), words)  # all still differ: every row keeps its place
     return _dictionary(call("take", indices_of(distinct), indices_of(column)), words_of(distinct))
 
 
@@ -67,7 +69,8 @@ def indices_of(column: Column) -> Column:
 
 
 def _dictionary(indices: Any, words: Column) -> Column:
-    return pa.DictionaryArray.from_arrays(indices, words)
+    """A dictionary column of indices that are known to lie inside `words`: to look at each again costs as much as a mask."""
+    return pa.DictionaryArray.from_arrays(indices, words, safe=False)
 
 
 def nulls_like(column: Column) -> Column:

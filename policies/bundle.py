@@ -23,6 +23,9 @@ from policies.errors import BundleError, PredicateError
 from policies.masks import Mask
 from policies.predicate import compile_predicate
 from policies.reading import Reader
+from policies.regrade import Regrade, check_may_regrade
+from policies.scale import Scale
+from policies.territories import Change, check_changes
 from policies.words import Verdict, Way, from_word
 from sync.model import Level, ModelError, check_node_id
 
@@ -53,6 +56,12 @@ class Contents:
     masks: tuple[tuple[str, Mask], ...] = ()
     """Mask profiles by name, sorted."""
     release: tuple[ReleaseRule, ...] = ()
+    regrades: tuple[Regrade, ...] = ()
+    """Grades of single records; written only when there are some, so that older bundles keep their bytes."""
+    scales: tuple[Scale, ...] = ()
+    """From how many persons on sets are reviewed; written only when there are some."""
+    successors: tuple[Change, ...] = ()
+    """Territories that merged, were split or have another code; written only when there are some."""
 
     @classmethod
     def of(cls, value: object, where: str = "contents") -> Contents:
@@ -65,21 +74,33 @@ class Contents:
             entries=reader.items("entries", Entry.of),
             masks=tuple((name, Mask.of(mask, f"{where}.masks.{name}")) for name, mask in sorted(reader.table("masks").items())),
             release=check_rules(reader.items("release", ReleaseRule.of), f"{where}.release"),
+            regrades=reader.items("regrades", Regrade.of),
+            scales=reader.items("scales", Scale.of),
+            successors=check_changes(reader.items("successors", Change.of), f"{where}.successors"),
         )
         reader.done()
         _check_unique([resource.code for resource in built.catalogue], f"{where}.catalogue")
         _check_unique([entry.id for entry in built.entries], f"{where}.entries")
+        _check_unique([regrade.id for regrade in built.regrades], f"{where}.regrades")
         return built
 
     def encoded(self) -> dict[str, object]:
         """The inverse of `of`."""
-        return {
-            "catalogue": [resource.encoded() for resource in self.catalogue],
-            "ceiling": self.ceiling.encoded() if self.ceiling else {},
-            "entries": [entry.encoded() for entry in self.entries],
-            "masks": {name: mask.encoded() for name, mask in self.masks},
-            "release": [rule.encoded() for rule in self.release],
-        }
+        regrades: dict[str, object] = {"regrades": [regrade.encoded() for regrade in self.regrades]} if self.regrades else {}
+        scales: dict[str, object] = {"scales": [scale.encoded() for scale in self.scales]} if self.scales else {}
+        successors: dict[str, object] = {"successors": [one.encoded() for one in self.successors]} if self.successors else {}
+        return (
+            regrades
+            | scales
+            | successors
+            | {
+                "catalogue": [resource.encoded() for resource in self.catalogue],
+                "ceiling": self.ceiling.encoded() if self.ceiling else {},
+                "entries": [entry.encoded() for entry in self.entries],
+                "masks": {name: mask.encoded() for name, mask in self.masks},
+                "release": [rule.encoded() for rule in self.release],
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,12 @@ class Bundle:
             raise BundleError(f"bundle {self.issuer} epoch {self.epoch} refused: it ends before it begins")
         for entry in self.contents.entries:
             _check_may_issue(entry, self.level, self.issuer)
+        for regrade in self.contents.regrades:
+            check_may_regrade(regrade, self.level, self.issuer)
+        if self.contents.successors and self.level < Level.MUNICIPAL:
+            raise BundleError(f"bundle {self.issuer} refused: level {self.level.word} changes no territories; ask the municipality")
+        if self.contents.scales and self.level < Level.MUNICIPAL:
+            raise BundleError(f"scales of {self.issuer} refused: level {self.level.word} has no table of its own; ask the municipality")
 
     @property
     def canonical(self) -> bytes:

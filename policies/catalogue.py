@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from policies.errors import BundleError
 from policies.listing import Listing
+from policies.quality import QualityRules
 from policies.reading import Reader, as_text
 from policies.words import Mode, National, Role, Share, from_word
 from sync.model import Lane, Level, ModelError, check_resource
@@ -181,6 +182,8 @@ class Resource:
     derived: Derived | None = None
     listing: Listing = field(default=Listing(), hash=False)
     """What the national guide asks of an entry; no rule reads it, and what looks plans up need not hash it."""
+    quality: QualityRules = field(default=QualityRules(), hash=False)
+    """What a good record is; no rule about its way reads it."""
 
     @property
     def is_of_facts(self) -> bool:
@@ -192,7 +195,7 @@ class Resource:
         """A resource from decoded JSON or TOML; raises BundleError."""
         reader = Reader(value, where)
         level = reader.text("source_level", "")
-        derived, listing = reader.table("derived"), reader.table("listing")
+        derived, listing, quality = reader.table("derived"), reader.table("listing"), reader.table("quality")
         built = cls(
             code=_code(reader.text("code"), where),
             title_zh=reader.text("title_zh"),
@@ -219,13 +222,14 @@ class Resource:
             specimen_listed=_row(reader.table("specimen_listed"), f"{where}.specimen_listed"),
             derived=Derived.of(derived, f"{where}.derived") if derived else None,
             listing=Listing.of(listing, f"{where}.listing") if listing else Listing(),
+            quality=QualityRules.of(quality, f"{where}.quality") if quality else QualityRules(),
         )
         reader.done()
         return _checked(built, where)
 
     def encoded(self) -> dict[str, object]:
-        """The inverse of `of`, every key present but an empty listing, ready for canonical JSON."""
-        listing = self.listing.encoded()
+        """The inverse of `of`, every key present but an empty listing and empty rules of quality, ready for canonical JSON."""
+        listing, quality = self.listing.encoded(), self.quality.encoded()
         return {
             "code": self.code,
             "title_zh": self.title_zh,
@@ -251,7 +255,7 @@ class Resource:
             "specimen": dict(self.specimen),
             "specimen_listed": dict(self.specimen_listed),
             "derived": self.derived.encoded() if self.derived else {},
-        } | ({"listing": listing} if listing else {})
+        } | ({"listing": listing} if listing else {}) | ({"quality": quality} if quality else {})
 
 
 @cache
@@ -285,4 +289,6 @@ def _checked(resource: Resource, where: str) -> Resource:
         unknown = sorted(set(used) - known)
         if unknown:
             raise BundleError(f"{where}.{group} refused: no field {unknown[0]!r} in {resource.code}")
+    if resource.quality:
+        resource.quality.check_fits({entry.name: entry.type for entry in resource.fields}, schema(resource), f"{where}.quality")
     return resource

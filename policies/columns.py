@@ -117,7 +117,7 @@ def mask_columns(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable, *, settle
         if column is not arrays[index]:
             changed.append(field.name)
             arrays[index] = column
-            rule = strongest(layer[0] for layer in layers)[0]
+            rule = strongest([layer[0] for layer in layers])[0]
             fields[index] = field.with_metadata({MASK_KEY: describe(rule.mask, rule.reason.word)})
     if not changed:
         return Masked(rows, ())

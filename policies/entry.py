@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import Enum
 
 from policies.errors import BundleError
 from policies.reading import Reader
@@ -19,6 +20,16 @@ CLOCK_UNSURE_US = 5 * 60 * 1_000_000
 TRUSTED_CLOCK = ClockQuality()
 
 _EFFECTS = (Verdict.DENY, Verdict.AGGREGATE, Verdict.MASK, Verdict.HOLD)
+
+
+class Retroactive(Enum):
+    """What an entry does about records that were shared before it."""
+
+    NONE = "none"
+    STOP = "stop"
+    """What waits is decided under it, as under any entry; what has arrived stays. Said for those who read the list."""
+    RECALL = "recall"
+    """Every holder that it targets erases or masks what it has, and gives a receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,7 @@ class Entry:
     """Where a requester may appeal."""
     demonstration: bool = False
     """True for an invented entry shipped as an example."""
+    retroactive: Retroactive = Retroactive.NONE
 
     @classmethod
     def of(cls, value: object, where: str) -> Entry:
@@ -132,14 +144,18 @@ class Entry:
             exemptions=reader.items("exemptions", Exemption.of),
             appeal=reader.text("appeal", ""),
             demonstration=reader.flag("demonstration", default=False),
+            retroactive=from_word(Retroactive, reader.text("retroactive", Retroactive.NONE.value), what=f"{where}.retroactive"),
         )
         reader.done()
         if built.effect not in _EFFECTS:
             raise BundleError(f"{where}.effect {built.effect.word!r} is not one of {', '.join(effect.word for effect in _EFFECTS)}")
+        if built.effect is Verdict.HOLD and built.retroactive is Retroactive.RECALL:
+            raise BundleError(f"{where}.retroactive recall refused: a hold is provisional and an erasure is not; write stop")
         return built
 
     def encoded(self) -> dict[str, object]:
-        """The inverse of `of`, every key present."""
+        """The inverse of `of`; `retroactive` only where it is not none, so that older entries keep their bytes and hashes."""
+        retroactive = {} if self.retroactive is Retroactive.NONE else {"retroactive": self.retroactive.value}
         return {
             "id": self.id,
             "effect": self.effect.word,
@@ -159,7 +175,7 @@ class Entry:
             "exemptions": [exemption.encoded() for exemption in self.exemptions],
             "appeal": self.appeal,
             "demonstration": self.demonstration,
-        }
+        } | retroactive
 
     @property
     def is_row_wise(self) -> bool:

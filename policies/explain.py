@@ -6,6 +6,7 @@ node's API for `policy explain` and `specimen`; the specimen goes through the pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -79,6 +80,69 @@ def explain(
     return Explanation(verdict.word, reason, steps, columns if verdict.passes else (), book.ruleset.version.digest, plan.hash)
 
 
+ELSEWHERE_OUTCOME = "elsewhere"
+"""Outcome of a record that this flow does not concern."""
+
+
+def explain_record(gate: CompiledGate, flow: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Plain:
+    """Why one stored record reaches the target of `flow`, or not: the gate's own answer, the step that decided, what would release it.
+
+    `stored` is a batch of that record alone, at its distance from the target less one; `rows` is its row. No value of the row is in the
+    answer. Raises PolicyError for a row that does not fit its header.
+    """
+    header = stored.batch.header
+    way = Way.of(flow.direction)
+    plan = gate.book.plan(header.resource, hops=header.origin_distance + 1, way=way, level=flow.peer_level, purpose=flow.purpose)
+    graded = gate.regrades.graded(header, rows)
+    released = gate.release(flow, stored, rows)
+    version = {"version": gate.book.ruleset.version.digest.hex(), "plan": released.plan_hash.hex(), "grade": highest_grade(graded)}
+    if released.outcome is Outcome.ELSEWHERE:
+        why = _elsewhere(flow, header, plan)
+        return version | {"outcome": ELSEWHERE_OUTCOME, "reason": why, "steps": [], "decided": None, "columns": [], "release": ""}
+    verdict, reason, extra = _judge_rows(plan, graded)
+    run = released.runs[0]
+    passes = run.state is State.PRESENT
+    columns = _columns_of(plan, graded) if passes else ()
+    if passes:
+        verdict, reason = Verdict.MASK if columns else Verdict.ALLOW, ""
+    steps = (*plan.steps, *extra)
+    return version | {
+        "outcome": verdict.word,
+        "reason": run.reason or reason,
+        "steps": [_step(step) for step in steps],
+        "decided": _step(_decisive(steps, verdict)),
+        "columns": [_column(rule) for rule in columns],
+        "release": "" if passes else run.reason,
+    }
+
+
+def _decisive(steps: Sequence[Step], verdict: Verdict) -> Step:
+    """The step that led to `verdict`: the last one where nothing spoke against the record, else the first that is as strict."""
+    return next((step for step in steps if step.verdict is verdict), steps[-1]) if verdict > Verdict.ALLOW else steps[-1]
+
+
+def _elsewhere(flow: Flow, header: BatchHeader, plan: Plan) -> str:
+    """Why a record does not go this way at all, as the end of a text's name."""
+    if flow.direction is Direction.UP:
+        return "returned"
+    if plan.resource is not None and not plan.resource_returns:
+        return "not-returned"
+    return "own" if all(run.origin in flow.subtree for run in header.runs) else "other-territory"
+
+
+def _columns_of(plan: Plan, rows: pa.RecordBatch) -> tuple[ColumnRule, ...]:
+    """What happens to the columns of this very row: by its grade, and by the entries it matches; the strictest rule of a column counts."""
+    grade = max(highest_grade(rows), plan.base.grade)
+    found = list(next((rule.columns for rule in plan.grades if rule.grade == grade), plan.base.columns))
+    found += [rule for entry in plan.rows if entry.columns and entry.matches(rows)[0].as_py() for rule in entry.columns]
+    strictest: dict[str, ColumnRule] = {}
+    for rule in found:
+        known = strictest.get(rule.name)
+        if known is None or rule.mask.method > known.mask.method:
+            strictest[rule.name] = rule
+    return tuple(strictest.values())
+
+
 def specimen_forms(gate: CompiledGate, resource: str) -> Plain:
     """The catalogue's fictitious specimen as the source, the parent, the levels above and a listed person's parent would get it."""
     known = gate.book.ruleset.resources.get(resource)
@@ -102,17 +166,27 @@ def row_batch(resource: Resource, row: dict[str, Scalar]) -> pa.RecordBatch:
 
 
 def _judge_row(plan: Plan, resource: Resource, row: dict[str, Scalar]) -> tuple[Verdict, str, tuple[Step, ...]]:
-    rows = row_batch(resource, row)
+    return _judge_rows(plan, row_batch(resource, row))
+
+
+def _judge_rows(plan: Plan, rows: pa.RecordBatch) -> tuple[Verdict, str, tuple[Step, ...]]:
+    """The verdict on one row, its reason, and the steps that are about this very row."""
     code = int(row_codes(plan, rows, settled=frozenset())[0])
     verdict = Verdict(code >> 4) if code else plan.base.verdict
     listed = [entry for entry in plan.rows if entry.matches(rows)[0].as_py()]
-    steps = tuple(Step("negative-list", entry.verdict, "row-listed", (("entry", entry.entry_id),)) for entry in listed)
+    steps = tuple(Step("negative-list", entry.verdict, "row-listed", _values_of(plan, entry.entry_id)) for entry in listed)
     grade = highest_grade(rows)
     if grade > plan.base.grade:
-        rule = next(rule for rule in plan.grades if rule.grade == grade)
+        rule = next(rule for rule in plan.grades if rule.grade >= grade)
         steps = (Step("ceiling", rule.verdict, "row-graded", (("grade", f"L{grade}"),)), *steps)
         verdict = max(verdict, rule.verdict)
     return verdict, state_of(code)[1], steps
+
+
+def _values_of(plan: Plan, entry_id: str) -> tuple[tuple[str, str], ...]:
+    """What the plan says of an entry: its legal basis, its end, where to appeal."""
+    named = ("entry", entry_id)
+    return next((step.values for step in plan.steps if named in step.values), (named,))
 
 
 def _form(gate: CompiledGate, resource: Resource, row: dict[str, Scalar], where: str, hops: int) -> Plain:

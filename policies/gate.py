@@ -34,10 +34,13 @@ from policies.grant import Grant
 from policies.granting import Given, give
 from policies.masks import KeyRing, TokenTable
 from policies.plan import Plan
+from policies.regrade import RegradeIndex, with_regrades
 from policies.ruleset import Ruleset
-from policies.words import Way
+from policies.territories import Successors
+from policies.viewing import view, viewing_plan
+from policies.words import GRADES, Way
 from sync.model import BatchHeader, ClockQuality, Direction, Level, PolicyVersion, Run, State, StoredBatch, code_contains, split_runs
-from sync.ports import RESEED_PURPOSE, Flow, Outcome, Released
+from sync.ports import RESEED_PURPOSE, Flow, Outcome, Released, let_rows_go
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class CompiledGate:
         """The moment a date of some rule passes; None when none is ahead."""
         self._tokens = TokenTable(station.keys)
         self._digest = ruleset.version.digest
+        self.regrades = RegradeIndex(issued.regrade for issued in ruleset.regrades)
+        """Grades of single records; whoever reads stored rows for a sink of its own asks it."""
 
     @property
     def version(self) -> PolicyVersion:
@@ -80,7 +85,10 @@ class CompiledGate:
             return Outcome.CLOSED
         if header.row_count == 0:
             return Outcome.WHOLE
-        unseen = plan.passes_unseen and 1 <= header.grade_max <= plan.grade_free
+        if self.regrades.touches(header):
+            return None
+        # The highest grade also stands for rows without any, which are held wherever they are read.
+        unseen = plan.passes_unseen and 1 <= header.grade_max <= min(plan.grade_free, GRADES[-1] - 1)
         return Outcome.WHOLE if unseen and _fits(plan, header) and _all_addressed(flow, header) else None
 
     def closed_for(self, flow: Flow, header: BatchHeader) -> Released:
@@ -88,6 +96,11 @@ class CompiledGate:
         plan = self._plan(flow, header, arriving=True)
         assert plan.base.verdict.closes, "only a closing plan closes"
         return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
+
+    def whole_for(self, flow: Flow, header: BatchHeader) -> Released:
+        """For an outcome WHOLE at a glance: the batch as it is."""
+        assert self.glance(flow, header) is Outcome.WHOLE, "only what passes at a glance goes unread"
+        return let_rows_go(Outcome.WHOLE, header.runs, None, self._plan(flow, header, arriving=True).hash, header.grade_max)
 
     def release(self, flow: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Released:
         """Decide over the rows of a batch for `flow`; `rows` is the batch's whole payload, decoded."""
@@ -100,12 +113,17 @@ class CompiledGate:
         if plan.base.verdict.closes:
             return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
         settled = self._settled(header, rows)
-        codes = _codes(plan, flow, header, rows, settled)
-        return self._released(plan, header, rows, codes, settled)
+        graded = self.regrades.graded(header, rows)
+        codes = _codes(plan, flow, header, graded, settled, self.book.successors)
+        return self._released(plan, header, graded, codes, settled, is_regraded=graded is not rows)
 
     def give(self, grant: Grant, rows: pa.RecordBatch, *, level: Level, keys: KeyRing) -> Given:
         """What a grant gives of stored rows to its requester; see policies/granting.py. Raises PolicyError when nothing may be given."""
         return give(self.book, grant, rows, level=level, keys=keys)
+
+    def view(self, code: str, rows: pa.RecordBatch, *, clearance: int) -> Given:
+        """What a person of a clearance (1-4) is shown of stored rows; see policies/viewing.py. Raises PolicyError."""
+        return view(viewing_plan(self.book, code, clearance=clearance, level=self.station.level), rows, self._tokens)
 
     def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
         """Hash of the compiled plan for batches like this, as a sender asks."""
@@ -114,8 +132,13 @@ class CompiledGate:
     def reopened(self, flow: Flow, decided: Collection[tuple[str, bytes]]) -> frozenset[tuple[str, bytes]]:
         """Which of these plans (resource, hash) are no longer in force, where those that are let something pass."""
         found = {code: self._plans(flow, code) for code in {code for code, _ in decided}}
-        hashes = {code: {plan.hash for plan in plans} for code, plans in found.items() if any(plan.base.verdict.passes for plan in plans)}
+        hashes = {code: self._still_meant(code, plans) for code, plans in found.items() if any(plan.base.verdict.passes for plan in plans)}
         return frozenset((code, digest) for code, digest in decided if code in hashes and digest not in hashes[code])
+
+    def _still_meant(self, code: str, plans: Sequence[Plan]) -> set[bytes]:
+        """Hashes of the plans in force and of those before a raise was added: what they withheld is withheld still."""
+        formers = self.regrades.former_digests(code)
+        return {with_regrades(plan, digest).hash for plan in plans for digest in formers}
 
     def _plans(self, flow: Flow, code: str) -> list[Plan]:
         """The plans of a resource toward a peer, at every distance that it may have."""
@@ -144,17 +167,18 @@ class CompiledGate:
         if header.row_count == 0:
             return False
         plan = self._plan(flow, header, arriving=False)
-        return flow.direction is Direction.RETURN or not plan.ignores_rows or not _fits(plan, header)
+        return flow.direction is Direction.RETURN or not plan.ignores_rows or not _fits(plan, header) or self.regrades.touches(header)
 
     def _plan(self, flow: Flow, header: BatchHeader, *, arriving: bool) -> Plan:
         hops = header.origin_distance + 1 if arriving else max(header.origin_distance, 1)
-        return self.book.plan(header.resource, hops=hops, way=Way.of(flow.direction), level=flow.peer_level, purpose=flow.purpose)
+        plan = self.book.plan(header.resource, hops=hops, way=Way.of(flow.direction), level=flow.peer_level, purpose=flow.purpose)
+        return with_regrades(plan, self.regrades.digest(header.resource))
 
     def _is_elsewhere(self, flow: Flow, header: BatchHeader, plan: Plan) -> bool:
         if flow.direction is Direction.UP:
             return header.direction is Direction.RETURN
         is_foreign = plan.resource is not None and not plan.resource_returns and flow.purpose != RESEED_PURPOSE
-        if is_foreign or not any(_touch(flow.peer_territory, code) for code in header.territories):
+        if is_foreign or not any(self.book.successors.may_reach(flow.peer_territory, code) for code in header.territories):
             return True
         return all(run.origin in flow.subtree for run in header.runs)
 
@@ -171,16 +195,18 @@ class CompiledGate:
             for run in runs
         )
 
-    def _released(self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, settled: frozenset[str]) -> Released:
+    def _released(
+        self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, settled: frozenset[str], *, is_regraded: bool
+    ) -> Released:
         kept = rows if not codes.any() else compacted(rows.filter(pa.array(codes == 0)))
         masked = mask_columns(plan, kept, self._tokens, settled=settled) if kept.num_rows else Masked(kept, ())
         runs = self._decided_runs(plan, header.runs, codes)
         grade = highest_grade(masked.rows)
         if not runs:
             return Released(Outcome.ELSEWHERE, (), None, plan.hash)
-        if runs == header.runs and not masked.changed:
-            return Released(Outcome.WHOLE, runs, None, plan.hash, grade)
-        return Released(Outcome.REWRITTEN, runs, masked.rows, plan.hash, grade)
+        if runs == header.runs and not (masked.changed or is_regraded):
+            return let_rows_go(Outcome.WHOLE, runs, None, plan.hash, grade)
+        return let_rows_go(Outcome.REWRITTEN, runs, masked.rows, plan.hash, grade)
 
     def _decided_runs(self, plan: Plan, runs: tuple[Run, ...], codes: Codes) -> tuple[Run, ...]:
         """Runs without rows have no known territory, so a return carries only those decided here."""
@@ -193,8 +219,10 @@ class CompiledGate:
     def _looser(self, plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch) -> str:
         if highest_grade(rows) > header.grade_max:
             return f"{header.resource} refused: header says grade {header.grade_max} and a row has grade {highest_grade(rows)}"
+        if self.regrades.graded(header, rows, lowers=False) is not rows:
+            return f"{header.resource} refused: a row does not carry the grade that it was raised to"
         settled = self._settled(header, rows)
-        codes = _codes(plan, flow, header, rows, settled)
+        codes = _codes(plan, flow, header, rows, settled, self.book.successors)
         if codes.any():
             row = int(np.flatnonzero(codes)[0])
             if codes[row] == ELSEWHERE:
@@ -207,24 +235,24 @@ class CompiledGate:
         return f"{header.resource} refused: column {changed[0]} is not masked as this node's plan says{_why(plan, changed[0])}"
 
 
-def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: frozenset[str]) -> Codes:
+def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: frozenset[str], successors: Successors) -> Codes:
     codes = row_codes(plan, rows, settled=settled)
     if flow.direction is Direction.RETURN:
-        codes[~_inside(flow.peer_territory, rows)] = ELSEWHERE
+        codes[~_inside(flow.peer_territory, rows, successors)] = ELSEWHERE
         for run in header.runs:
             if run.state.has_rows and run.origin in flow.subtree:
                 codes[run.row_offset : run.row_offset + run.count] = ELSEWHERE
     return codes
 
 
-def _inside(territory: str, rows: pa.RecordBatch) -> Chosen:
+def _inside(territory: str, rows: pa.RecordBatch, successors: Successors) -> Chosen:
     column = rows.column("territory")
-    inside = spread(call("starts_with", words_of(column), territory), column)
-    return to_flags(call("fill_null", inside, False))
-
-
-def _touch(left: str, right: str) -> bool:
-    return code_contains(left, right) or code_contains(right, left)
+    words = words_of(column)
+    inside = call("starts_with", words, territory)
+    if successors.changes:
+        now = pa.array([None if code is None else successors.present(code) for code in words.to_pylist()], pa.string())
+        inside = call("or_", inside, call("starts_with", now, territory))
+    return to_flags(call("fill_null", spread(inside, column), False))
 
 
 def _fits(plan: Plan, header: BatchHeader) -> bool:

@@ -12,6 +12,8 @@ from policies.catalogue import COMMON_COLUMNS, Resource
 
 PURPOSES = ("emergency", "city-management", "statistics", "verification", "assessment", "training", "open")
 """Roots of the tree of purposes; a code may go on behind a slash: `statistics/census`."""
+VERIFICATION = "verification"
+"""Purpose of a yes or no on one subject (一件事); for that alone it counts as the grant of a conditional resource, up to L3."""
 GRANTED_GRADE_MAX = 3
 """Up to this grade a grant lets rows pass where the ceiling says "grant, else verify"; above it stays a yes or no."""
 

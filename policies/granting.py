@@ -54,16 +54,16 @@ def give(book: PlanBook, grant: Grant, rows: pa.RecordBatch, *, level: Level, ke
     """
     plan = book.granted(grant, level=level)
     resource = _open(plan, grant)
-    plan = replace(plan, rows=tuple(_judged_blind(rule, masked_names(rows)) for rule in plan.rows))
-    wanted = rows.filter(pa.array(_narrowed(grant, resource, rows)))
+    plan = replace(plan, rows=tuple(judged_blind(rule, masked_names(rows)) for rule in plan.rows))
+    wanted = rows.filter(pa.array(surely_given(grant, resource, rows)))
     codes = row_codes(plan, wanted, settled=frozenset())
     withheld = Counter(state_of(int(code))[1] for code in codes if code)
     kept = compacted(wanted.filter(pa.array(codes == 0)))
     tokens = TokenTable(keys)
     masked = mask_columns(plan, _minted_again(kept, tokens), tokens, settled=frozenset()).rows if kept.num_rows else kept
     given = _selected(grant, resource, masked)
-    final = compacted(given.filter(pa.array(_asked(grant, resource, given))))
-    return Given(final, dict(withheld), _masks(masked, given_names(grant, resource)), plan.hash)
+    final = compacted(given.filter(pa.array(surely_asked(grant, resource, given))))
+    return Given(final, dict(withheld), masks_of(masked, given_names(grant, resource)), plan.hash)
 
 
 def check_given(book: PlanBook, grant: Grant, rows: pa.RecordBatch, *, level: Level) -> None:
@@ -111,29 +111,31 @@ def _open(plan: Plan, grant: Grant) -> Resource:
     if unknown := grant.unknown_in(plan.resource):
         raise PolicyError(f"{grant.resource} has no field {unknown[0]!r}: the catalogue changed, ask again")
     if not plan.base.verdict.passes:
-        raise PolicyError(f"{grant.resource} is not given: {plan.base.verdict.word} ({plan.base.reason.word}){_basis(plan)}")
+        raise PolicyError(f"{grant.resource} is not given: {plan.base.verdict.word} ({plan.base.reason.word}){basis_of(plan)}")
     return plan.resource
 
 
-def _basis(plan: Plan) -> str:
+def basis_of(plan: Plan) -> str:
     """The law and the appeal of the entry that closes a plan, if one does."""
     steps = [step for step in plan.steps if step.rule == "negative-list" and step.verdict is plan.base.verdict]
     values = dict(steps[0].values) if steps else {}
     return f"; basis: {values.get('instrument')}, {values.get('article')}; appeal: {values.get('appeal') or 'none named'}" if values else ""
 
 
-def _judged_blind(rule: RowRule, masked: frozenset[str]) -> RowRule:
+def judged_blind(rule: RowRule, masked: frozenset[str]) -> RowRule:
     """An entry that reads a column which came masked cannot judge it: then every row counts as meant."""
     return replace(rule, predicate=None) if rule.columns_read & masked else rule
 
 
-def _narrowed(grant: Grant, resource: Resource, rows: pa.RecordBatch) -> Chosen:
-    predicate = _compiled(resource, grant.limit, None) if grant.limit else None
+def surely_given(grant: Grant | None, resource: Resource, rows: pa.RecordBatch) -> Chosen:
+    """True for each stored row inside the provider's filter; without a grant for every row."""
+    predicate = _compiled(resource, grant.limit, None) if grant is not None and grant.limit else None
     return _surely(predicate, rows)
 
 
-def _asked(grant: Grant, resource: Resource, rows: pa.RecordBatch) -> Chosen:
-    predicate = _compiled(resource, grant.asked, (*grant.fields, GRADE_COLUMN)) if grant.asked else None
+def surely_asked(grant: Grant | None, resource: Resource, rows: pa.RecordBatch) -> Chosen:
+    """True for each row, as it would be given, inside the requester's filter; without a grant for every row."""
+    predicate = _compiled(resource, grant.asked, (*grant.fields, GRADE_COLUMN)) if grant is not None and grant.asked else None
     return _surely(predicate, rows)
 
 
@@ -167,7 +169,7 @@ def _selected(grant: Grant, resource: Resource, rows: pa.RecordBatch) -> pa.Reco
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema([known.field(name) for name in given_names(grant, resource)]))
 
 
-def _masks(rows: pa.RecordBatch, names: list[str]) -> dict[str, str]:
+def masks_of(rows: pa.RecordBatch, names: list[str]) -> dict[str, str]:
     """What the columns say of their masks, without the ids of keys."""
     said = {item.name: (item.metadata or {}).get(MASK_KEY, b"") for item in rows.schema}
     parts = {name: said[name][:MASK_BYTES_MAX].decode(errors="replace").split(":") for name in names if said.get(name)}

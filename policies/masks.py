@@ -191,6 +191,10 @@ def _null_where(words: Column, masked: Column) -> Column:
 def _partial(words: Column, mask: Mask, _: TokenTable) -> Column:
     lengths = call("utf8_length", words)
     short = call("less_equal", lengths, mask.head + mask.tail)
+    if not _any(short):
+        head = call("utf8_slice_codeunits", words, 0, mask.head)
+        stars = call("binary_repeat", "*", call("subtract", lengths, mask.head + mask.tail))
+        return call("binary_join_element_wise", head, stars, call("utf8_slice_codeunits", words, -mask.tail) if mask.tail else "", "")
     first = call("if_else", call("greater", lengths, 1), call("utf8_slice_codeunits", words, 0, 1), "")
     head = call("if_else", short, first, call("utf8_slice_codeunits", words, 0, mask.head))
     tail = call("if_else", short, "", call("utf8_slice_codeunits", words, -mask.tail)) if mask.tail else ""

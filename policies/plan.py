@@ -6,8 +6,8 @@ Owns the shape and the hash of a plan; `compile` makes them, the gate and explan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 
@@ -153,20 +153,28 @@ class Plan:
         return self.passes_unseen and self.grade_free == GRADES[-1]
 
 
-def sealed(plan: Plan) -> Plan:
-    """`plan` with its hash."""
+def sealing(resource: Resource | None, known: frozenset[str], grades: tuple[GradeRule, ...], rows: tuple[RowRule, ...]) -> str:
+    """What the hash of plans with this content covers beside their keys: made once for all plans that share it."""
     content = (
-        *(plan.key.resource, int(plan.key.distance), plan.key.way.value, plan.key.level.word, plan.key.purpose),
-        *(plan.resource.schema_version if plan.resource else 0, plan.resource_returns, sorted(plan.known)),
-        [(rule.grade, int(rule.verdict), int(rule.reason), _columns(rule.columns)) for rule in plan.grades],
-        [_row_rule(rule) for rule in plan.rows],
+        *(resource.schema_version if resource else 0, resource is not None and resource.returns, sorted(known)),
+        [(rule.grade, int(rule.verdict), int(rule.reason), _columns(rule.columns)) for rule in grades],
+        [_row_rule(rule) for rule in rows],
     )
-    digest = hashlib.sha256(repr(content).encode()).digest()
-    return replace(plan, hash=digest)
+    return repr(content)[1:]
 
 
-def strongest(rules: Iterable[ColumnRule]) -> tuple[ColumnRule, ...]:
+def sealed(plan: Plan, seal: str) -> Plan:
+    """`plan` with its hash, of its key and the `sealing` of its content."""
+    key = plan.key
+    head = f"({key.resource!r}, {int(key.distance)}, {key.way.value!r}, {key.level.word!r}, {key.purpose!r}, "
+    object.__setattr__(plan, "hash", hashlib.sha256((head + seal).encode()).digest())
+    return plan
+
+
+def strongest(rules: Collection[ColumnRule]) -> tuple[ColumnRule, ...]:
     """One rule per column, the strongest, sorted by column."""
+    if not rules:
+        return ()
     kept: dict[str, ColumnRule] = {}
     for rule in rules:
         known = kept.get(rule.name)

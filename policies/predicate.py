@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlglot import errors as sql_errors
 from sqlglot import exp, parse_one
 
-from policies.arrow import ArrowField, ArrowScalar, Column, call, spread, words_of
+from policies.arrow import ArrowField, ArrowScalar, Column, call, is_dictionary, spread, words_of
 from policies.errors import PredicateError
 
 TEXT_CHARS_MAX = 2_000
@@ -51,6 +51,9 @@ class Predicate:
         """True for each row that matches or cannot be judged; a missing column cannot be judged."""
         if not self.columns <= set(rows.schema.names):
             return pa.repeat(True, rows.num_rows)
+        if len(self.columns) == 1 and _is_dense(column := rows.column(*self.columns)):
+            words = pa.RecordBatch.from_arrays([words_of(column)], names=list(self.columns))
+            return spread(call("fill_null", self.evaluate(words), True), column)
         return call("fill_null", self.evaluate(rows), True)
 
 
@@ -174,6 +177,11 @@ def _over_values(name: str, judge: Callable[[Column], Column]) -> Evaluate:
         return spread(judge(words_of(column)), column)
 
     return evaluate
+
+
+def _is_dense(column: Column) -> bool:
+    """True for a dictionary column in which every row has a word: what is judged of the words is judged of the rows."""
+    return is_dictionary(column) and not column.null_count
 
 
 def _either(left: Column, right: Column) -> Column:

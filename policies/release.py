@@ -1,9 +1,9 @@
 """Totals instead of records: counting by place and group, and the rule that decides which counts may be shown.
 
-Owns the threshold, complementary suppression, widening to the next tier, and finality: a released cell changes again only by at least
-k, else the change is carried forward. Refuses nothing; what may not be shown comes out as suppressed. Called by the summarising node
-once per window, with one row per person; the caller keeps `ReleaseState` durable and offers the batch to the engine as records of its
-own.
+Owns the threshold, widening to the next tier, and finality: a released cell changes again only by at least k, else the change is carried
+forward; what stays hidden is policies/suppression.py's. Refuses nothing; what may not be shown comes out as suppressed. Called by the
+summarising node once per window, with one row per person; the caller keeps `ReleaseState` durable and offers the batch to the engine as
+records of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from policies.ceiling import ReleaseRule
 from policies.columns import highest_grade, row_codes
 from policies.errors import PolicyError
 from policies.plan import Plan
+from policies.suppression import hidden_cells, key_of, siblings
 from policies.words import Verdict
 
 Group = tuple[str | int | None, ...]
@@ -38,7 +39,7 @@ class Cell:
     @property
     def key(self) -> str:
         """The cell's name in `ReleaseState`."""
-        return _key(self.place, self.group)
+        return key_of(self.place, self.group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def release_cells(
     """What of `cells` is shown in this window, new or changed, and the state to keep. Nothing that is not in the answer may be shown."""
     shown = dict(state.shown)
     present = [*cells, *_vanished(cells, derived, state)]
-    hidden = _hidden(present, rule, derived, state)
+    hidden = hidden_cells(present, rule, derived, state.shown)
     answer: list[ReleasedCell] = []
     for cell in [*present, *_widened(present, hidden, rule, derived)]:
         value = None if cell.key in hidden else cell.count
@@ -148,55 +149,15 @@ def _vanished(cells: Sequence[Cell], derived: Derived, state: ReleaseState) -> l
     return [Cell(place, tuple(group), 0) for place, *group in gone if not width or len(place) == width]
 
 
-def _hidden(cells: Sequence[Cell], rule: ReleaseRule, derived: Derived, state: ReleaseState) -> set[str]:
-    """Cells not shown: the small ones, and enough others that no total over a family gives one away.
-
-    A family is what a reader could subtract: the siblings of one parent place in one group, and all groups of one place.
-    A cell already shown stays.
-    """
-    final = {key for key, value in state.shown.items() if value is not None}
-    hidden = {cell.key for cell in cells if cell.count < rule.k and cell.key not in final}
-    families = _families(cells, derived)
-    grown = True
-    while grown:
-        grown = False
-        for family in families:
-            extra = _complement(family, hidden, final, rule)
-            if extra:
-                hidden.add(extra)
-                grown = True
-    return hidden
-
-
-def _families(cells: Sequence[Cell], derived: Derived) -> list[list[Cell]]:
-    families: dict[tuple[str, Group | None], list[Cell]] = {}
-    for cell in cells:
-        families.setdefault((cell.place[: derived.widen_to], cell.group), []).append(cell)
-        families.setdefault((cell.place, None), []).append(cell)
-    return list(families.values())
-
-
-def _complement(family: list[Cell], hidden: set[str], final: set[str], rule: ReleaseRule) -> str:
-    """The next cell of `family` to hide as well; empty when enough are hidden or none can be."""
-    covered = [cell for cell in family if cell.key in hidden]
-    if not covered or (len(covered) >= rule.suppressed_min and sum(cell.count for cell in covered) >= rule.k):
-        return ""
-    free = [cell for cell in family if cell.key not in hidden and cell.key not in final]
-    return min(free, key=lambda cell: (cell.count, cell.key)).key if free else ""
-
-
 def _widened(cells: Sequence[Cell], hidden: set[str], rule: ReleaseRule, derived: Derived) -> list[Cell]:
     """Places all of which are hidden in a group, shown together at the next tier when together they are enough."""
     if not derived.widen_to:
         return []
-    siblings: dict[tuple[str, Group], list[Cell]] = {}
-    for cell in cells:
-        siblings.setdefault((cell.place[: derived.widen_to], cell.group), []).append(cell)
     wide = []
-    for (place, group), members in siblings.items():
+    for (place, group), members in siblings(cells, derived).items():
         total = sum(cell.count for cell in members)
         if all(cell.key in hidden for cell in members) and len(members) >= rule.suppressed_min and total >= rule.k:
-            wide.append(Cell(place, group, total))
+            wide.append(Cell(place, group or (), total))
     return wide
 
 
@@ -207,10 +168,6 @@ def _is_news(shown: Mapping[str, int | None], key: str, value: int | None, k: in
     if value is None or last is None:
         return value is not None
     return abs(value - last) >= k
-
-
-def _key(place: str, group: Group) -> str:
-    return json.dumps([place, *group], ensure_ascii=False)
 
 
 def _typed(values: list[object], kind: pa.DataType) -> Column:

@@ -16,6 +16,9 @@ from policies.ceiling import Ceiling, ReleaseRule, rules_by_grade
 from policies.entry import Entry
 from policies.errors import BundleError
 from policies.masks import Mask
+from policies.regrade import Regrade
+from policies.scale import Scale
+from policies.territories import Change, merged_changes
 from policies.words import National, Share
 from sync.model import Level, PolicyVersion
 
@@ -33,6 +36,15 @@ class IssuedEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedRegrade:
+    """Grades of single records with who issued them."""
+
+    issuer: str
+    level: Level
+    regrade: Regrade
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """What is in force at a node."""
 
@@ -42,6 +54,10 @@ class Ruleset:
     entries: tuple[IssuedEntry, ...] = ()
     masks: Mapping[str, Mask] = field(default_factory=dict)
     release: Mapping[int, ReleaseRule] = field(default_factory=dict)
+    regrades: tuple[IssuedRegrade, ...] = ()
+    successors: tuple[Change, ...] = ()
+    """Changes of territories, those whose date is ahead too."""
+    scales: tuple[Scale, ...] = ()
     not_before_us: int = 0
     not_after_us: int = 0
     """The first moment at which any bundle in force is past its end; 0 when there is no bundle."""
@@ -65,6 +81,7 @@ class Ruleset:
 
     def _moments(self) -> list[int]:
         moments = [self.not_before_us, self.not_after_us]
+        moments += [change.from_us for change in self.successors]
         for issued in self.entries:
             moments += [issued.entry.valid_from_us, issued.entry.valid_to_us]
         return moments
@@ -88,6 +105,9 @@ def merge(bundles: Iterable[Bundle]) -> Ruleset:
         entries=entries,
         masks=_merge_masks(ordered),
         release=rules_by_grade(tuple(rule for bundle in ordered for rule in bundle.contents.release)),
+        scales=tuple(one for bundle in ordered for one in bundle.contents.scales),
+        regrades=tuple(IssuedRegrade(bundle.issuer, bundle.level, one) for bundle in ordered for one in bundle.contents.regrades),
+        successors=merged_changes(bundle.contents.successors for bundle in ordered),
         not_before_us=max(bundle.not_before_us for bundle in ordered),
         not_after_us=min(bundle.not_after_us for bundle in ordered),
     )
@@ -127,6 +147,7 @@ def _stricter(base: Resource, other: Resource) -> Resource:
         categories=tuple(sorted({*base.categories, *other.categories})),
         returns=base.returns and other.returns,
         fields=tuple(_stricter_field(entry, others.get(entry.name)) for entry in base.fields),
+        quality=base.quality.joined(other.quality, frozenset(entry.name for entry in base.fields)) if other.quality else base.quality,
     )
 
 

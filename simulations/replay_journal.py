@@ -36,6 +36,7 @@ from sync.model.writes import (
     FreeBatches,
     GiveUp,
     PutBack,
+    Recall,
     SetAside,
     SetBearer,
     SetInPosition,
@@ -97,6 +98,8 @@ class ReplayJournal:
                 return StoreBatch(_with_stand_in(stored))
             case PutBack(stored):
                 return PutBack(_with_stand_in(stored)) if stored.lsn > first else None
+            case Recall():
+                return self._recall(write) if write.stored.lsn > first else None
             case SetAside() | GiveUp():
                 return write if write.lsn > first else None
             case FreeBatches(lsns, state):
@@ -105,6 +108,13 @@ class ReplayJournal:
                 return None
             case _:
                 return write
+
+    def _recall(self, write: Recall) -> Recall | None:
+        """The recall of a batch whose rows are stand-ins here."""
+        stored = self._journal.batch(write.stored.lsn)
+        if stored is None:
+            return None
+        return replace(write, stored=_with_stand_in(write.stored), was_sha256=stored.batch.header.payload_sha256)
 
     def violations(self) -> list[Violation]:
         """What does not hold; call after the last commit."""

@@ -1,6 +1,6 @@
-"""Makes a failing fault plan short: drops faults one by one for as long as the seed still fails.
+"""Makes a failing fault plan short: drops ever smaller parts of it for as long as the seed still fails (Zeller, delta debugging, 2002).
 
-Greedy, one pass after another until nothing more can go or the runs are used up. Called by simulations/verb.py.
+All of it first, then halves, and one by one in the end, until nothing more can go or the runs are used up. Called by simulations/verb.py.
 """
 
 from __future__ import annotations
@@ -19,26 +19,22 @@ Fails = Callable[[tuple[Fault, ...]], bool]
 
 def shrink(faults: tuple[Fault, ...], fails: Fails, *, runs_max: int = SHRINK_RUNS_MAX) -> tuple[Fault, ...]:
     """A shorter table that still fails; `faults` itself must. Calls `fails` at most `runs_max` times."""
-    runs = 0
-    is_shorter = True
-    while is_shorter:
+    runs, size = 0, len(faults)
+    while size:
         is_shorter = False
-        for fault in reversed(faults):
+        for end in range(len(faults), 0, -size):
             if runs >= runs_max:
                 return faults
             runs += 1
-            candidate = _without(faults, fault)
+            candidate = faults[: max(0, end - size)] + faults[end:]
             if fails(candidate):
                 faults, is_shorter = candidate, True
+        if size > 1 or not is_shorter:
+            size //= 2
     return faults
 
 
 def shrink_seed(seed: int, settings: Settings, faults: tuple[Fault, ...], *, runs_max: int = SHRINK_RUNS_MAX) -> tuple[Fault, ...]:
     """The short table of a failing seed."""
-    return shrink(faults, lambda candidate: not run_seed(seed, replace(settings, schedule=candidate)).is_good, runs_max=runs_max)
-
-
-def _without(faults: tuple[Fault, ...], dropped: Fault) -> tuple[Fault, ...]:
-    kept = list(faults)
-    kept.remove(dropped)
-    return tuple(kept)
+    bare = replace(settings, has_floor=False)
+    return shrink(faults, lambda candidate: not run_seed(seed, replace(bare, schedule=candidate)).is_good, runs_max=runs_max)

@@ -19,6 +19,7 @@ from simulations import replay_verb
 from simulations.faults import read_schedule, write_schedule
 from simulations.planning import city_verb
 from simulations.run import NODES, SeedReport, Settings, run_seed, run_seeds
+from simulations.scenarios import verb as scenario_verb
 from simulations.shrink import shrink_seed
 from sync.model import ModelError
 
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help=text("simulate.option_json", language))
     replay_verb.add_arguments(parser)
     city_verb.add_arguments(parser)
+    scenario_verb.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +50,8 @@ def run(args: argparse.Namespace) -> int:
         return replay_verb.run(args)
     if city_verb.is_asked(args):
         return city_verb.run(args)
+    if scenario_verb.is_asked(args):
+        return scenario_verb.run(args)
     settings = _settings(args)
     if not 1 <= args.seeds <= SEEDS_MAX or (args.seeds > 1 and (args.keep or args.schedule)):
         raise UsageError(f"--seeds {args.seeds} refused: 1 to {SEEDS_MAX}, and 1 with --keep or --schedule")

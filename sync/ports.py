@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
@@ -131,7 +131,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """What the gate lets go; only a gate constructs it, and sinks accept nothing else."""
+    """What the gate lets go; sinks accept nothing else.
+
+    An account of records without their rows is anybody's to construct. One that brings rows comes from `let_rows_go`, which only a gate
+    calls: the constructor and `dataclasses.replace` refuse it with TypeError.
+    """
 
     outcome: Outcome
     runs: tuple[Run, ...]
@@ -140,6 +144,24 @@ class Released:
     """The new payload for REWRITTEN; None otherwise."""
     plan_hash: bytes
     grade_max: int = 0
+    seal: InitVar[object] = None
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL and (self.outcome is Outcome.WHOLE or self.rows is not None):
+            raise TypeError("released rows refused: they come from a gate's let_rows_go and from nowhere else")
+
+    def part(self, runs: tuple[Run, ...], *, grade_max: int) -> Released:
+        """One batch of several that were let go whole together."""
+        assert self.outcome is Outcome.WHOLE, "only what went whole has parts"
+        return Released(self.outcome, runs, None, self.plan_hash, grade_max, seal=_SEAL)
+
+
+_SEAL = object()
+
+
+def let_rows_go(outcome: Outcome, runs: tuple[Run, ...], rows: pa.RecordBatch | None, plan_hash: bytes, grade_max: int = 0) -> Released:
+    """A `Released` that may bring rows: for gates alone (tests/house/test_doors.py names every caller)."""
+    return Released(outcome, runs, rows, plan_hash, grade_max, seal=_SEAL)
 
 
 class Gate(Protocol):
@@ -157,6 +179,9 @@ class Gate(Protocol):
 
     def closed_for(self, flow: Flow, header: BatchHeader) -> Released:
         """For an outcome CLOSED at a glance: the batch's runs as the own books close them."""
+
+    def whole_for(self, flow: Flow, header: BatchHeader) -> Released:
+        """For an outcome WHOLE at a glance: the batch as it is."""
 
     def release(self, flow: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Released:
         """Decide over the rows of a batch for `flow`."""

@@ -19,7 +19,7 @@ from node.clock import Clock, SystemClock
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARES_S_MAX = 900
-"""Seconds all suites may take together on two cores."""
+"""Seconds all suites may take together on two cores. Over a hundred are in no share: the reserve for slow machines and new tests."""
 OVERRUN_FACTOR = 2
 """A suite that runs this many times its share is ended, so that a hanging test cannot hold the run for ever."""
 
@@ -35,9 +35,9 @@ class Suite:
     tests: tuple[str, ...] = ()
     """Paths under the project root that one pytest run takes."""
     workers: int = 0
-    """Processes of pytest-xdist; 0 runs in one."""
-    files_stay_whole: bool = False
-    """True where the tests of one file share nodes that were made for it: the file then runs in one worker, in its order."""
+    """Processes of pytest-xdist; 0 runs in one. More than the two cores where tests wait: a thin link takes a minute and no processor."""
+    groups_stay_whole: bool = False
+    """True where the tests of one file share nodes that were made for it: they then run in one worker, as tests/conftest.py groups them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +66,13 @@ SUITES = (
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 36, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 112, tests=("tests/node",), workers=2),
-    Suite("policies", 18, tests=("tests/policies",), workers=2),
+    Suite("sync", 38, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 145, tests=("tests/node",), workers=2),
+    Suite("policies", 25, tests=("tests/policies", "tests/attacks"), workers=2),
     Suite("edge_ai", 20, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 81, tests=("tests/tui",), workers=2),
-    Suite("simulations", 185, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 296, tests=("tests/e2e",), workers=2, files_stay_whole=True),
-    Suite("network", 97, tests=("tests/network",), workers=2, files_stay_whole=True),
+    Suite("tui", 70, tests=("tests/tui",), workers=2),
+    Suite("simulations", 155, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 250, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
 )
 
 
@@ -139,7 +138,8 @@ def tool(name: str) -> Path:
 
 def pytest_command(suite: Suite, xml: Path) -> list[str]:
     """The command line of a suite's pytest run, writing JUnit XML to `xml`."""
-    workers = ["-n", str(suite.workers), "--dist", "loadfile" if suite.files_stay_whole else "load"] if suite.workers else []
+    spread = ["--dist", "loadfile", "--no-loadscope-reorder"] if suite.groups_stay_whole else ["--dist", "load"]
+    workers = ["-n", str(suite.workers), *spread] if suite.workers else []
     return [sys.executable, "-m", "pytest", *suite.tests, *workers, "--durations=3", f"--junitxml={xml}"]
 
 

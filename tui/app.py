@@ -165,11 +165,11 @@ class Console(App[int]):
         self.repaint()
 
     def repaint(self) -> None:
-        """Draw the page in sight from what is known."""
+        """Draw the page in sight, and the dialog on it, from what is known; one that is still being built draws itself when it is."""
         if self.is_running and isinstance(self.screen, Page | DecisionDialog):
-            self.page.paint()
-            if self.dialog is not None:
-                self.dialog.paint()
+            for shown in (self.page, self.dialog):
+                if shown is not None and shown.is_mounted:
+                    shown.paint()
 
     def _leave_dead_terminal(self) -> None:
         if self._is_terminal_gone():

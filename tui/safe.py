@@ -29,10 +29,14 @@ _JOINED_EMOJI = (("\U0001f1e6", "\U0001f1ff"), ("\U0001f3fb", "\U0001f3ff"))
 
 def clean(value: object, *, ascii_only: bool = False) -> str:
     """`value` as one line of characters that each take one or two cells; None is empty."""
-    if value is None:
-        return ""
-    text = unicodedata.normalize("NFC", str(value)[:VALUE_CHARACTERS_MAX])
-    return "".join(_tame(character, ascii_only=ascii_only) for character in text)
+    return "" if value is None else _clean(str(value)[:VALUE_CHARACTERS_MAX], ascii_only=ascii_only)
+
+
+@lru_cache(maxsize=2_048)
+def _clean(text: str, *, ascii_only: bool) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_tame(character, ascii_only=ascii_only) for character in unicodedata.normalize("NFC", text))
 
 
 @lru_cache(maxsize=8_192)
@@ -88,6 +92,11 @@ def fit(text: Text, cells: int, *, right: bool = False) -> Text:
 
 def wrapped(text: str, cells: int) -> list[str]:
     """`text` in lines of at most `cells` cells, broken at spaces where there are any and anywhere in Han text."""
+    return list(_wrapped(text, cells))
+
+
+@lru_cache(maxsize=256)
+def _wrapped(text: str, cells: int) -> list[str]:
     lines, line, used = [], "", 0
     for piece in _pieces(text, cells):
         width = cell_len(piece)
@@ -102,10 +111,14 @@ def wrapped(text: str, cells: int) -> list[str]:
 
 def _pieces(text: str, cells: int) -> list[str]:
     pieces: list[str] = []
+    before, width = "", 0
     for character in text:
-        glue = bool(pieces) and character < "\u2e80" and pieces[-1][-1] < "\u2e80" and not (pieces[-1][-1] == " " and character != " ")
-        if glue and cell_len(pieces[-1]) + 1 < cells:
+        glue = before and character < "\u2e80" and before < "\u2e80" and not (before == " " and character != " ")
+        if glue and width + 1 < cells:
             pieces[-1] += character
+            width += cell_len(character)
         else:
             pieces.append(character)
+            width = cell_len(character)
+        before = character
     return pieces

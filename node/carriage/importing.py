@@ -21,6 +21,7 @@ from node.carriage.parcel import Opened
 from node.carriage.renewing import settle_renewal, take_renewal
 from node.handshake import Handshake
 from node.handshake import Step as HandshakeStep
+from node.store.recalled import TOMBSTONE_LIFE_DAYS, TOMBSTONE_LIFE_US
 from policies.errors import PolicyError
 from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused
 from sync.core.outbox import UnderWay
@@ -92,6 +93,9 @@ async def import_parcel(office: Office, opened: Opened) -> Imported:
         raise ParcelRefused(opened.path, f"{peer.node} sends {peer.back.word} to this node, the file says otherwise: make it again")
     if paper.incarnations and header.sender_incarnation in paper.incarnations[:-1]:
         raise ParcelRefused(opened.path, f"it is of a former life of {peer.node}: export a new one there")
+    if office.parts.clock.wall_us() - header.created_wall_us > TOMBSTONE_LIFE_US:
+        why = f"it is older than {TOMBSTONE_LIFE_DAYS} days, and what was recalled since could be in it: make a new one"
+        raise ParcelRefused(opened.path, why)
     is_answer_due = header.kind == "data" or header.target_incarnation != office.parts.me.incarnation
     imported = Imported(opened.path, header.kind, peer.node, header.serial, paper.is_news(header), is_answer_due)
     for attempt in range(TRIES_MAX):

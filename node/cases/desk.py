@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -39,6 +39,8 @@ class Storing(Protocol):
         """Return once `rows` are durable; raises NoRoom."""
 
 
+Noting = Callable[[Kind, Fact], Awaitable[None]]
+"""Enters a fact in the audit log before it is stored."""
 OnChange = Callable[[Kind, str], None]
 """Called with the kind and the id of a case that changed, on the event loop."""
 
@@ -58,6 +60,7 @@ class CaseDesk:
     """Territories of the nodes directly below."""
     fault: str = ""
     """Why the register is not kept; empty when it is."""
+    noting: Noting | None = None
     _owed: set[tuple[str, str]] = field(default_factory=set)
     """Cases that changed and that nobody was told of yet."""
     _listeners: list[OnChange] = field(default_factory=list)
@@ -95,6 +98,8 @@ class CaseDesk:
 
     async def _say(self, kind: Kind, case: Case | None, fact: Fact) -> Case:
         _check(kind, case, fact)
+        if self.noting is not None:
+            await self.noting(kind, fact)
         await self._store(kind, [(fact, self.me.territory)])
         await self.follow()
         return await asyncio.to_thread(self.case, kind, fact.case_id)

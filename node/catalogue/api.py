@@ -161,7 +161,7 @@ class CatalogueVerbs:
         return await asyncio.to_thread(review.accept, asked.ids, amends, by=asked.by, why=asked.why)
 
     async def _issue(self, _: Issue) -> Plain:
-        return self._desk().issue()
+        return await self._desk().issue_aside()
 
     async def _history(self, asked: History) -> Plain:
         store = self._desk().store

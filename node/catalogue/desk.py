@@ -23,7 +23,7 @@ from node.catalogue.shelf import Filter, Shelf, Shelved
 from node.catalogue.store import CatalogueStore, Drafted
 from node.issuing import Issuer
 from node.store.journal import SqliteJournal
-from policies.bundle import Contents
+from policies.bundle import Bundle, Contents
 from policies.catalogue import Resource
 from policies.ruleset import Ruleset
 from sync.model import MICROSECONDS
@@ -132,6 +132,18 @@ class CatalogueDesk:
 
         Raises CatalogueError, IssueRefused, PolicyError.
         """
+        bundle, drafted, withdrawn = self._next_issue()
+        self._issuer.issue(bundle)
+        return self._issued(bundle, drafted, withdrawn)
+
+    async def issue_aside(self) -> Plain:
+        """As `issue`, with the work in a thread."""
+        bundle, drafted, withdrawn = await asyncio.to_thread(self._next_issue)
+        await self._issuer.issue_aside(bundle)
+        return self._issued(bundle, drafted, withdrawn)
+
+    def _next_issue(self) -> tuple[Bundle, Mapping[str, Resource], Collection[str]]:
+        """The bundle to issue, with what it drafts and withdraws."""
         draft, withdrawn = self.store.draft(), self.store.withdrawals()
         if not (draft or withdrawn):
             raise CatalogueError("nothing to issue: the draft is empty; `yunnao catalogue import` fills it")
@@ -139,9 +151,13 @@ class CatalogueDesk:
         drafted = {code: Resource.of(one.entry, f"draft of {code}") for code, one in draft.items()}
         for resource in drafted.values():
             self._check_layout(resource)
-        bundle = self._issuer.next_bundle(lambda contents: _with(contents, drafted, withdrawn))
-        self._issuer.issue(bundle)
-        self.store.drop_draft([*drafted, *withdrawn])
+        return self._issuer.next_bundle(lambda contents: _with(contents, drafted, withdrawn)), drafted, withdrawn
+
+    def _issued(self, bundle: Bundle, drafted: Mapping[str, Resource], withdrawn: Collection[str]) -> Plain:
+        now = self.store.draft()
+        # What was drafted again while the bundle was being made waits for the next issue.
+        same = [code for code, resource in drafted.items() if code in now and now[code].entry == resource.encoded()]
+        self.store.drop_draft([*same, *withdrawn])
         log.info(
             "catalogue of %s epoch %d in force: %d entries new or changed, %d withdrawn",
             bundle.issuer, bundle.epoch, len(drafted), len(withdrawn),

@@ -140,7 +140,8 @@ def add_journal_rows(journal: SqliteJournal, resource: str, sums: RowSums, *, so
     """Enter every readable row of a resource that counts here; only batches from `source` if given."""
     for stored in _readable(journal, resource):
         header = stored.batch.header
-        if not header.row_count or stored.freed or (source is not None and stored.source != source):
+        # After a recall a batch is no longer what left or came: of its rows nothing can be proven, of their numbers everything.
+        if not header.row_count or stored.freed or stored.is_replaced or (source is not None and stored.source != source):
             continue
         runs = [run for run in stored.live_runs if run.state is State.PRESENT]
         if runs:

@@ -84,7 +84,7 @@ class ListDesk:
         case = await asyncio.to_thread(self.cases.case, ENTRY, case_id)
         entry = replace(entry_of(case), approver=f"{by} ({self.issuer.node})")
         self._check_fits(entry)
-        self.issuer.next_bundle(lambda contents: _with(contents, {entry.id: entry}, frozenset()))
+        await asyncio.to_thread(self.issuer.next_bundle, lambda contents: _with(contents, {entry.id: entry}, frozenset()))
 
     # ---- into force
 
@@ -126,11 +126,12 @@ class ListDesk:
         managed = await asyncio.to_thread(self._managed, contents)
         changed = _with(contents, wanted, managed)
         if changed.entries != contents.entries:
-            self._issue(changed.entries, new=sorted(set(wanted) - {entry.id for entry in contents.entries}))
+            await self._issue(changed.entries, new=sorted(set(wanted) - {entry.id for entry in contents.entries}))
 
-    def _issue(self, entries: tuple[Entry, ...], *, new: list[str]) -> None:
+    async def _issue(self, entries: tuple[Entry, ...], *, new: list[str]) -> None:
         try:
-            self.issuer.issue(self.issuer.next_bundle(lambda now: replace(now, entries=entries)))
+            bundle = await asyncio.to_thread(self.issuer.next_bundle, lambda now: replace(now, entries=entries))
+            await self.issuer.issue_aside(bundle)
             self._faults = {}
         except (PolicyError, IssueRefused) as error:
             self._faults = dict.fromkeys(new, str(error))

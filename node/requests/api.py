@@ -204,7 +204,7 @@ class RequestVerbs:
 
     async def _fetch(self, asked: Fetching) -> Plain:
         requests = self._requests()
-        case = await requests.desk.case(asked.id)
+        case = await requests.taking.case(asked.id)
         cursor = Cursor(asked.after_lsn, asked.skip_rows, asked.upto_lsn)
         rows, facts = await requests.taking.page(asked.id, cursor, by=asked.by)
         names = requests.desk.columns_of(case)

@@ -68,6 +68,13 @@ class Parties:
             raise CaseRefused(f"request refused: {provider.node} of {provider.territory} is not below {found.node}, so nothing reaches it")
         return found
 
+    def authority(self) -> Party:
+        """The data authority of this node itself: the nearest above from municipal level up, else the highest known, else this node."""
+        above = [status for name in self.directory().ancestors() if (status := self.directory().above(name)) is not None]
+        fitting = sorted((status for status in above if _rank(status) >= Level.MUNICIPAL), key=_rank)
+        found = fitting[0] if fitting else max(above, key=_rank, default=None)
+        return Party(found.id, found.territory) if found else self.me
+
     def _is_authority(self, status: NodeStatus, provider: Party) -> bool:
         is_above = status.id != provider.node and code_contains(status.territory, provider.territory)
         return is_above and _rank(status) >= Level.MUNICIPAL

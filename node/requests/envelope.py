@@ -88,7 +88,7 @@ class _Front(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral: Annotated[bytes, Meta(min_length=POINT_BYTES, max_length=POINT_BYTES)]
 
 
-class _Paper(msgspec.Struct, frozen=True):
+class Paper(msgspec.Struct, frozen=True):
     """Both papers as they travel."""
 
     front: bytes
@@ -119,15 +119,15 @@ class Signer:
 
 def ask_paper(question: Question, seal: Seal) -> bytes:
     """A question, signed."""
-    return _signed(_ASKING, msgspec.msgpack.encode(question), b"", seal)
+    return signed_paper(_ASKING, msgspec.msgpack.encode(question), b"", seal)
 
 
 def read_question(data: bytes, seal: Seal) -> tuple[Question, Signer]:
     """A question and who signed it. Raises FetchRefused."""
-    paper = _parsed(data, _Paper)
-    question = _parsed(paper.front, Question)
-    _check_format(question.format)
-    signer = _signer(_ASKING, paper, seal)
+    paper = parsed(data, Paper)
+    question = parsed(paper.front, Question)
+    check_format(question.format)
+    signer = signer_of(_ASKING, paper, seal)
     if signer.who.node != question.asker:
         raise FetchRefused(f"a question of {question.asker} was signed by {signer.who.node}")
     return question, signer
@@ -145,55 +145,70 @@ def page_paper(body: PageBody, question: Question, target: ec.EllipticCurvePubli
             ephemeral=point_of(ephemeral.public_key()),
         )
     )
-    file = io.BytesIO()
-    writer = ChunkWriter(file, sealing_key(ephemeral, target, hashlib.sha256(front).digest()))
-    writer.write(msgspec.msgpack.encode(body))
-    writer.close()
-    return _signed(_GIVING, front, file.getvalue(), seal)
+    return signed_paper(_GIVING, front, sealed_body(msgspec.msgpack.encode(body), front, ephemeral, target), seal)
 
 
 def read_page(data: bytes, question: Question, seal: Seal) -> tuple[PageBody, PeerIdentity]:
     """The page that answers `question`, and who signed it. Raises FetchRefused."""
-    paper = _parsed(data, _Paper)
-    front = _parsed(paper.front, _Front)
-    _check_format(front.format)
-    who = _signer(_GIVING, paper, seal).who
+    paper = parsed(data, Paper)
+    front = parsed(paper.front, _Front)
+    check_format(front.format)
+    who = signer_of(_GIVING, paper, seal).who
     said = (front.case_id, front.provider, front.asker, front.nonce)
     if said != (question.case_id, question.provider, question.asker, question.nonce) or who.node != question.provider:
         raise FetchRefused(f"a page of {who.node} for {front.asker} about {front.case_id} is no answer to what was asked")
-    try:
-        key = opening_key(seal.tls_key(), front.ephemeral, hashlib.sha256(paper.front).digest())
-        plain = b"".join(read_chunks(io.BytesIO(paper.body), key, len(paper.body)))
-    except (BodyDamaged, ValueError):
-        raise FetchRefused(f"a page of {who.node} does not open with this node's key: was its certificate renewed? ask again") from None
-    return _parsed(plain, PageBody), who
+    return parsed(opened_body(paper, front.ephemeral, who, seal), PageBody), who
 
+
+# ---- what every sealed paper between two nodes is made of (node/verify/letters.py too)
 
 _T = TypeVar("_T")
 
 
-def _parsed(data: bytes, kind: type[_T]) -> _T:
+def parsed(data: bytes, kind: type[_T]) -> _T:
+    """A part of a paper, from bytes of anybody. Raises FetchRefused."""
     try:
         return msgspec.msgpack.decode(data, type=kind)
     except UNREADABLE as error:
         raise FetchRefused(f"a paper of a fetch does not parse: {error}") from None
 
 
-def _check_format(version: int) -> None:
+def check_format(version: int) -> None:
+    """Raise FetchRefused for a paper of another program's format."""
     if version != FORMAT:
         raise FetchRefused(f"a paper of format {version}, this program reads {FORMAT}: update the older of the two nodes")
 
 
-def _signed(label: bytes, front: bytes, body: bytes, seal: Seal) -> bytes:
+def sealed_body(plain: bytes, front: bytes, ephemeral: ec.EllipticCurvePrivateKey, target: ec.EllipticCurvePublicKey) -> bytes:
+    """A body that only the holder of `target` opens, bound to the front it travels with."""
+    file = io.BytesIO()
+    writer = ChunkWriter(file, sealing_key(ephemeral, target, hashlib.sha256(front).digest()))
+    writer.write(plain)
+    writer.close()
+    return file.getvalue()
+
+
+def opened_body(paper: Paper, ephemeral: bytes, who: PeerIdentity, seal: Seal) -> bytes:
+    """The body of a paper of `who` that was sealed to this node. Raises FetchRefused."""
+    try:
+        key = opening_key(seal.tls_key(), ephemeral, hashlib.sha256(paper.front).digest())
+        return b"".join(read_chunks(io.BytesIO(paper.body), key, len(paper.body)))
+    except (BodyDamaged, ValueError):
+        raise FetchRefused(f"a paper of {who.node} does not open with this node's key: was its certificate renewed? ask again") from None
+
+
+def signed_paper(label: bytes, front: bytes, body: bytes, seal: Seal) -> bytes:
+    """Front and body as they travel, signed by this node; `label` keeps a signature of one kind of paper from being one of another."""
     signature = seal.sign(_digest(label, front, body))
-    return msgspec.msgpack.encode(_Paper(front, body, seal.chain_pem().decode(), signature))
+    return msgspec.msgpack.encode(Paper(front, body, seal.chain_pem().decode(), signature))
 
 
 def _digest(label: bytes, front: bytes, body: bytes) -> bytes:
     return label + hashlib.sha256(front).digest() + hashlib.sha256(body).digest()
 
 
-def _signer(label: bytes, paper: _Paper, seal: Seal) -> Signer:
+def signer_of(label: bytes, paper: Paper, seal: Seal) -> Signer:
+    """Who signed a paper, by its certificate chain up to the pinned root. Raises FetchRefused."""
     pem = paper.chain_pem.encode()
     try:
         who = verify_chain(pem, root_pem=seal.root_pem(), now_us=seal.now_us())
@@ -203,7 +218,12 @@ def _signer(label: bytes, paper: _Paper, seal: Seal) -> Signer:
         Ed25519PublicKey.from_public_bytes(who.manifest_key).verify(paper.signature, _digest(label, paper.front, paper.body))
     except InvalidSignature:
         raise FetchRefused(f"a paper of a fetch is not as {who.node} signed it") from None
+    return Signer(who, sealing_key_in(pem, who))
+
+
+def sealing_key_in(pem: bytes, who: PeerIdentity) -> ec.EllipticCurvePublicKey:
+    """The key in a verified chain to which papers for its holder are sealed. Raises FetchRefused."""
     key = load_chain(pem)[0].public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise FetchRefused(f"the certificate of {who.node} has no P-256 key to seal to: let it renew its certificate")
-    return Signer(who, key)
+    return key

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -26,10 +26,12 @@ from node.requests.errors import FetchRefused
 from node.requests.kind import ASKER, PROVIDER, grant_of, standing
 from node.requests.shares import Share, Shares
 from node.store.journal import SqliteJournal
+from policies.arrow import encoded_like, plain
 from policies.entry import CLOCK_UNSURE_US
 from policies.grant import Grant
 from policies.granting import Given
 from policies.masks import KeyRing
+from policies.regrade import RegradeIndex
 from sync.model import ClockQuality, Level, Span, StoredBatch
 from sync.wire.payload import encode_payload
 
@@ -93,6 +95,12 @@ class Giving:
     """Pseudonym keys by (asker, resource)."""
     rng: Random
     """Shuffles the rows of a page: their order would tell where they came from."""
+    others: Kind | None = None
+    """Another kind of cases that give like requests: emergencies, to nodes above alone."""
+    above: frozenset[str] = frozenset()
+    """The nodes over this one."""
+    noting: Callable[[Share], None] | None = None
+    """Enters a page in the audit log; blocking."""
     _answered: OrderedDict[bytes, None] = field(default_factory=OrderedDict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -104,13 +112,16 @@ class Giving:
 
     def _answer(self, body: bytes) -> bytes:
         question, signer = read_question(body, self.seal)
-        case = self.cases.case(self.kind, question.case_id)
+        case = case_among(self.cases, self.kind, self.others, question.case_id)
         grant = self._check(case, question, signer)
         self._note(question.nonce)
         page = self._gather(grant, question, signer.who.level)
         payload = self._encoded(page)
         # Entered first: what a crash here leaves is an entry for rows that nobody got, never the other way round.
-        self.shares.enter(self._share(grant, question, page, payload))
+        share = self._share(grant, question, page, payload)
+        if self.noting is not None:
+            self.noting(share)
+        self.shares.enter(share)
         is_last = page.cursor.after_lsn >= page.cursor.upto_lsn
         made = PageBody(payload=payload, withheld=dict(page.withheld), masks=page.masks, following=page.cursor, is_last=is_last)
         return page_paper(made, question, signer.key, self.seal)
@@ -122,6 +133,8 @@ class Giving:
         # The territory too: a node below another branch may have certified somebody of the asker's name.
         if (signer.who.node, signer.who.territory.code) != (asker.node, asker.territory):
             raise FetchRefused(f"request {case.id} is of {asker.node} ({asker.territory}), not of {signer.who.node}")
+        if self.others is not None and case.kind == self.others.name and asker.node not in self.above:
+            raise FetchRefused(f"{case.kind} {case.id} is of {asker.node}, which is not above {me.node}: only the command chain opens one")
         grant = grant_of(case)
         if grant is None:
             raise FetchRefused(f"request {case.id} is {case.state} since its last step: nothing is given")
@@ -146,6 +159,8 @@ class Giving:
         begin = question.cursor
         upto = min(begin.upto_lsn or self.journal.last_lsn, self.journal.last_lsn)
         page = _Page(Cursor(begin.after_lsn, begin.skip_rows, upto))
+        if why := self.policy.closed(grant.resource):
+            raise FetchRefused(why)
         keys = self.recipient_keys(question.asker, grant.resource)
         for _ in range(READS_MAX):
             batches = self._read(grant.resource, page.cursor)
@@ -168,7 +183,7 @@ class Giving:
 
     def _given_of(self, stored: StoredBatch, page: _Page, grant: Grant, level: Level, keys: KeyRing) -> Iterator[tuple[Given, Cursor]]:
         """What is given of a batch, in pieces that fit what room the page has, each with how far it came."""
-        rows, cursor = _live(stored), page.cursor
+        rows, cursor = live_rows(stored, self.policy.gate.regrades), page.cursor
         done = cursor.skip_rows
         while rows is not None and done < rows.num_rows and not page.is_full:
             count = min(PAGE_ROWS_MAX - page.rows, rows.num_rows - done)
@@ -185,9 +200,7 @@ class Giving:
     def _encoded(self, page: _Page) -> bytes:
         if not page.parts:
             return b""
-        table = pa.Table.from_batches(page.parts).unify_dictionaries().combine_chunks()
-        order = self.rng.sample(range(table.num_rows), table.num_rows)
-        return encode_payload(table.take(pa.array(order)).combine_chunks().to_batches()[0], compression="zstd")
+        return encode_payload(shuffled(page.parts, self.rng), compression="zstd")
 
     def _share(self, grant: Grant, question: Question, page: _Page, payload: bytes) -> Share:
         return Share(
@@ -208,11 +221,27 @@ class Giving:
         )
 
 
-def _live(stored: StoredBatch) -> pa.RecordBatch | None:
-    """The rows of a batch that count here, with what their columns say about masks; None when there are none."""
+def shuffled(parts: Sequence[pa.RecordBatch], rng: Random) -> pa.RecordBatch:
+    """The rows of `parts` in an order by chance, and so are the words of their dictionaries.
+
+    These would else stand in the order of the rows as stored, the same for every recipient, and two could join their pseudonyms by it.
+    """
+    table = pa.Table.from_batches(parts).unify_dictionaries().combine_chunks()
+    rows = table.take(pa.array(rng.sample(range(table.num_rows), table.num_rows))).combine_chunks().to_batches()[0]
+    return pa.RecordBatch.from_arrays([encoded_like(plain(column), column.type) for column in rows.columns], schema=rows.schema)
+
+
+def case_among(cases: CaseDesk, kind: Kind, others: Kind | None, case_id: str) -> Case:
+    """The case of an id among two kinds of cases that give; raises CaseUnknown."""
+    found = cases.register.case(others, case_id) if others is not None else None
+    return found if found is not None else cases.case(kind, case_id)
+
+
+def live_rows(stored: StoredBatch, regrades: RegradeIndex) -> pa.RecordBatch | None:
+    """The rows of a batch that count here, graded as they count now, with what their columns say about masks; None for none."""
     runs = [run for run in stored.live_runs if run.state.has_rows]
     if not runs:
         return None
-    rows = decode_rows(stored.batch.payload)
+    rows = regrades.graded(stored.batch.header, decode_rows(stored.batch.payload))
     parts = [rows.slice(run.row_offset, run.count) for run in runs]
     return parts[0] if len(parts) == 1 else pa.Table.from_batches(parts).combine_chunks().to_batches()[0]

@@ -20,7 +20,7 @@ from node.identity.chance import new_nonce
 from node.policy_store import PolicyStore
 from node.requests.envelope import Cursor, Question, Seal, ask_paper, read_page
 from node.requests.errors import FetchRefused
-from node.requests.giving import FETCH, PAGE_ROWS_MAX
+from node.requests.giving import FETCH, PAGE_ROWS_MAX, case_among
 from node.requests.kind import ASKER, PROVIDER, grant_of, standing
 from node.routes import RouteDesk
 from policies.grant import Grant
@@ -46,11 +46,17 @@ class Taking:
     level: Level
     clock: Clock
     nonce: Callable[[], bytes] = new_nonce
+    others: Kind | None = None
+    """Another kind of cases that give like requests: emergencies."""
+
+    async def case(self, case_id: str) -> Case:
+        """What is fetched under; raises CaseError."""
+        await self.cases.follow()
+        return await asyncio.to_thread(case_among, self.cases, self.kind, self.others, case_id)
 
     async def page(self, case_id: str, cursor: Cursor, *, by: str) -> tuple[pa.RecordBatch | None, Plain]:
         """The rows behind `cursor`, None for none, and how it goes on. Raises CaseError, RouteRefused, PolicyError, WireError."""
-        await self.cases.follow()
-        case = await asyncio.to_thread(self.cases.case, self.kind, case_id)
+        case = await self.case(case_id)
         grant, provider = self._grant(case), case.parties[PROVIDER]
         question = Question(case_id=case.id, provider=provider.node, asker=self.cases.me.node, by=by, nonce=self.nonce(), cursor=cursor)
         paper = await asyncio.to_thread(ask_paper, question, self.seal)

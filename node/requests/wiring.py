@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from node.assembly import Parts
 from node.cases.desk import CaseDesk
 from node.cases.kind import Kind
+from node.emergency.kind import NAME as EMERGENCIES
 from node.engine_room import pseudonym_keys
 from node.identity.chance import new_rng
 from node.identity.keys import read_tls_key
@@ -62,7 +63,10 @@ def requests_of(parts: Parts, cases: CaseDesk, terms: Terms) -> Requests:
     kind, seal, files = cases.register.kinds[NAME], _seal(parts), parts.files
     desk = RequestDesk(cases, kind, terms, lambda: parts.policy.ruleset, shares, parts.clock)
     giving = _giving(parts, cases, kind, shares, seal)
-    taking = Taking(cases, kind, parts.policy, routes, seal, parts.me.level, parts.clock)
+    emergencies = cases.register.kinds.get(EMERGENCIES)
+    giving.others = emergencies
+    giving.above = frozenset((*parts.parent.path, parts.parent.node)) if parts.parent is not None else frozenset()
+    taking = Taking(cases, kind, parts.policy, routes, seal, parts.me.level, parts.clock, others=emergencies)
     routes.answering[FETCH] = giving.answer
 
     async def who(_: bytes) -> bytes:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from node.audit.book import AuditBook
 from node.store import delivered, flows, keeping, queries
 from node.store.failures import ForeignJournal, guarded, primary_code
 from node.store.file import create_file, open_writer, read_meta
@@ -21,7 +22,7 @@ from node.store.flows import Backlog, StreamFlow
 from node.store.keeping import KeptBatch, KeptTime
 from node.store.lives import LifeBook
 from node.store.readers import Readers
-from node.store.schema import DEFAULT_TUNING, Tuning
+from node.store.schema import BUSY_TIMEOUT_S, DEFAULT_TUNING, Tuning
 from node.store.usage import Space, Usage, read_space, read_usage
 from node.store.verify import Finding, findings
 from node.store.write_set import WriteSet
@@ -52,6 +53,7 @@ class SqliteJournal:
         self._counters = queries.counters(writer)
         self._doubt = ""
         self.lives = LifeBook(writer, beginning=Life(life, self._counters.lsn) if life else None)
+        self.audit = AuditBook(writer)
         self._usage = read_usage(writer, path)
 
     # ---- sync.ports.Journal
@@ -67,12 +69,15 @@ class SqliteJournal:
         After an I/O error the disk's state is unknown until the file is opened again, so every further commit is refused.
         """
         rows = WriteSet.of(writes, self._counters)
-        with self._transaction(f"commit of {len(writes)} writes") as writer:
+        with self._transaction(f"commit of {len(writes)} writes", is_erasing=bool(rows.recalls)) as writer:
             rows.insert(writer)
             self.lives.insert(writer, has_batches=bool(rows.batches))
+            self.audit.insert(writer, rows.ledger, rows.ledger_runs)
         self.lives.committed()
+        self.audit.committed()
         self._counters = rows.counters
-        self._usage = read_usage(self._writer, self.path) if rows.freed or rows.repairs else self._usage.with_stored(rows.stored)
+        is_rewritten = bool(rows.freed or rows.repairs or rows.recalls)
+        self._usage = read_usage(self._writer, self.path) if is_rewritten else self._usage.with_stored(rows.stored)
 
     def read(self, lane: Lane, span: Span, *, batches_max: int, bytes_max: int, only: Selection | None = None) -> list[StoredBatch]:
         """Batches of the lane inside `span`, ascending; payload bytes stay within `bytes_max` unless the first batch alone is larger."""
@@ -168,6 +173,25 @@ class SqliteJournal:
         with self._transaction("note of the time") as writer:
             keeping.note(writer, mark)
 
+    def begin_audit(self, wall_us: Callable[[], int]) -> None:
+        """Keep the audit log from now on, with the time that `wall_us` says; before the first commit."""
+        with guarded(self.path, "opening of the audit log"):
+            self.audit.begin(self._writer, wall_us)
+
+    def write_audit(self, *, is_last: bool = False) -> None:
+        """Write the audit entries that wait, if any; `is_last` stamps what is open too. On the commit thread."""
+        if self.audit.has_work(is_last=is_last):
+            with self._transaction("entry of the audit log") as writer:
+                self.audit.insert(writer, is_last=is_last)
+            self.audit.committed()
+
+    def forget_audit(self, upto: int) -> None:
+        """Let audit entries up to `upto` go, in one transaction with those that wait (the checkpoint is one). On the commit thread."""
+        with self._transaction("end of old audit entries") as writer:
+            self.audit.insert(writer)
+            self.audit.forget(writer, upto)
+        self.audit.committed()
+
     def vacuum_step(self, pages_max: int) -> int:
         """Give up to `pages_max` free pages back to the disk; how many it were. On the commit thread.
 
@@ -211,6 +235,21 @@ class SqliteJournal:
         with self._readers.snapshot(doing) as connection:
             return question(connection)
 
+    def enter(self, doing: str, change: Callable[[sqlite3.Connection], Answer]) -> Answer:
+        """Make one of this package's changes in a transaction of its own that leaves nothing of what it deletes; on the commit thread."""
+        with self._transaction(doing, is_erasing=True) as writer:
+            return change(writer)
+
+    def empty_log(self) -> bool:
+        """Move the log into the file and cut it to nothing; False while a reader still needs it. On the commit thread."""
+        self._refuse_in_doubt()
+        with guarded(self.path, "emptying of the log"):
+            # Commits do not wait for a reader here: whoever asks asks again.
+            self._writer.execute("PRAGMA busy_timeout = 0")
+            busy: int = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            self._writer.execute(f"PRAGMA busy_timeout = {int(BUSY_TIMEOUT_S * 1_000)}")
+            return not busy
+
     def verify(self) -> list[Finding]:
         """Walk the whole file (pages, payload checksums, runs, stream maps) and say what does not hold; takes minutes on a large one."""
         with self._readers.snapshot("verification") as connection:
@@ -230,17 +269,25 @@ class SqliteJournal:
             raise JournalError(f"{self.path} takes no more writes ({self._doubt}); open the journal again")
 
     @contextmanager
-    def _transaction(self, doing: str) -> Iterator[sqlite3.Connection]:
-        """One transaction of the commit thread: all of the block is durable when it ends, or nothing."""
+    def _transaction(self, doing: str, *, is_erasing: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction of the commit thread: all of the block is durable when it ends, or nothing.
+
+        `is_erasing`: pages that it frees are overwritten, so that no value of a deleted row is left in the file.
+        """
         self._refuse_in_doubt()
         with guarded(self.path, doing):
             try:
+                if is_erasing:
+                    self._writer.execute("PRAGMA secure_delete = ON")
                 self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException as error:
                 self._undo(error)
                 raise
+            finally:
+                if is_erasing:
+                    self._writer.execute("PRAGMA secure_delete = FAST")
 
 
 def open_journal(

@@ -1,6 +1,6 @@
 """The mart: a DuckDB projection of the journal for summaries and queries, in one file that may be deleted at any time.
 
-The only place that imports duckdb, and only when a mart is opened. One table per resource that was asked for: the payload's columns,
+Imports duckdb (as node/sql/engine.py does) only when a mart is opened. One table per resource that was asked for: the payload's columns,
 then `_lsn` and `_origin`. The journal is the truth: each step copies a short read and notes how far it came in the same transaction. A
 mart that is damaged, or ahead of its journal, is deleted and built again. Used by one thread (the node's DuckDB thread).
 """

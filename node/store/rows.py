@@ -58,7 +58,6 @@ _LANES = {int(lane): lane for lane in Lane}
 _DIRECTIONS = {int(direction): direction for direction in Direction}
 """Members by number: a job reads hundreds of batches, and asking an enumeration each time is what costs."""
 _LENGTH_BYTES = 4
-_REPLACES_NOTHING = None
 
 
 def encode_manifest(manifest: Manifest | None) -> bytes | None:
@@ -126,7 +125,7 @@ def batch_row(stored: StoredBatch) -> Row:
         header.policy_version,
         header.plan_hash,
         header.payload_sha256,
-        _REPLACES_NOTHING,
+        stored.lsn if stored.is_replaced else None,
         encode_manifest(batch.manifest),
         encode_manifest(batch.origin_manifest),
         int(stored.freed),
@@ -200,7 +199,7 @@ def stored_batch(row: Row, runs: Sequence[Row]) -> StoredBatch:
         why = _STATES[freed]
     except (ModelError, ValueError, TypeError, KeyError) as error:
         raise JournalCorrupt(f"batch {lsn} of {row[3]} cannot be read ({error}); {WAY_OUT}", lsn=lsn) from error
-    return StoredBatch(lsn, batch, row[14], tuple([run[1] for run in runs if run[10]]), why)
+    return StoredBatch(lsn, batch, row[14], tuple([run[1] for run in runs if run[10]]), why, row[19] is not None)
 
 
 def _header(row: Row, runs: tuple[Run, ...]) -> BatchHeader:

@@ -409,3 +409,62 @@ def m026_refused_program(db: Database) -> None:
 def m027_plans_of_the_ledger(db: Database) -> None:
     """What was decided under a plan is found by it: what one denied goes when another is in force."""
     db.execute("CREATE INDEX ledger_plan ON ledger (peer, direction, resource, plan_hash)")
+
+
+@journal_migrations()
+def m028_audit(db: Database) -> None:
+    """The audit log: its entries, and the end of their chain. Only what people look for is indexed, so that a stamp touches few pages."""
+    db.execute(
+        """
+        CREATE TABLE audit_entry (
+            seq INTEGER PRIMARY KEY CHECK (seq > 0), entry TEXT NOT NULL, prev BLOB NOT NULL, hash BLOB NOT NULL,
+            is_followed INTEGER AS (
+                CASE WHEN json_valid(entry) THEN json_extract(entry, '$[2]') IN ('start', 'decisions', 'checkpoint') ELSE 0 END
+            ) STORED,
+            kind TEXT AS (CASE WHEN json_valid(entry) THEN json_extract(entry, '$[2]') END) VIRTUAL,
+            subject TEXT AS (CASE WHEN json_valid(entry) THEN json_extract(entry, '$[3]') END) VIRTUAL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX audit_found ON audit_entry (kind, subject, seq) WHERE kind <> 'decisions'")
+    db.execute(
+        "CREATE TABLE audit_head (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL, "
+        "stamped INTEGER NOT NULL) STRICT"
+    )
+
+
+@journal_migrations()
+def m029_recalled(db: Database) -> None:
+    """Records that a recall erased or masked here, by number, and how far this node is with each order."""
+    db.execute(
+        """
+        CREATE TABLE recalled (
+            order_id TEXT NOT NULL,
+            lsn INTEGER NOT NULL,
+            idx INTEGER NOT NULL,
+            origin TEXT NOT NULL,
+            incarnation INTEGER NOT NULL CHECK (incarnation >= 0),
+            lane INTEGER NOT NULL,
+            resource TEXT NOT NULL,
+            first_seq INTEGER NOT NULL CHECK (first_seq > 0),
+            last_seq INTEGER NOT NULL CHECK (last_seq >= first_seq),
+            is_masked INTEGER NOT NULL,
+            was_sha256 BLOB NOT NULL,
+            at_us INTEGER NOT NULL,
+            PRIMARY KEY (order_id, lsn, idx)
+        ) STRICT, WITHOUT ROWID
+        """
+    )
+    db.execute(
+        """
+        CREATE TABLE recall_order (
+            id TEXT PRIMARY KEY,
+            entry TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            began_us INTEGER NOT NULL,
+            done_us INTEGER NOT NULL,
+            told_us INTEGER NOT NULL,
+            facts TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID
+        """
+    )

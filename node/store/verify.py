@@ -69,8 +69,10 @@ def folded_streams(connection: sqlite3.Connection) -> dict[Stream, RunMap]:
         WHERE r.duplicate = 0 ORDER BY r.lsn, r.idx
     """
     for origin, incarnation, lane, resource, first, last, state in connection.execute(statement):
-        stream = Stream(origin, incarnation, Lane(lane), resource)
-        folded.setdefault(stream, RunMap()).set(first, last, State(state))
+        known = folded.setdefault(Stream(origin, incarnation, Lane(lane), resource), RunMap())
+        if state == State.RECALLED:
+            known.set(first, last, State.PRESENT)  # it was here: the account stands where the rows were
+        known.set(first, last, State(state))
     return folded
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from node.store.aside import apply_repairs
+from node.store.recalled import apply_recalls
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, Row, account_rows, batch_row, ledger_row, run_rows
 from sync.model import JournalError, LedgerEntry, RunMap, State, StateRange, StoredBatch, Stream
 from sync.model.writes import (
@@ -20,6 +21,7 @@ from sync.model.writes import (
     FreeBatches,
     GiveUp,
     PutBack,
+    Recall,
     SetAside,
     SetBearer,
     SetInPosition,
@@ -102,6 +104,7 @@ class WriteSet:
     ledger_runs: list[Row] = field(default_factory=list)
     ledger_sums: list[Row] = field(default_factory=list)
     repairs: list[SetAside | PutBack | GiveUp] = field(default_factory=list)
+    recalls: list[Recall] = field(default_factory=list)
     out_marks: list[Row] = field(default_factory=list)
     in_positions: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
@@ -154,6 +157,8 @@ class WriteSet:
                 self._add_freed(lsns, state)
             case SetAside() | PutBack() | GiveUp():
                 self.repairs.append(write)
+            case Recall():
+                self.recalls.append(write)
 
     def _add_batch(self, stored: StoredBatch) -> None:
         if stored.lsn != self.lsn + 1:
@@ -211,6 +216,7 @@ class WriteSet:
             if rows:
                 connection.executemany(statement, rows)
         apply_repairs(connection, self.repairs)
+        apply_recalls(connection, self.recalls)
 
     def _gone_rows(self) -> list[Row]:
         return [(*_key(stream), first) for stream, ranges in self.ranges.items() for first, entry in ranges.items() if entry is None]

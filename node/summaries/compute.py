@@ -16,6 +16,7 @@ SELECT epoch_us(time_bucket(to_seconds(?), event_time)) AS bucket, substr(territ
 FROM {table}
 WHERE event_time >= make_timestamptz(?) AND event_time < make_timestamptz(?)
   AND value IS NOT NULL AND isfinite(value) AND (? = '' OR quantity = ?) AND list_contains(?, _origin)
+  AND (? OR grade BETWEEN 0 AND ?)
 GROUP BY ALL
 """
 
@@ -28,12 +29,13 @@ def origins_held(mart: Mart, resource: str) -> frozenset[str]:
     return frozenset(str(origin) for origin in mart.query(_ORIGINS.format(table=table)).column(0).to_pylist()) if table else frozenset()
 
 
-def compute_cells(mart: Mart, spec: SummarySpec, origins: Collection[str]) -> Cells:
-    """The cells over the records that `origins` made and that are here whole."""
+def compute_cells(mart: Mart, spec: SummarySpec, origins: Collection[str], *, grade_max: int | None = None) -> Cells:
+    """The cells over the records that `origins` made and that are here whole; of rows graded above `grade_max`, or not at all, nothing."""
     name = _table(mart, spec.resource)
     if not origins or not name:
         return {}
     params = [spec.bucket_s, spec.territory_digits, spec.from_us, spec.to_us, spec.quantity, spec.quantity, sorted(origins)]
+    params += [grade_max is None, grade_max or 0]
     table = mart.query(_GROUPS.format(table=name), params)
     cells: Cells = {}
     for row in table.to_pylist():

@@ -56,6 +56,13 @@ class Release(Protocol):
         """Empty when cells may go up, else the reason they may not."""
 
 
+class GradeMax(Protocol):
+    """Of which rows a resource's summary may tell the parent."""
+
+    def __call__(self, resource: str) -> int:
+        """The highest grade whose rows may go up whole, at any distance."""
+
+
 class SummaryDesk:
     """Answers pulls from above and asks the children; one per node."""
 
@@ -69,6 +76,7 @@ class SummaryDesk:
         children: Callable[[], Sequence[str]],
         subtree: Callable[[str], frozenset[str]],
         may_release: Release,
+        grade_max: GradeMax,
     ) -> None:
         self._node = node
         self._timeout_s = CHILD_TIMEOUT_S + depth * TIMEOUT_STEP_S
@@ -77,6 +85,7 @@ class SummaryDesk:
         self._children = children
         self._subtree = subtree
         self._may_release = may_release
+        self._grade_max = grade_max
         queries.handlers[PULL_VERB] = self.answer_parent
 
     async def answer_parent(self, body: bytes) -> bytes:
@@ -85,11 +94,11 @@ class SummaryDesk:
         refusal = self._may_release(spec.resource)
         if refusal:
             raise SummaryError(f"summary of {spec.resource} refused: {refusal}")
-        return msgspec.msgpack.encode(await self._gather(spec))
+        return msgspec.msgpack.encode(await self._gather(spec, grade_max=self._grade_max(spec.resource)))
 
     async def pull(self, spec: SummarySpec) -> dict[str, object]:
         """The finished summary for the operator of this node, as docs/api.md gives it."""
-        answer = await self._gather(spec)
+        answer = await self._gather(spec, grade_max=None)
         return {
             "columns": [*COLUMNS, *(f"p{quantile * 100:g}" for quantile in spec.quantiles)],
             "rows": _finished(unpack(answer.cells), spec),
@@ -99,7 +108,7 @@ class SummaryDesk:
             "errors": stated_errors(),
         }
 
-    async def _gather(self, spec: SummarySpec) -> TreeAnswer:
+    async def _gather(self, spec: SummarySpec, *, grade_max: int | None) -> TreeAnswer:
         children = list(self._children())
         replies = await asyncio.gather(*(self._ask(child, spec) for child in children))
         cells: Cells = {}
@@ -116,7 +125,7 @@ class SummaryDesk:
             contributed |= set(answer.contributed)
             stood_in |= answer.stood_in
             missing.extend(answer.missing)
-        await self._add_own(spec, cells, contributed, stood_in)
+        await self._add_own(spec, cells, contributed, stood_in, grade_max)
         missing.extend(self._still_missing(silent, contributed))
         return TreeAnswer(pack(cells), sorted(contributed), stood_in, missing)
 
@@ -138,10 +147,12 @@ class SummaryDesk:
         others = (self._subtree(other) for other in self._children() if other != child)
         return {self._node}.union(*others)
 
-    async def _add_own(self, spec: SummarySpec, cells: Cells, contributed: set[str], stood_in: dict[str, str]) -> None:
+    async def _add_own(
+        self, spec: SummarySpec, cells: Cells, contributed: set[str], stood_in: dict[str, str], grade_max: int | None
+    ) -> None:
         held = await self._marts.ask(spec.resource, lambda mart: origins_held(mart, spec.resource))
         uncounted = (held | {self._node}) - contributed
-        merge_cells(cells, await self._marts.ask(spec.resource, lambda mart: compute_cells(mart, spec, uncounted)))
+        merge_cells(cells, await self._marts.ask(spec.resource, lambda mart: compute_cells(mart, spec, uncounted, grade_max=grade_max)))
         contributed |= uncounted
         stood_in |= dict.fromkeys(sorted(uncounted - {self._node}), self._node)
 

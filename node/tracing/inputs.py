@@ -19,7 +19,7 @@ from sync.core.messages import Ack, Data, Hello, InForce, Message, Refused, Stop
 from sync.core.outbox import ByFile
 from sync.core.ready import InboundResult, JobResult, LocalBatch, OutboundResult, PeerFacts, RequeueResult
 from sync.model import ClockQuality, Direction, Instant, Lane, PolicyVersion, State, StoredBatch
-from sync.model.writes import PutBack, StoreBatch, Write
+from sync.model.writes import PutBack, Recall, StoreBatch, Write
 
 Chains = list[tuple[Direction, Lane, bytes | None]]
 WRITES: dict[str, type[Any]] = {kind.__name__: kind for kind in get_args(Write)}
@@ -175,6 +175,18 @@ class Mended(Input, frozen=True, tag="put_back"):
         engine.put_back(*StandIns().batches([self.stored]), was_told=self.was_told, passed=frozenset(self.passed), now=now)
 
 
+class Recalled(Input, frozen=True, tag="recall"):
+    """Engine.recall."""
+
+    work: Recall
+
+    def veiled(self, veil: Veil) -> Input:
+        return Recalled(self.us, veil.recall(self.work))
+
+    def apply(self, engine: Engine, now: Instant) -> None:
+        engine.recall(replace(self.work, stored=StandIns().batches([self.work.stored])[0]))
+
+
 class Freed(Input, frozen=True, tag="free"):
     """Engine.free."""
 
@@ -231,6 +243,8 @@ class Written(Input, frozen=True, tag="write"):
         write = msgspec.convert(self.body, kind)
         if isinstance(write, StoreBatch | PutBack):
             write = type(write)(*StandIns().batches([write.stored]))
+        elif isinstance(write, Recall):
+            write = replace(write, stored=StandIns().batches([write.stored])[0])
         engine.write(write)
 
 
@@ -278,7 +292,7 @@ class DayBegan(Input, frozen=True, tag="day_began"):
 
 
 AnyInput = (
-    Offered | LinkUp | LinkDown | Received | Gated | Damaged | Mended | Freed | Stood | Detached | SentAgain | Written | PolicyChanged
-    | DatesMoved
+    Offered | LinkUp | LinkDown | Received | Gated | Damaged | Mended | Recalled | Freed | Stood | Detached | SentAgain | Written
+    | PolicyChanged | DatesMoved
     | Timeout | ClockSet | DayBegan
 )  # fmt: skip

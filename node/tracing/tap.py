@@ -22,6 +22,7 @@ from node.tracing.inputs import (
     Mended,
     Offered,
     PolicyChanged,
+    Recalled,
     Received,
     SentAgain,
     Stood,
@@ -34,7 +35,7 @@ from sync.core.messages import Data, Hello, Message
 from sync.core.outbox import ByFile
 from sync.core.ready import JobResult, LocalBatch, OutboundResult, PeerFacts, Ready, RequeueResult
 from sync.model import ClockQuality, Instant, Limits, PolicyVersion, State, StoredBatch
-from sync.model.writes import Recovered, Write
+from sync.model.writes import Recall, Recovered, Write
 
 PENDING_MAX = 100_000
 PENDING_BYTES_MAX = 64 << 20
@@ -152,6 +153,12 @@ class TracedEngine(Engine):
         if self._tap.is_open:
             self._tap.saw(Mended(now.us, stored, was_told, tuple(sorted(passed))), payload_bytes=len(stored.batch.payload))
         super().put_back(stored, was_told=was_told, passed=passed, now=now)
+
+    def recall(self, work: Recall) -> None:
+        """As in Engine."""
+        if self._tap.is_open:
+            self._tap.saw(Recalled(0, work), payload_bytes=len(work.stored.batch.payload))
+        super().recall(work)
 
     def free(self, lsns: Sequence[int], state: State, now: Instant) -> None:
         """As in Engine."""

@@ -17,7 +17,7 @@ from sync.core.messages import Data, Hello, Message, Position
 from sync.core.outbox import ByFile, UnderWay
 from sync.core.ready import InboundJob, Job, LocalBatch, OutboundPart, OutboundResult, RequeueResult, Send
 from sync.model import EMPTY_CHAIN, Batch, BatchHeader, Frame, LedgerEntry, Manifest, StoredBatch
-from sync.model.writes import AppendLedger, AppendRefusal, InPosition, PutBack, SetInPosition, StoreBatch, Write
+from sync.model.writes import AppendLedger, AppendRefusal, InPosition, PutBack, Recall, SetInPosition, StoreBatch, Write
 
 LENGTH_BYTES = 8
 STAND_IN_BYTES_MAX = 256 << 20
@@ -110,6 +110,8 @@ class Veil:
                 return StoreBatch(self.stored(stored))
             case PutBack(stored):
                 return PutBack(self.stored(stored))
+            case Recall():
+                return self.recall(write)
             case AppendLedger(entry):
                 return AppendLedger(self._entry(entry))
             case SetInPosition():
@@ -118,6 +120,10 @@ class Veil:
                 return self.refusal(write)
             case _:
                 return write
+
+    def recall(self, work: Recall) -> Recall:
+        """What a recall leaves of a batch."""
+        return replace(work, stored=self.stored(work.stored), was_sha256=self.hashed(work.was_sha256))
 
     def _entry(self, entry: LedgerEntry) -> LedgerEntry:
         sent = b"sent" if entry.manifest_digest else b""

@@ -5,7 +5,10 @@ from __future__ import annotations
 NAMES = (
     "init", "restore", "reseed", "token", "join", "admit", "attach", "password", "device", "run",
     "status", "summary", "audit", "policy", "feed", "put", "doctor", "bundle", "journal", "trace",
-    "quarantine", "catalogue", "classify", "entry", "request",
+    "quarantine", "catalogue", "classify", "entry", "request", "verify", "regrade", "emergency", "review", "quality", "sql", "recall",
+    "return",
 )  # fmt: skip
-BUILT_IN = {name: f"node.verbs.{name}" for name in NAMES}
+_ELSEWHERE = {"return": "returns"}
+"""Verbs whose module cannot have their name, because it is a word of Python."""
+BUILT_IN = {name: f"node.verbs.{_ELSEWHERE.get(name, name)}" for name in NAMES}
 """Module of each verb by name, in the order the overview shows them; each module has a `VERB`."""

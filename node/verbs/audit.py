@@ -13,6 +13,7 @@ from node.clock import SystemClock
 from node.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_USAGE
 from node.texts import text
 from node.verb import UsageError, Verb, VerbParser, help_text
+from node.verbs.audit_log import LOG, VERIFY
 from node.verbs.output import list_of, print_json, print_table, table_of, talk
 from node.verbs.times import moment_us
 
@@ -28,7 +29,8 @@ EXIT_CANNOT_TELL = EXIT_USAGE
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's words and their arguments."""
     actions = parser.add_subparsers(dest="action", required=True, parser_class=VerbParser)
-    words = [Verb("flow", "audit.help_flow", _add_flow, _flow), Verb("equal", "audit.help_equal", _add_equal, _equal), *_added()]
+    own = [Verb("flow", "audit.help_flow", _add_flow, _flow), Verb("equal", "audit.help_equal", _add_equal, _equal)]
+    words = [*own, LOG, VERIFY, *_added()]
     language = getattr(parser, "language", "en")
     for word in words:
         description = text(word.help_key, language)

@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     client = NodeClient(args.dir)
     types = types_of(client, args.resource)
     stored = 0
-    with _opened(args.file) as (columns, lines):
+    with opened_csv(args.file) as (columns, lines):
         while batch := list(islice(lines, PUT_ROWS_MAX)):
             rows = [cells_of(args.file, number, columns, row, types) for number, row in batch]
             client.call("put", resource=args.resource, columns=columns, rows=rows)
@@ -64,7 +64,7 @@ def types_of(client: NodeClient, resource: str) -> dict[str, str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, list[str]]]]]:
+def opened_csv(path: Path) -> Iterator[tuple[list[str], Iterator[tuple[int, list[str]]]]]:
     """The header and the numbered lines of a CSV file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:

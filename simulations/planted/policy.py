@@ -17,7 +17,7 @@ from policies.gate import CompiledGate
 from simulations.planted.harness import Planting
 from sync.core.ready import OutboundResult, RequeueResult
 from sync.model import ClockQuality, Direction, PolicyVersion, State
-from sync.ports import Outcome, Released
+from sync.ports import Outcome, Released, let_rows_go
 
 
 def sender_gate_off(planting: Planting) -> None:
@@ -63,7 +63,7 @@ def masks_off(planting: Planting) -> None:
             if released.rows is None or released.rows.num_rows != rows.num_rows:
                 return released
             planting.hit()
-            return Released(Outcome.REWRITTEN, released.runs, rows, released.plan_hash, released.grade_max)
+            return let_rows_go(Outcome.REWRITTEN, released.runs, rows, released.plan_hash, released.grade_max)
 
         return unmasked
 
@@ -75,7 +75,7 @@ def returned_to_everybody(planting: Planting) -> None:
     """What comes down goes to every child, whosever it is."""
 
     def anywhere(inside: Any) -> Any:
-        def everywhere(territory: str, rows: Any) -> Any:
+        def everywhere(territory: str, rows: Any, successors: Any) -> Any:
             planting.hit()
             return np.ones(rows.num_rows, np.bool_)
 

@@ -91,6 +91,13 @@ class Books:
         self._map(stream).lose(run.first, run.last)
         self._dirty.add(stream)
 
+    def recall(self, run: Run, lane: Lane, resource: str) -> None:
+        """The records of `run` were recalled: those that are present are erased here, and stay so."""
+        stream = run.stream(lane, resource)
+        known = self._map(stream)
+        if known.set(run.first, run.last, State.RECALLED):
+            self._entered(stream, known)
+
     def take_dirty(self) -> Iterable[ChangeStream]:
         """What changed in the run maps since the last call, as writes."""
         dirty, self._dirty = sorted(self._dirty), set()

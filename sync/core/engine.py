@@ -32,6 +32,7 @@ from sync.core.ready import (
     RequeueResult,
     Stored,
 )
+from sync.core.recalling import Recalling
 from sync.core.receiving import Receiving, settles_at
 from sync.core.repairing import Repairing
 from sync.core.sending import Sending
@@ -51,7 +52,7 @@ from sync.model import (
     StoredBatch,
     Stream,
 )
-from sync.model.writes import OutMark, Recovered, Write
+from sync.model.writes import OutMark, Recall, Recovered, Write
 
 ChainAt = Mapping[tuple[Direction, Lane], bytes | None]
 """The share ledger's chain at each position a peer's Hello names."""
@@ -86,6 +87,7 @@ class Engine:
         self._sending = Sending(self._desk)
         self._freeing = Freeing(self._desk)
         self._repairing = Repairing(self._desk)
+        self._recalling = Recalling(self._desk)
         self._caps = CapTable()
         self._is_handed_out = False
 
@@ -233,6 +235,10 @@ class Engine:
     def put_back(self, stored: StoredBatch, *, was_told: bool, passed: frozenset[str], now: Instant) -> None:
         """A peer gave the bytes of a damaged batch again: as Repairing.put_back."""
         self._repairing.put_back(stored, was_told=was_told, passed=passed, now=now)
+
+    def recall(self, work: Recall) -> None:
+        """Rows of a stored batch were recalled: as Recalling.recall."""
+        self._recalling.recall(work)
 
     def free(self, lsns: Sequence[int], state: State, now: Instant) -> None:
         """Let the payloads of stored batches go, as RETENTION or SHED: peers that have not got them get the account of their records."""

@@ -128,6 +128,8 @@ class StoredBatch:
     """Indexes into the header's runs whose rows count under an earlier batch."""
     freed: State = State.PENDING
     """Why the payload is gone (RETENTION or SHED): the header and runs are still what was stored. PENDING while it is here."""
+    is_replaced: bool = False
+    """True after a recall took rows of it, or masked some: it is no longer what its source sent."""
 
     @property
     def live_runs(self) -> tuple[Run, ...]:

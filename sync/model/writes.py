@@ -161,6 +161,22 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Recall:
+    """Rows of a batch were recalled: what is left of it takes its place, and nothing brings the others back."""
+
+    stored: StoredBatch
+    """The batch as it is to be, at its old lsn."""
+    was_sha256: bytes
+    """Hash of the payload that was decided over; a batch that has another one by now is left alone."""
+    order: str
+    """Names the order that recalls: node/recall/orders.py."""
+    erased: tuple[Run, ...]
+    masked: tuple[Run, ...]
+    at_us: int
+    """Wall clock, microseconds since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class SetBearer:
     """A child brought records of a life (an origin in one incarnation) for the first time."""
 
@@ -180,7 +196,7 @@ class SettleHeld:
 
 Write = (
     StoreBatch | ChangeStream | FreeBatches | SetStream | AppendLedger | SetOutMark | SetInPosition | AppendRefusal | SettleHeld
-    | SetAside | PutBack | GiveUp | SetBearer | DecideRefusal
+    | SetAside | PutBack | GiveUp | SetBearer | DecideRefusal | Recall
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ SOCKET_PATH_BYTES_MAX = 99
 """Linux allows 107; some systems 103. Short everywhere."""
 CALLS_MAX = 256
 """Calls one node answers at once."""
-TEXT_CHARS_MAX = 1_000
+TEXT_CHARS_MAX = 2_000
 """An error's sentence travels in a header."""
 PROBE_TIMEOUT_S = 1.0
 _SERVICE, _METHOD, _VERB_KEY = "yunnao.v1.Local", "Call", "yunnao-verb"

@@ -2,7 +2,7 @@
 
 Owns: folders, free ports, the processes it starts and their logs. Refuses to wait without a deadline: what does not become true in time is
 an error that carries the logs. Making five nodes takes about a second, because the joins go through a join service in this process; running
-them is the product's own `yunnao run`. Called by tests/e2e and benchmarks/kill_test.py:
+them is the product's own `yunnao run`, by starter.py in the end-to-end tests. Called by tests/e2e, tests/network and the benchmarks:
 
     cluster = Cluster(folder)
     cluster.make(CHAIN)            # folders, keys, tokens, joins, node.toml
@@ -20,13 +20,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node.client import ApiError, NodeClient
+from node.client import SOCKET_NAME, ApiError, NodeClient
 from node.clock import SystemClock
 from node.config import NodeConfig, set_parent
 from node.config_template import render_config
@@ -37,8 +36,10 @@ from node.identity.join_server import JoinServer
 from node.verbs.folder import facts_of_config, open_admissions
 from node.verbs.init import init_node
 from sync.model import Level, Territory
+from tests.e2e import starter
+from tests.e2e.starter import Process
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = starter.ROOT
 HOST = "127.0.0.1"
 PORTS = range(21_000, 32_000)
 """Below the kernel's own range for outgoing connections, so that nobody takes the port of a node while it is down."""
@@ -46,11 +47,16 @@ START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 10.0
 PACE_S = 0.05
 """Between two looks at a condition."""
+NEXT_LIFE_PACES_MAX = 200
+"""Looks for the socket of a node that starts again in its process: ten seconds."""
 LOG_LINES = 15
 """Of each node's log in an error."""
 TOKEN_TTL_S = 600.0
 
 Plain = dict[str, Any]
+
+BY_COMMAND = ("env",)
+"""A prefix that changes nothing: for a node whose memory is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class Place:
     host: str = HOST
     """Address where its link and join services listen."""
     prefix: tuple[str, ...] = ()
-    """What to put before its command, such as `ip netns exec NAME`."""
+    """What to put before its command, such as `ip netns exec NAME`; a node that has a prefix is started by its command and not forked."""
 
 
 CHAIN = (
@@ -94,8 +100,10 @@ class Node:
     folder: Path
     ports: Plain
     """link, join and door; a grid node has only its door."""
-    process: subprocess.Popen[bytes] | None = None
+    process: Process | None = None
     lives: int = field(default=0)
+    has_answered: bool = field(default=False)
+    """True once this process has answered a call."""
 
     @property
     def id(self) -> str:
@@ -124,15 +132,14 @@ class Node:
         path = self.folder / "run.log"
         return path.read_text("utf-8", errors="replace") if path.exists() else ""
 
-    def start(self, *, environment: Plain | None = None) -> None:
+    def start(self) -> None:
         """Start the process; does not wait."""
         assert self.process is None, f"{self.id} runs already"
-        command = [*self.place.prefix, sys.executable, "-m", "node.cli", "--lang", "en", "--dir", str(self.folder), "run"]
+        arguments = ["--lang", "en", "--dir", str(self.folder), "run"]
         with (self.folder / "run.log").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | (environment or {})
-            )
+            self.process = starter.start(arguments, out=log, err=log, prefix=self.place.prefix)
         self.lives += 1
+        self.has_answered = False
 
     def kill(self) -> None:
         """kill -9, and the process is gone when this returns."""
@@ -161,8 +168,18 @@ class Node:
             raise
 
     def call(self, verb: str, **arguments: Any) -> Plain:
-        """One call of the local API; raises ApiError."""
-        return dict(NodeClient(self.folder).call(verb, **arguments))
+        """One call of the local API; raises ApiError.
+
+        A node that goes on after a move, a fork or a damaged batch starts again in its process and has no socket for a moment. That is
+        waited for: nothing of the call is sent before.
+        """
+        for _ in range(NEXT_LIFE_PACES_MAX):
+            if not self.has_answered or self.process is None or (self.folder / SOCKET_NAME).exists():
+                break
+            self.pace()
+        answer = dict(NodeClient(self.folder).call(verb, **arguments))
+        self.has_answered = True
+        return answer
 
     def pace(self) -> None:
         """Let a moment pass; raises ClusterError when the process ends meanwhile."""
@@ -292,9 +309,9 @@ def token_for(files: IdentityFiles, admissions: Admissions, config: NodeConfig, 
 
 
 def is_linked(node: Node) -> bool:
-    """True when the node has its uplink and a policy."""
-    own = node.call("status")["node"]
-    return bool(own["link"]["state"] == "up" and own["policy"])
+    """True when the node has its uplink and the catalogue: bundles of other issuers may come before the province's."""
+    status = node.call("status")
+    return bool(status["node"]["link"]["state"] == "up" and status["catalogue"]["entries"])
 
 
 def records(node: Node, resource: str) -> int:
@@ -309,8 +326,7 @@ def tail(node: Node) -> str:
 
 def cli(folder: Path, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
     """Run `yunnao --lang en --dir FOLDER ...` as a user would; never raises for its exit status."""
-    command = [sys.executable, "-m", "node.cli", "--lang", "en", "--dir", str(folder), *arguments]
-    return subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False)
+    return starter.run(["--lang", "en", "--dir", str(folder), *arguments], timeout_s=timeout_s)
 
 
 def cli_json(folder: Path, *arguments: str) -> Plain:

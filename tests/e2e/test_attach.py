@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from sync.model import Level
-from tests.e2e.cluster import ROOT, Cluster, Place
+from tests.e2e.cluster import Cluster, Place, cli
 
 TREE = (
     Place("district", Level.PROVINCIAL, "370202"),
@@ -19,11 +17,6 @@ TREE = (
 )
 COLUMNS = ["device", "quantity", "value", "text", "unit"]
 WAIT_S = 60.0
-
-
-def yunnao(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "node.cli", "--dir", str(folder), "--lang", "en", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=WAIT_S, check=False)
 
 
 def put(cluster: Cluster, count: int) -> None:
@@ -51,9 +44,9 @@ def test_a_grid_moves_and_every_record_counts_once(tmp_path: Path) -> None:
         cluster.wait_linked()
         put(cluster, 50)
         cluster.wait("50 records at the district", lambda: records(cluster, "district") == 50, timeout_s=WAIT_S)
-        refused = yunnao(cluster["district"].folder, "attach", "grid", "--from", "new-street", "--to", "old-street")
+        refused = cli(cluster["district"].folder, "attach", "grid", "--from", "new-street", "--to", "old-street")
         assert (refused.returncode, "grid is below old-street" in refused.stderr) == (4, True)
-        moved = yunnao(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street", "--out", str(order))
+        moved = cli(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street", "--out", str(order))
         assert moved.returncode == 0, moved.stderr
         cluster.wait("the grid below the new street", lambda: stands_below(cluster, "new-street"), timeout_s=WAIT_S)
         put(cluster, 7)
@@ -69,15 +62,15 @@ def _moves_back_by_file(cluster: Cluster, order: Path) -> None:
     back = order.with_name("back.order")
     cluster["new-street"].kill()
     cluster["grid"].kill()
-    given = yunnao(cluster["district"].folder, "attach", "grid", "--from", "new-street", "--to", "old-street", "--out", str(back))
+    given = cli(cluster["district"].folder, "attach", "grid", "--from", "new-street", "--to", "old-street", "--out", str(back))
     assert given.returncode == 0, given.stderr
-    stale = yunnao(cluster["grid"].folder, "attach", "--order", str(order))
+    stale = cli(cluster["grid"].folder, "attach", "--order", str(order))
     assert (stale.returncode, "nothing new" in stale.stdout) == (0, True)
     damaged = order.with_name("damaged.order")
     damaged.write_bytes(back.read_bytes().replace(b"127.0.0.1", b"127.0.0.2"))
-    refused = yunnao(cluster["grid"].folder, "attach", "--order", str(damaged))
+    refused = cli(cluster["grid"].folder, "attach", "--order", str(damaged))
     assert (refused.returncode, "did not sign it" in refused.stderr) == (5, True)
-    taken = yunnao(cluster["grid"].folder, "attach", "--order", str(back))
+    taken = cli(cluster["grid"].folder, "attach", "--order", str(back))
     assert taken.returncode == 0, taken.stderr
     cluster["grid"].start()
     cluster.wait("the grid below the old street", lambda: stands_below(cluster, "old-street"), timeout_s=WAIT_S)
@@ -96,7 +89,7 @@ def test_a_grid_that_was_off_its_link_when_it_was_moved_hears_of_it_from_the_par
         put(cluster, 5)
         cluster.wait("5 records at the district", lambda: records(cluster, "district") == 5, timeout_s=WAIT_S)
         cluster["grid"].kill()
-        moved = yunnao(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street")
+        moved = cli(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street")
         assert moved.returncode == 0, moved.stderr
         cluster.wait("the order at the old street", lambda: "was moved to new-street" in cluster["old-street"].log, timeout_s=WAIT_S)
         cluster["grid"].start()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,7 +26,8 @@ from sync.wire.codec import decode, encode
 from sync.wire.payload import unfold_payload
 from tests.e2e.carriage import bundle, ids_at, introduce, make_round, make_unlinked, put_readings
 from tests.e2e.city.people import ENTERPRISE_COLUMNS, PROTECTED, RESIDENT_COLUMNS, enterprises, residents
-from tests.e2e.cluster import ROOT, Cluster, Node, Place, cli, cli_json, records
+from tests.e2e.cluster import Cluster, Node, Place, cli, cli_json, records
+from tests.e2e.starter import said, start
 
 pytestmark = pytest.mark.slow
 
@@ -228,13 +228,12 @@ def test_kill_9_in_the_middle_of_export_and_import_loses_and_doubles_nothing(cit
 
 def kill_during(node: Node, has_begun: Callable[[], bool], *arguments: str) -> None:
     """Start a verb, kill -9 the node as soon as the verb's work shows, and make sure that the verb had not ended."""
-    command = [sys.executable, "-m", "node.cli", "--lang", "en", "--dir", str(node.folder), *arguments]
-    busy = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    while not has_begun() and busy.poll() is None:
-        pass
-    node.kill()
-    said = busy.communicate(timeout=60.0)
-    assert busy.returncode != 0, said
+    with TemporaryFile() as told:
+        busy = start(["--lang", "en", "--dir", str(node.folder), *arguments], out=told, err=told)
+        while not has_begun() and busy.poll() is None:
+            pass
+        node.kill()
+        assert busy.wait(60.0) != 0, said(told)
 
 
 def test_a_policy_that_changed_on_the_way_holds_the_records_until_the_next_round(city: Cluster, stick: Path) -> None:

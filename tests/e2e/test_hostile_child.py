@@ -19,13 +19,13 @@ import pytest
 from benchmarks.hostile_frames import LIE
 from sync.model import Level
 from tests.e2e.city.journals import texts_in
-from tests.e2e.cluster import HOST, ROOT, Cluster, Place, cli, cli_json
+from tests.e2e.cluster import BY_COMMAND, HOST, ROOT, Cluster, Place, cli, cli_json
 
 pytestmark = pytest.mark.slow
 
 PARENT, HONEST = "shandong", "honest"
 TREE = (
-    Place(PARENT, Level.PROVINCIAL, "37"),
+    Place(PARENT, Level.PROVINCIAL, "37", prefix=BY_COMMAND),
     Place(HONEST, Level.DISTRICT, "370202", PARENT),
     Place("hostile", Level.DISTRICT, "370205", PARENT),
     Place("wicked", Level.DISTRICT, "370206", PARENT),

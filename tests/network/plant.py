@@ -27,6 +27,9 @@ from tests.network.tun_pipe import open_tun
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMMAND_TIMEOUT_S = 10.0
+FIRST = ("nice", "-n", "-10")
+"""Put before what a link is made of and what speaks over it: its figures are the link's and not those of other tests beside it. Where that
+is not permitted, `nice` says so and runs the command all the same."""
 _NUMBERS = count()
 """Plants of this process: their namespaces must not meet."""
 
@@ -85,7 +88,7 @@ class Plant:
             ip("-n", space, "addr", "add", own, "peer", other, "dev", device)
             ip("-n", space, "link", "set", device, "up")
         facts = [str(fact) for fact in (wire.kbit_s, wire.delay_ms, wire.loss, wire.seed)]
-        command = [sys.executable, "-m", "tests.network.tun_pipe", self._spaces[a], device, self._spaces[b], device, *facts]
+        command = [*FIRST, sys.executable, "-m", "tests.network.tun_pipe", self._spaces[a], device, self._spaces[b], device, *facts]
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         if process.stdout.readline() != "ready\n":
@@ -96,7 +99,7 @@ class Plant:
 
     def inside(self, name: str) -> tuple[str, ...]:
         """What to put before a command so that it runs inside."""
-        return ("ip", "netns", "exec", self._spaces[name])
+        return (*FIRST, "ip", "netns", "exec", self._spaces[name])
 
     def run(self, name: str, command: Sequence[str]) -> subprocess.Popen[str]:
         """Start a command inside, its stdout a pipe."""

@@ -16,8 +16,8 @@ from tests.network.shaper import Wire
 pytestmark = pytest.mark.slow
 
 SEEDS = (7, 1, 2)
-"""In 60 s chance weighs a few hundredths, for ours or for bare TCP: what repairs a loss may be lost again. So three are judged together."""
-SECONDS = 60.0
+"""In 100 s chance weighs some hundredths, for ours or for bare TCP: what repairs a loss may be lost again. So three are judged together."""
+SECONDS = 100.0
 GOAL = 0.8
 FLOOR = 0.65
 """A single link below it has collapsed."""

@@ -14,14 +14,16 @@ from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_asy
 from tests.node.station import call, make_station, running
 
 VERBS = [
-    "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "bundle_export", "bundle_import", "bundle_receipt",
-    "bundle_receipt_write", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history", "catalogue_import", "catalogue_issue",
-    "catalogue_show", "classify_decide", "classify_list", "classify_propose", "device_admit", "devices", "entry_decide", "entry_list",
-    "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
-    "incidents", "put", "quarantine",
-    "quarantine_decide", "readings", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing",
-    "request_rate", "request_refuse", "request_say", "request_show", "resources", "specimen",
-    "status", "summary", "token_create", "trace_record", "tree",
+    "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "audit_log", "audit_verify", "bundle_export",
+    "bundle_import", "bundle_receipt", "bundle_receipt_write", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history",
+    "catalogue_import", "catalogue_issue", "catalogue_show", "catalogue_withdraw", "classify_decide", "classify_list",
+    "classify_propose", "device_admit", "devices", "emergency_approve", "emergency_list", "emergency_open", "emergency_say",
+    "emergency_show", "entry_decide", "entry_list", "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
+    "incidents", "put", "quality_decide", "quality_report", "quality_rules", "quality_scores", "quality_show", "quality_tickets",
+    "quarantine", "quarantine_decide", "readings", "recall_list", "recall_show", "regrade_decide", "regrade_list", "regrade_propose",
+    "regrade_show", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing", "request_rate",
+    "request_refuse", "request_say", "request_show", "resources", "returns", "review_decide", "review_list", "review_show", "scale_set",
+    "specimen", "sql", "status", "summary", "token_create", "trace_record", "tree", "verify", "verify_log",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from node.commits import QUICK_IN_A_ROW, QUICK_S, Commits
+from node.commits import QUICK_IN_A_ROW, QUICK_S, Commits, Stopped
 from tests.node.identity.family import StandingClock
 
 LOOP = threading.main_thread().name
@@ -94,3 +94,10 @@ async def test_a_commit_that_fails_says_so_wherever_it_ran() -> None:
     with pytest.raises(OSError, match="gone"):
         await stage.commits.commit(broken, is_light=True)
     stage.commits.shutdown()
+
+
+async def test_work_after_the_end_is_refused_in_words() -> None:
+    commits = Commits(StandingClock())
+    commits.shutdown()
+    with pytest.raises(Stopped, match="the node is stopping"):
+        await commits.run(lambda: None)

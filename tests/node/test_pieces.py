@@ -12,7 +12,7 @@ import pytest
 from node.pieces import Lot
 from policies.masks import MASK_KEY
 from sync.model import DEFAULT_LIMITS, Lane, StoredBatch
-from sync.ports import Outcome, Released
+from sync.ports import Outcome, Released, let_rows_go
 from tests.node.shelf import NODE, Shelf, open_shelf
 from tests.policies.city import city, rows_of
 
@@ -34,7 +34,7 @@ def stored(shelf: Shelf, count: int, *, masked: bool = False, grade: int = 1) ->
 
 def whole(batch: StoredBatch, rows: pa.RecordBatch) -> Released:
     assert rows.num_rows == batch.batch.header.row_count
-    return Released(Outcome.WHOLE, batch.batch.header.runs, None, b"plan", 4)
+    return let_rows_go(Outcome.WHOLE, batch.batch.header.runs, None, b"plan", 4)
 
 
 def test_a_lot_of_large_batches_that_passes_whole_goes_batch_by_batch(shelf: Shelf) -> None:

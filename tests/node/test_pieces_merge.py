@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from node.pieces import Lot, Piece, shifted_runs
 from sync.model import DEFAULT_LIMITS, NO_ROWS, Batch, BatchHeader, Lane, Run, Segment, State, StoredBatch, split_runs
-from sync.ports import Outcome, Released
+from sync.ports import Outcome, Released, let_rows_go
 from sync.wire.payload import concat_rows, encode_payload
 
 COLUMNS: list[tuple[str, pa.DataType]] = [("territory", pa.string()), ("grade", pa.int8()), ("record", pa.string())]
@@ -54,9 +54,9 @@ def gate(denied: set[int], stored: StoredBatch, rows: pa.RecordBatch) -> Release
     segments = [Segment(row, row + 1, state, "" if state is State.PRESENT else "digit") for row, state in enumerate(verdicts)]
     runs = stored.batch.header.runs
     if all(state is State.PRESENT for state in verdicts):
-        return Released(Outcome.WHOLE, runs, None, b"plan", 1)
+        return let_rows_go(Outcome.WHOLE, runs, None, b"plan", 1)
     kept = rows.filter(pa.array([state is State.PRESENT for state in verdicts]))
-    return Released(Outcome.REWRITTEN, split_runs(runs, segments, decider="here"), kept, b"plan", 1)
+    return let_rows_go(Outcome.REWRITTEN, split_runs(runs, segments, decider="here"), kept, b"plan", 1)
 
 
 def names_in(rows: pa.RecordBatch) -> list[str]:
@@ -68,7 +68,7 @@ def forwarded(found: Sequence[StoredBatch], denied: set[int], rows_large: int) -
     pieces, lot = list[Piece](), None
     for stored in found:
         if not stored.batch.header.row_count:
-            pieces.append(Piece(stored, Released(Outcome.WHOLE, stored.batch.header.runs, None, b"plan")))
+            pieces.append(Piece(stored, let_rows_go(Outcome.WHOLE, stored.batch.header.runs, None, b"plan")))
         elif lot is not None and lot.takes(stored, DEFAULT_LIMITS):
             lot.add(stored)
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from node.identity.bundle_seal import BundleSeal
+from node.issuing import Issuer, IssueRefused
 from node.policy_store import HELD_FOR_A_TIME, HELD_OUT_OF_DATE, PolicyStore
 from policies import CompiledGate, Ruleset, Station
 from policies.bundle import SignedBundle
@@ -176,3 +177,37 @@ def test_a_node_that_starts_inside_the_dates_asks_for_what_an_earlier_life_held(
     store.look_at_dates()
     store.look_at_dates()
     assert told == [HELD_OUT_OF_DATE]
+
+
+async def test_what_was_prepared_in_a_thread_comes_into_force_with_the_take_and_not_before(town: Town) -> None:
+    store, offered = town.store(), (town.signed("shandong").encode(), town.signed("qingdao").encode())
+    await store.prepare(offered)
+    assert store.version == PolicyVersion()
+    store.take(offered)
+    assert store.version == PolicyVersion.of({"shandong": 1, "qingdao": 1})
+
+
+async def test_what_was_prepared_before_another_bundle_came_is_worked_out_again(town: Town) -> None:
+    store, offered = town.store(), (town.signed("shandong").encode(),)
+    await store.prepare(offered)
+    store.install(town.signed("qingdao"))
+    store.take(offered)
+    assert store.version == PolicyVersion.of({"shandong": 1, "qingdao": 1})
+
+
+async def test_a_forged_bundle_is_refused_while_it_is_prepared(town: Town) -> None:
+    store, forged = town.store(), replace(town.signed("shandong"), signature=b"x" * 64)
+    with pytest.raises(PolicyError, match="signature does not hold"):
+        await store.prepare((forged.encode(),))
+    assert store.version == PolicyVersion()
+
+
+async def test_an_issue_in_a_thread_that_another_overtook_is_not_in_force(town: Town) -> None:
+    store = town.store()
+    issuer = Issuer("shandong", Level.PROVINCIAL, town.seals["shandong"].sign, store, town.clock)
+    late = issuer.next_bundle(lambda contents: contents)
+    store.install(town.signed("shandong", epoch=5))
+    with pytest.raises(IssueRefused, match="issue it again"):
+        await issuer.issue_aside(late)
+    await issuer.issue_aside(issuer.next_bundle(lambda contents: contents))
+    assert store.version == PolicyVersion.of({"shandong": 6})

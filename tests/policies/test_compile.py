@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 
-from policies import Field, PlanBook, Resource, Ruleset, Share, Verdict, Way
-from policies.compile import PLANS_MAX
+from policies import Entry, Field, PlanBook, Resource, Ruleset, Share, Verdict, Way
+from policies import compile as compile_module
 from policies.masks import Method
 from policies.plan import Plan
+from policies.ruleset import IssuedEntry
 from policies.words import National
 from sync.model import ClockQuality, Level
 from tests.policies.city import NOW_US, city
@@ -145,11 +146,37 @@ def test_the_hash_names_what_a_plan_does() -> None:
     assert plan_of(residents).hash != plan_of(residents, rules=replace(RULES, entries=())).hash
 
 
-def test_a_book_never_remembers_more_than_its_bound() -> None:
+def test_a_book_never_remembers_more_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_module, "PLANS_MAX", 3)
     book = PlanBook(RULES, now_us=NOW_US)
     for hops in range(2, 200):
-        book.plan("residents", hops=hops, way=Way.UP, level=Level.PROVINCIAL)
-    assert len(book._plans) == 1 < PLANS_MAX
+        plans = book.plans(hops=hops, way=Way.UP, level=Level.PROVINCIAL)
+    for number in range(10):
+        assert plans[f"stranger-{number}"].resource is None
+        assert len(plans) <= 3
+    assert plans is book.plans(hops=2, way=Way.UP, level=Level.PROVINCIAL)
+
+
+def test_a_book_never_remembers_more_kinds_of_flow_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_module, "FLOWS_MAX", 3)
+    book = PlanBook(RULES, now_us=NOW_US)
+    for number in range(10):
+        assert book.plan(AIR.code, hops=1, way=Way.UP, level=Level.DISTRICT, purpose=f"statistics/{number}").resource is AIR
+        assert len(book._flows) <= 3
+
+
+def test_levels_that_no_rule_tells_apart_share_one_ruling_and_differ_in_their_hashes() -> None:
+    book = PlanBook(RULES, now_us=NOW_US)
+    street, district = (book.plan(AIR.code, hops=1, way=Way.UP, level=level) for level in (Level.STREET, Level.DISTRICT))
+    assert street.grades is district.grades
+    assert street.hash != district.hash
+
+
+def test_entries_that_name_a_beginning_apply_in_the_order_of_the_list_after_those_that_name_the_resource() -> None:
+    named = ("air-*", "*", "air-quality", "air-q*", "water-*", "air-quality-more")
+    listed = tuple(IssuedEntry("x", Level.MUNICIPAL, Entry(f"e{number}", Verdict.DENY, name)) for number, name in enumerate(named))
+    book = PlanBook(replace(RULES, entries=listed), now_us=NOW_US)
+    assert [entry.id for entry, _, _ in book.entries_about(AIR)] == ["e2", "e0", "e1", "e3"]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from policies import CompiledGate, Ruleset, Station, Way
 from policies.arrow import words_of
 from policies.catalogue import schema
 from policies.masks import MASK_KEY
+from policies.territories import Change
 from policies.words import National
 from sync.model import Direction, Level, Run, State
 from sync.ports import RESEED_PURPOSE, Outcome
@@ -154,6 +155,29 @@ def test_return_of_a_pure_batch_is_whole_by_its_header() -> None:
     header = stored(FIRMS, rows_of(FIRMS, [{"territory": STREET}])).batch.header
     assert gate(Level.MUNICIPAL).glance(back_to(STREET), header) is Outcome.WHOLE
     assert gate(Level.MUNICIPAL).glance(back_to("370203001"), header) is Outcome.ELSEWHERE
+
+
+def test_return_follows_a_merge_of_streets_and_still_gives_the_old_street_what_was_its() -> None:
+    other, united = STREET[:-1] + "8", STREET[:-1] + "9"
+    merged = replace(RULES, successors=(Change(STREET, united, 10), Change(other, united, 10)))
+    rows = rows_of(FIRMS, [{"territory": STREET}, {"territory": other + "001"}, {"territory": united}, {"territory": "370203001"}])
+    batch = stored(FIRMS, rows)
+    due = {street: gate(Level.MUNICIPAL, merged).release(back_to(street), batch, rows) for street in (STREET, other, united)}
+    spans = {street: [(run.first, run.last) for run in released.runs] for street, released in due.items()}
+    assert spans == {STREET: [(1, 1)], other: [(2, 2)], united: [(1, 3)]}
+    taken = due[united].rows
+    assert taken is not None
+    header = stored(FIRMS, taken, distance=1, direction=Direction.RETURN).batch.header
+    assert gate(Level.STREET, merged).inspect(back_to(united), header, taken) == ""
+    assert "not of territory" in gate(Level.STREET).inspect(back_to(united), header, taken)
+
+
+def test_an_entry_about_a_territory_covers_what_it_has_become_and_what_it_was() -> None:
+    became, was = "370202098", "370202097"
+    listed = replace(RULES.entries[0], entry=replace(RULES.entries[0].entry, predicate="", territories=(STREET,)))
+    changed = replace(RULES, entries=(listed,), successors=(Change(STREET, became, 10), Change(was, STREET, 5)))
+    plan = gate(Level.STREET, changed).book.plan("residents", hops=1, way=Way.UP, level=Level.DISTRICT)
+    assert set(plan.rows[0].territories) == {was, became, STREET}
 
 
 def test_return_does_not_send_a_node_its_own_records() -> None:

@@ -36,12 +36,12 @@ WHOLE = Listing(
 def test_a_bundle_without_listings_has_the_bytes_it_always_had() -> None:
     """Measured before listings existed: a changed hash means that signed bundles of today would not be read any more."""
     then = tuple(item for item in PROVINCE.contents.catalogue if item.code not in NEWER)
-    bundle = replace(PROVINCE, contents=replace(PROVINCE.contents, catalogue=then))
+    bundle = replace(PROVINCE, contents=replace(PROVINCE.contents, catalogue=then, scales=()))
     assert hashlib.sha256(bundle.canonical).hexdigest() == GOLDEN_SHA256
     assert b"listing" not in bundle.canonical
 
 
-NEWER = frozenset({"list-cases", "requests"})
+NEWER = frozenset({"list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews"})
 """Resources that ship since."""
 GOLDEN_SHA256 = "cc6c58db753f134d73b330a0336d470929a63e359edc421dd5a861d076a60cfc"
 

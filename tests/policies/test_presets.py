@@ -30,7 +30,15 @@ PROMISED = {
     "enterprises": (Lane.STATE, 1, Share.UNCONDITIONAL),
     "list-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "requests": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "quality-tickets": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "regrade-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "emergencies": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "reviews": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "recalls": (Lane.EVENT, 2, Share.UNCONDITIONAL),
 }
+
+
+FACTS = ["list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews"]
 
 
 def test_the_catalogue_holds_exactly_the_promised_resources() -> None:
@@ -38,12 +46,12 @@ def test_the_catalogue_holds_exactly_the_promised_resources() -> None:
 
 
 def test_only_enterprises_and_facts_return() -> None:
-    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", "list-cases", "requests"]
+    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", *FACTS]
 
 
 def test_resources_of_facts_have_the_layout_of_facts() -> None:
     facts = [item for item in RULES.resources.values() if item.event_sourced and "case_id" in {field.name for field in item.fields}]
-    assert [item.code for item in facts] == ["list-cases", "requests"]
+    assert [item.code for item in facts] == FACTS
     assert all(tuple(field.name for field in item.fields) == FACT_FIELDS for item in facts)
 
 

@@ -56,6 +56,16 @@ async def test_the_dialog_says_what_will_happen_to_whom_names_the_person_and_has
         assert "> [ Cancel ] <" in shown.text()
 
 
+async def test_answers_that_come_while_the_dialog_is_being_built_leave_it_to_draw_itself() -> None:
+    async with stage(ENGLISH) as shown:
+        await shown.open("entry", REVIEWED)
+        pressing = asyncio.ensure_future(shown.press("r"))
+        while not pressing.done():
+            shown.console.repaint()
+            await asyncio.sleep(0)
+        assert "> [ Cancel ] <" in shown.text()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("key", ["escape", "enter", "space"])
 async def test_the_first_key_out_of_the_dialog_decides_nothing(key: str) -> None:

@@ -6,8 +6,6 @@ import csv
 import gzip
 import math
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ import pytest
 
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from tests.e2e.cluster import ROOT, Cluster, Plain, cli, cli_json, records
+from tests.e2e.starter import Process, start
 
 pytestmark = pytest.mark.slow
 
@@ -78,13 +77,13 @@ def fed(city: Cluster, measured: Measured, tmp_path_factory: pytest.TempPathFact
     return city
 
 
-def feed(city: Cluster, folder: Path, door: str, street: str, lines: list[str]) -> subprocess.Popen[bytes]:
+def feed(city: Cluster, folder: Path, door: str, street: str, lines: list[str]) -> Process:
     """`yunnao feed` of these lines into a node's door; a grid's readings are of its own place."""
     series = folder / f"{door}.csv"
     series.write_text("\n".join((",".join(("station", "time", *QUANTITIES)), *lines)) + "\n", "utf-8")
     place = () if door != "qd-shinan" else ("--territory", street)
-    command = [sys.executable, "-m", "node.cli", "feed", str(series), "--to", city[door].door, "--device-column", "station", *place]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with series.with_suffix(".log").open("wb") as log:
+        return start(["feed", str(series), "--to", city[door].door, "--device-column", "station", *place], out=log, err=log)
 
 
 def table(answer: Plain) -> Iterator[Plain]:

@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from node.audit.book import AuditBook
+from node.audit.entry import Wanted, wanted
+from node.audit.retention import Checkpoint, CheckpointSeal
+from node.audit.words import AuditKind
 from node.store import keeping, queries
 from node.store.file import open_writer
 from node.store.keeping import KeptTime
@@ -19,6 +25,9 @@ from node.store.schema import Tuning
 from node.store.write_set import WriteSet
 from sync.model import State
 from sync.model.writes import FreeBatches, StoreBatch, Write
+from tests.contracts.batches import NODE
+
+KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
 class Step(Enum):
@@ -32,6 +41,8 @@ class Step(Enum):
     FREE = "the payloads are gone, their accounts stay"
     VACUUM = "free pages are at the disk's disposal"
     NOTE_TIME = "the time is noted"
+    ENTER_AUDIT = "an entry is in the audit log, and the chain holds"
+    FORGET_AUDIT = "the older half of the audit log is gone behind a checkpoint, and the chain holds"
     ROTATE = "the log is empty"
     CLOSE = "the file is alone"
 
@@ -102,6 +113,27 @@ def _note_time(bench: Bench) -> None:
     keeping.note(bench.connection, KeptTime(bench.acked, 1, 0))
 
 
+def _enter_audit(bench: Bench) -> None:
+    _audit(bench, wanted(AuditKind.OPERATOR, NODE, "somebody", {"batches": bench.acked}), forget=0)
+
+
+def _forget_audit(bench: Bench) -> None:
+    upto = AuditBook(bench.connection).head.seq // 2
+    digest = bench.connection.execute("SELECT hash FROM audit_entry WHERE seq = ?", (upto,)).fetchone()[0]
+    detail = CheckpointSeal(NODE, lambda: KEY).signed(Checkpoint(NODE, upto, digest))
+    _audit(bench, wanted(AuditKind.CHECKPOINT, NODE, "", detail), forget=upto)
+
+
+def _audit(bench: Bench, entry: Wanted, *, forget: int) -> None:
+    book = AuditBook(bench.connection)
+    book.begin(bench.connection, lambda: 1)
+    book.add(entry)
+    bench.connection.execute("BEGIN IMMEDIATE")
+    book.insert(bench.connection, is_last=True)
+    book.forget(bench.connection, forget)
+    bench.connection.execute("COMMIT")
+
+
 def _rotate(bench: Bench) -> None:
     bench.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
@@ -120,13 +152,15 @@ _ACTIONS: dict[Step, Callable[[Bench], None]] = {
     Step.FREE: _free,
     Step.VACUUM: _vacuum,
     Step.NOTE_TIME: _note_time,
+    Step.ENTER_AUDIT: _enter_audit,
+    Step.FORGET_AUDIT: _forget_audit,
     Step.ROTATE: _rotate,
     Step.CLOSE: _close,
 }
 
 _STORE = (Step.BEGIN, Step.INSERT, Step.COMMIT)
 STEPS: tuple[Step, ...] = (
-    Step.OPEN, *_STORE, *_STORE, Step.CHECKPOINT, *_STORE, Step.FREE, Step.VACUUM, Step.NOTE_TIME, Step.CHECKPOINT, *_STORE, Step.ROTATE,
-    *_STORE, Step.FREE, Step.ROTATE, Step.VACUUM, Step.ROTATE, Step.CLOSE,
+    Step.OPEN, *_STORE, Step.ENTER_AUDIT, *_STORE, Step.CHECKPOINT, *_STORE, Step.FREE, Step.VACUUM, Step.NOTE_TIME, Step.CHECKPOINT,
+    Step.ENTER_AUDIT, *_STORE, Step.ROTATE, *_STORE, Step.FREE, Step.ROTATE, Step.VACUUM, Step.FORGET_AUDIT, Step.ROTATE, Step.CLOSE,
 )  # fmt: skip
 """The table: a life in which every step comes behind every state of the log that it may meet."""

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from node.audit.walk import walk
 from node.store.file import create_file
 from node.store.journal import SqliteJournal, open_journal
 from node.store.schema import Tuning
@@ -54,6 +55,7 @@ def check(image: DiskImage, path: Path, *, acked: set[int], freed: set[frozenset
     assert all(entry is not None and (entry.lsn in gone or entry.batch == batch(entry.lsn).batch) for entry in found)
     assert [run_map.top for run_map in journal.recover().streams.values()] == [top] * bool(top)
     assert journal.verify() == []
+    assert journal.look("walk over the audit log", walk).findings == []
     journal.close()
     return top
 

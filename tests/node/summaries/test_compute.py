@@ -73,3 +73,15 @@ def test_a_mart_without_the_resource_has_no_cells(shelf: Shelf, tmp_path: Path) 
     mart = mart_of(shelf, tmp_path)
     assert origins_held(mart, "air-quality") == frozenset()
     assert compute_cells(mart, SPEC, ["street"]) == {}
+
+
+def test_rows_that_may_not_go_up_are_not_in_cells_that_do(shelf: Shelf, tmp_path: Path) -> None:
+    raised = {**reading(99.0, device="d9"), "grade": 4}
+    ungraded = {**reading(98.0, device="d8"), "grade": None}
+    as_resource = {**reading(5.0), "grade": 0}
+    shelf.add("air-quality", [reading(1.0), as_resource, raised, ungraded])
+    mart = mart_of(shelf, tmp_path)
+    told = compute_cells(mart, SPEC, ["street"], grade_max=2)[0, "370202001", "pm25"]
+    own = compute_cells(mart, SPEC, ["street"])[0, "370202001", "pm25"]
+    assert (told.count, told.total, told.high) == (2, 6.0, 5.0)
+    assert (own.count, own.high) == (4, 99.0)

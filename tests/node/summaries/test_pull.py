@@ -53,6 +53,7 @@ class Tree:
             children=lambda: sorted(replies),
             subtree=SUBTREES.__getitem__,
             may_release=lambda resource: refusal,
+            grade_max=lambda resource: 4,
         )
 
     def _tell(self, child: str, query: Query) -> bool:

@@ -19,6 +19,7 @@ from node.tracing.inputs import (
     Mended,
     Offered,
     PolicyChanged,
+    Recalled,
     Received,
     SentAgain,
     Stood,
@@ -53,7 +54,7 @@ from sync.model import (
     Span,
     State,
 )
-from sync.model.writes import AppendLedger, AppendRefusal, GiveUp, InPosition, PutBack, SetInPosition, StoreBatch
+from sync.model.writes import AppendLedger, AppendRefusal, GiveUp, InPosition, PutBack, Recall, SetInPosition, StoreBatch
 from tests.contracts.batches import run, stored
 
 SECRET = b"the value of a resident"
@@ -75,8 +76,10 @@ ENTRY = LedgerEntry(
     HASHES[0], HASHES[7], row_sums=HASHES[6],
 )  # fmt: skip
 REFUSAL = AppendRefusal("city", Direction.UP, Lane.BULK, Span(0, 3), 0, "air-quality", (), HASHES[5], "looser", b"v" * 32, by_peer=True)
+RECALL = Recall(BATCH, HASHES[0], "NL-1@x", (run(1, 2),), (run(3, 3),), 5)
 WRITES = (
     StoreBatch(BATCH),
+    RECALL,
     PutBack(BATCH),
     AppendLedger(ENTRY),
     REFUSAL,
@@ -96,12 +99,14 @@ INPUTS: tuple[Input, ...] = (
     Gated(5, requeue=RequeueResult(3, VERSION, (BATCH,))),
     Damaged(0, BATCH),
     Mended(6, BATCH, was_told=True),
+    Recalled(0, RECALL),
     Freed(7, (1, 2), State.SHED),
     Stood(0, Standing({"grid": frozenset({"grid"})}, frozenset({"province"}))),
     Detached(8, "grid"),
     SentAgain(9, (BATCH,)),
     Written(0, "GiveUp", GiveUp(3, is_replaced=False)),
     Written(0, "StoreBatch", StoreBatch(BATCH)),
+    Written(0, "Recall", RECALL),
     PolicyChanged(10, VERSION),
     DatesMoved(10, ("stale-policy",)),
     Timeout(11),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from node.tracing.outlines import outline
 from node.tracing.values import STAND_IN_BYTES_MAX, StandIns, Veil
 from sync.core.ready import Ready
 from sync.model import EMPTY_CHAIN
-from sync.model.writes import PutBack, StoreBatch, Write
+from sync.model.writes import PutBack, Recall, StoreBatch, Write
 from tests.node.tracing.samples import HASHES, INPUTS, READY, SECRET
 
 VEIL = Veil(b"key")
@@ -33,7 +34,7 @@ def test_the_samples_are_full_of_what_must_not_enter() -> None:
 
 def test_the_outline_of_a_write_is_the_same_for_the_node_and_for_the_replay() -> None:
     def filled(write: Write) -> Write:
-        return type(write)(*StandIns().batches([write.stored])) if isinstance(write, StoreBatch | PutBack) else write
+        return replace(write, stored=StandIns().batches([write.stored])[0]) if isinstance(write, StoreBatch | PutBack | Recall) else write
 
     replayed = Ready(tuple(filled(VEIL.write(write)) for write in READY.writes))
     assert outline(replayed, Veil()) == outline(Ready(READY.writes), VEIL)

@@ -36,7 +36,7 @@ from sync.model import (
     signed_bytes,
     split_runs,
 )
-from sync.ports import Flow, Journal, Outcome, Released
+from sync.ports import Flow, Journal, Outcome, Released, let_rows_go
 from sync.wire.codec import decode, encode
 from sync.wire.payload import decoded_size, encode_payload
 from tests.contracts.memory_journal import MemoryJournal
@@ -79,14 +79,17 @@ class RigGate:
         runs = split_runs(header.runs, [Segment(0, header.row_count, State.AGGREGATE_ONLY, "ceiling")], decider=self.node)
         return Released(Outcome.CLOSED, runs, None, b"p" * 32)
 
+    def whole_for(self, flow: Flow, header: BatchHeader) -> Released:
+        return let_rows_go(Outcome.WHOLE, header.runs, None, b"p" * 32, header.grade_max)
+
     def release(self, flow: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Released:
         values = rows.column("value").to_pylist()
         segments = [Segment(row, row + 1, *self._verdict(value)) for row, value in enumerate(values)]
         if all(segment.state is State.PRESENT for segment in segments):
-            return Released(Outcome.WHOLE, stored.batch.header.runs, None, b"p" * 32, stored.batch.header.grade_max)
+            return let_rows_go(Outcome.WHOLE, stored.batch.header.runs, None, b"p" * 32, stored.batch.header.grade_max)
         runs = split_runs(stored.batch.header.runs, segments, decider=self.node)
         kept = rows.filter(pa.array([segment.state is State.PRESENT for segment in segments]))
-        return Released(Outcome.REWRITTEN, runs, kept, b"p" * 32, 1)
+        return let_rows_go(Outcome.REWRITTEN, runs, kept, b"p" * 32, 1)
 
     def _verdict(self, value: float | None) -> tuple[State, str]:
         if value in self.forbidden:

@@ -1,0 +1,259 @@
+"""The recalls of a running node: complies with every order in force before anything is read, says a receipt, and keeps the open list.
+
+`look` is called before peers hear of a new policy, so from then on a resource that an order means is closed to readers until its rows are
+gone. Refuses to erase while the clock is in doubt: until then nothing is read either. What fails is said and tried again; the node stores
+on. Called by the local API, the gate's side of every link, and status.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from node.cases.desk import CaseDesk
+from node.cases.errors import CaseError
+from node.cases.kind import Party
+from node.errors import NodeError
+from node.recall.closure import OpenList, open_lists
+from node.recall.eraser import Eraser, Kept
+from node.recall.errors import RecallError
+from node.recall.kind import ISSUER, RECALL
+from node.recall.making import NotePage, read_page, receipt_of
+from node.recall.orders import Order, orders_of, resources_of
+from node.recall.receipt import pages_of
+from node.recall.tombs import Tombs
+from node.store import recalled
+from node.store.recalled import TOMBSTONE_LIFE_US, OrderNote
+from policies.catalogue import Resource
+from policies.entry import CLOCK_UNSURE_US
+from policies.errors import PolicyError
+from sync.model import ClockQuality, Level, SyncError
+
+LOOK_EVERY_S = 60.0
+"""How often dates are looked at and what failed is tried again; a new policy is looked at at once."""
+CASES_MAX = 100_000
+FAILURES = (NodeError, PolicyError, SyncError)
+"""What keeps one order waiting and nothing else."""
+PENDING, OPEN = "recall_pending", "recalls_open"
+"""Words of the status: this node has not complied yet, and nodes that hold what this one recalls have not answered."""
+
+Plain = dict[str, Any]
+log = logging.getLogger("yunnao.recall")
+
+
+@dataclass(slots=True)
+class RecallDesk:
+    """One node's recalls."""
+
+    cases: CaseDesk
+    eraser: Eraser
+    clock_quality: Callable[[], ClockQuality]
+    territory_of: Callable[[str], str]
+    """Territory of an issuer whose bundle is in force."""
+    tombs: Tombs = field(default_factory=Tombs)
+    fault: str = ""
+    """Why an order is not carried out or told; empty when nothing is wrong."""
+    notes: dict[str, OrderNote] = field(default_factory=dict)
+    """How far each order is, by id."""
+    due: dict[str, Order] = field(default_factory=dict)
+    """Orders in force by id."""
+    _means: dict[str, tuple[Resource, ...]] = field(default_factory=dict)
+    """Resources of the catalogue that each order in force is about."""
+    _carried: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Codes for which an order was carried out; read from its note once."""
+    _closed: dict[str, str] = field(default_factory=dict)
+    """Entry by resource that nobody reads now."""
+    _again: dict[str, str] = field(default_factory=dict)
+    """Entry by resource of which a damaged batch came back whole."""
+    _open: dict[str, OpenList] = field(default_factory=dict)
+    _wake: Callable[[], None] = lambda: None
+
+    @property
+    def _level(self) -> Level:
+        return self.eraser.level
+
+    # ---- what must not wait
+
+    def start(self) -> None:
+        """Read the book; call once, before anything is read. Blocking; raises JournalError."""
+        journal = self.eraser.journal
+        self.notes = {note.id: note for note in journal.look("read of recalls", recalled.notes)}
+        self._load_tombs()
+        self.look()
+
+    def look(self) -> None:
+        """Find the orders in force now. Any thread may call; what is due and not done closes its resources at once."""
+        due = orders_of(self.eraser.policy.ruleset, self.eraser.clock.wall_us())
+        self._means = {order.id: self._resources(order) for order in due}
+        self.due = {order.id: order for order in due}
+        self._close()
+        self._wake()
+
+    def _close(self) -> None:
+        """Note which resources nobody reads now, so that a reader's question costs nothing."""
+        due = self.due
+        waiting = [order for order in due.values() if not self.is_done(order.id)]
+        means = [(order, one) for order in waiting for one in self._means.get(order.id, ())]
+        self._closed = {one.code: order.entry.id for order, one in means if order.targets(one, self._level)}
+
+    def refusal(self, resource: str) -> str:
+        """Why nothing is read of a resource now; empty when it is. Every reader of rows asks."""
+        entry = self._closed.get(resource) or self._again.get(resource)
+        if not entry:
+            return ""
+        return f"{resource} cannot be read: entry {entry} recalls records of it, and this node has not complied yet"
+
+    def withdrawn(self, resource: str) -> list[Plain]:
+        """Orders that took records out from under a resource of totals: what was released before still counts them."""
+        resources = self.eraser.policy.ruleset.resources
+        known = resources.get(resource)
+        source = resources.get(known.derived.source) if known is not None and known.derived is not None else None
+        if source is None:
+            return []
+        return [
+            {"order": order.id, "source": source.code, "until_us": self.notes[order.id].done_us}
+            for order in self.due.values()
+            if self.is_done(order.id) and order.means(source)
+        ]
+
+    def is_done(self, order_id: str) -> bool:
+        """True once this node has complied with an order, for every resource that it means today."""
+        note = self.notes.get(order_id)
+        if note is None or not note.done_us:
+            return False
+        return {one.code for one in self._means.get(order_id, ())} <= self._covered(note)
+
+    def _covered(self, note: OrderNote) -> frozenset[str]:
+        known = self._carried.get(note.id)
+        if known is None:
+            known = self._carried[note.id] = frozenset(read_page(note.facts).covered)
+        return known
+
+    def _resources(self, order: Order) -> tuple[Resource, ...]:
+        return tuple(resources_of(order, self.eraser.policy.ruleset.resources.values()))
+
+    def repaired(self, resource: str) -> None:
+        """A batch of `resource` was damaged or is whole again: what orders took of it is looked at anew."""
+        for order in self.due.values():
+            if any(one.code == resource and order.targets(one, self._level) for one in self._means.get(order.id, ())):
+                self._again[resource] = order.entry.id
+                self._wake()
+
+    # ---- the background
+
+    async def run(self) -> None:
+        """Carry out and tell for as long as the node runs."""
+        news, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(news.set)
+
+        self._wake = wake
+        self.cases.on_change(lambda kind, case_id: news.set() if kind is RECALL else None)
+        while True:
+            news.clear()
+            await self.round()
+            try:
+                async with asyncio.timeout(LOOK_EVERY_S):
+                    await news.wait()
+            except TimeoutError:
+                self.look()
+
+    async def round(self) -> None:
+        """Do what is due once."""
+        self.fault = ""
+        for order in [*self.due.values()]:
+            if order.id not in self.due:
+                continue  # revoked while another was carried out
+            try:
+                await self._comply(order)
+                await self._tell(order)
+            except FAILURES as error:
+                self.fault = f"{order.id}: {error}"
+                log.warning("recall %s waits: %s", order.id, error)
+        await self._look_again()
+        if any(self._is_mine(order_id) for order_id in self.due):
+            try:
+                self._open = await asyncio.to_thread(self.lists)
+            except CaseError as error:
+                self.fault = str(error)
+
+    async def _comply(self, order: Order) -> None:
+        if self.is_done(order.id):
+            return
+        if self.clock_quality().uncertainty_us > CLOCK_UNSURE_US:
+            raise RecallError("the clock is in doubt, and an erasure has no way back: set the clock")
+        now_us, means = self.eraser.clock.wall_us(), self._means.get(order.id, ())
+        note = replace(self.notes.get(order.id) or OrderNote(order.id, order.entry.id, order.issuer, now_us), done_us=0, told_us=0)
+        await self._keep(note)
+        kept = await self.eraser.carry_out(order) if self._is_meant(order) else await self.eraser.find_own(order)
+        receipt = await asyncio.to_thread(receipt_of, order, note, kept, self.eraser)
+        page = NotePage([one.code for one in means], receipt)
+        await self._keep(replace(note, done_us=self.eraser.clock.wall_us(), facts=msgspec.json.encode(page).decode()))
+        await asyncio.to_thread(self._load_tombs)
+        self._close()
+        if receipt is not None:
+            log.info("recall %s: %d erased, %d masked, %d kept", order.id, receipt.erased, receipt.masked, receipt.kept)
+
+    async def _look_again(self) -> None:
+        """Batches that were damaged while an order was carried out are here again, maybe with rows that it took."""
+        for code in sorted(self._again):
+            try:
+                await self._walk_again(code)
+                del self._again[code]
+            except FAILURES as error:
+                self.fault = f"{code}: {error}"
+                log.warning("recalls of %s wait: %s", code, error)
+
+    async def _walk_again(self, code: str) -> None:
+        meant = [(order, one) for order in self.due.values() for one in self._means.get(order.id, ()) if one.code == code]
+        if any([await self.eraser.walk(order, resource, Kept()) for order, resource in meant]):
+            await self.eraser.marts.wipe(code)
+            await self.eraser.leave_no_trace()
+            await asyncio.to_thread(self._load_tombs)
+
+    async def _keep(self, note: OrderNote) -> None:
+        journal = self.eraser.journal
+        await self.eraser.runtime.beside_commits(lambda: journal.enter("note of a recall", lambda db: recalled.keep_note(db, note)))
+        self.notes[note.id] = note
+        self._carried.pop(note.id, None)
+
+    def _load_tombs(self) -> None:
+        since_us = self.eraser.clock.wall_us() - TOMBSTONE_LIFE_US
+        self.tombs.hold(self.eraser.journal.look("read of tombstones", lambda db: list(recalled.tombstones(db, since_us))))
+
+    def _is_meant(self, order: Order) -> bool:
+        return any(order.targets(resource, self._level) for resource in self._means.get(order.id, ()))
+
+    # ---- receipts
+
+    async def _tell(self, order: Order) -> None:
+        note = self.notes.get(order.id)
+        receipt = read_page(note.facts).receipt if note is not None and note.done_us and not note.told_us else None
+        if note is None or receipt is None:
+            return
+        bodies = pages_of(receipt)
+        issuer = Party(order.issuer, self.territory_of(order.issuer))
+        case = await self.cases.open(RECALL, bodies[0], by=self.eraser.node, parties={ISSUER: issuer})
+        for body in bodies[1:]:
+            await self.cases.say(RECALL, case.id, "add", body, by=self.eraser.node)
+        await self._keep(replace(note, told_us=self.eraser.clock.wall_us()))
+
+    def lists(self) -> dict[str, OpenList]:
+        """The open lists of all orders of which receipts are here. Blocking."""
+        return open_lists(self.cases.register.cases(RECALL, limit=CASES_MAX))
+
+    def troubles(self) -> list[str]:
+        """Words for the status."""
+        pending = any(not self.is_done(order_id) for order_id in self.due)
+        is_open = any(one.missing for order_id, one in self._open.items() if self._is_mine(order_id))
+        return [PENDING] * pending + [OPEN] * is_open
+
+    def _is_mine(self, order_id: str) -> bool:
+        order = self.due.get(order_id)
+        return order is not None and order.issuer == self.eraser.node

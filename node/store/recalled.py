@@ -1,0 +1,183 @@
+"""Recalled records in the journal: what is left of a batch put in its place, tombstones, and the book of recall orders.
+
+A tombstone and the erasure it stands for are one transaction: there is no moment at which one is there without the other. Tables
+`recalled` (stretches of numbers, by order) and `recall_order` (what was begun, done and told). Called by write_set.py (statements), by
+node/store/journal.py and by node/recall.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, batch_row, run_rows
+from sync.model import Lane, Run, State, Stream
+from sync.model.writes import Recall
+
+TOMBSTONE_LIFE_DAYS = 180
+"""How long a recalled record is refused by number: twice the longest absence after which a node resumes instead of being seeded anew."""
+TOMBSTONE_LIFE_US = TOMBSTONE_LIFE_DAYS * 86_400 * 1_000_000
+ORDERS_MAX = 10_000
+"""Orders that are read at once, newest first."""
+
+_NAMES = BATCH_COLUMNS.split(", ")
+_CHANGES = ", ".join(f"{name} = ?" for name in _NAMES[1:])
+_INSERT_RUN = f"INSERT INTO batch_run ({RUN_COLUMNS}) VALUES ({', '.join('?' * len(RUN_COLUMNS.split(',')))})"
+_TOMBSTONE = "INSERT OR IGNORE INTO recalled VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Consecutive numbers of one stream that an order recalled here."""
+
+    stream: Stream
+    first: int
+    last: int
+    lsn: int
+    source: str
+    """Node that the batch came from."""
+    is_masked: bool
+    was_sha256: bytes
+    """Hash of the payload that held the rows."""
+
+    @property
+    def count(self) -> int:
+        """Records in it."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class OrderNote:
+    """How far this node is with one order."""
+
+    id: str
+    entry: str
+    issuer: str
+    began_us: int
+    done_us: int = 0
+    """When the last byte was gone; 0 before."""
+    told_us: int = 0
+    """When the receipt was said; 0 before."""
+    facts: str = ""
+    """The receipt as JSON; empty before it is made."""
+
+
+def apply_recalls(connection: sqlite3.Connection, recalls: Iterable[Recall]) -> None:
+    """Make the replacements, inside the caller's transaction; a batch that is another one by now is left as it is."""
+    for recall in recalls:
+        lsn = recall.stored.lsn
+        row = connection.execute("SELECT freed, payload_sha256, lane, resource FROM batch WHERE lsn = ?", (lsn,)).fetchone()
+        if row is None or row[1] != recall.was_sha256:
+            continue
+        _replace(connection, recall, freed=row[0])
+        if row[0]:
+            _recount_freed(connection, recall, (row[2], row[3], row[0]))
+        _enter(connection, recall)
+
+
+def _replace(connection: sqlite3.Connection, recall: Recall, *, freed: int) -> None:
+    """A batch that retention let go meanwhile stays let go: only its account changes."""
+    lsn = recall.stored.lsn
+    if not freed:
+        connection.execute(f"UPDATE batch SET {_CHANGES} WHERE lsn = ?", (*batch_row(recall.stored)[1:], lsn))
+    else:
+        header = recall.stored.batch.header
+        connection.execute("UPDATE batch SET row_count = ?, replaces = lsn WHERE lsn = ?", (header.row_count, lsn))
+    connection.execute("DELETE FROM batch_run WHERE lsn = ?", (lsn,))
+    connection.executemany(_INSERT_RUN, list(run_rows(recall.stored)))
+
+
+def _recount_freed(connection: sqlite3.Connection, recall: Recall, key: tuple[int, str, int]) -> None:
+    live = recall.stored.live_runs
+    gone = sum(run.count for run in live if run.state is State.RECALLED and _is_in(run, recall.erased))
+    connection.execute("UPDATE freed SET records = records - ? WHERE lane = ? AND resource = ? AND state = ?", (gone, *key))
+
+
+def _is_in(run: Run, erased: Sequence[Run]) -> bool:
+    return any((one.origin, one.incarnation) == (run.origin, run.incarnation) and one.first <= run.first <= one.last for one in erased)
+
+
+def _enter(connection: sqlite3.Connection, recall: Recall) -> None:
+    header = recall.stored.batch.header
+    key = (recall.order, recall.stored.lsn)
+    begin = connection.execute("SELECT count(*) FROM recalled WHERE order_id = ? AND lsn = ?", key).fetchone()[0]
+    pieces = [(run, 0) for run in recall.erased] + [(run, 1) for run in recall.masked]
+    connection.executemany(
+        _TOMBSTONE,
+        [
+            (*key, begin + place, run.origin, run.incarnation, int(header.lane), header.resource, run.first,
+             run.last, is_masked, recall.was_sha256, recall.at_us)
+            for place, (run, is_masked) in enumerate(pieces)
+        ],
+    )  # fmt: skip
+
+
+def stretches(connection: sqlite3.Connection, order: str) -> list[Stretch]:
+    """What an order recalled here, in a fixed order."""
+    statement = """
+        SELECT t.origin, t.incarnation, t.lane, t.resource, t.first_seq, t.last_seq, t.lsn, b.source, t.is_masked, t.was_sha256
+        FROM recalled t JOIN batch b ON b.lsn = t.lsn WHERE t.order_id = ? ORDER BY t.lsn, t.idx
+    """
+    return [
+        Stretch(Stream(origin, life, Lane(lane), resource), first, last, lsn, source, bool(is_masked), digest)
+        for origin, life, lane, resource, first, last, lsn, source, is_masked, digest in connection.execute(statement, (order,))
+    ]
+
+
+def tombstones(connection: sqlite3.Connection, since_us: int) -> Iterator[tuple[Stream, int, int]]:
+    """Numbers that were erased since a moment: stream, first and last."""
+    statement = "SELECT origin, incarnation, lane, resource, first_seq, last_seq FROM recalled WHERE is_masked = 0 AND at_us >= ?"
+    for origin, life, lane, resource, first, last in connection.execute(statement, (since_us,)):
+        yield Stream(origin, life, Lane(lane), resource), first, last
+
+
+def delivered(connection: sqlite3.Connection, resource: str) -> Iterator[tuple[str, Stream, int, int]]:
+    """What left for whom, from the share ledger: peer, stream, first and last number; a refused frame counts, too."""
+    statement = """
+        SELECT l.peer, r.origin, r.incarnation, l.lane, r.first_seq, r.last_seq
+        FROM ledger l CROSS JOIN ledger_run r ON r.ledger_id = l.id WHERE l.resource = ? AND l.closed = 0 AND r.state = ?
+    """
+    for peer, origin, life, lane, first, last in connection.execute(statement, (resource, int(State.PRESENT))):
+        yield peer, Stream(origin, life, Lane(lane), resource), first, last
+
+
+def notes(connection: sqlite3.Connection) -> list[OrderNote]:
+    """How far this node is with each order, newest first."""
+    statement = "SELECT id, entry, issuer, began_us, done_us, told_us, facts FROM recall_order ORDER BY began_us DESC, id LIMIT ?"
+    return [OrderNote(*row) for row in connection.execute(statement, (ORDERS_MAX,))]
+
+
+def keep_note(connection: sqlite3.Connection, note: OrderNote) -> None:
+    """Write down how far an order is."""
+    values = (note.id, note.entry, note.issuer, note.began_us, note.done_us, note.told_us, note.facts)
+    connection.execute("INSERT OR REPLACE INTO recall_order VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def blank_aside(connection: sqlite3.Connection, resource: str, me: str) -> int:
+    """Damaged bytes of others' records of a resource go: nobody can say which rows were in them; how many batches."""
+    statement = """
+        UPDATE aside SET payload = x'' WHERE payload <> x'' AND lsn IN (
+            SELECT b.lsn FROM batch b WHERE b.resource = ? AND EXISTS (SELECT 1 FROM batch_run r WHERE r.lsn = b.lsn AND r.origin <> ?))
+    """
+    return connection.execute(statement, (resource, me)).rowcount
+
+
+def next_with_rows(connection: sqlite3.Connection, resource: str, after: int, batches_max: int) -> list[int]:
+    """The next lsns of a resource whose payload is here, ascending."""
+    statement = """
+        SELECT lsn FROM batch INDEXED BY batch_kept WHERE resource = ? AND freed = 0 AND lsn > ? AND payload_bytes > 0 ORDER BY lsn LIMIT ?
+    """
+    return [lsn for (lsn,) in connection.execute(statement, (resource, after, batches_max))]
+
+
+def hashes(connection: sqlite3.Connection, lsns: Sequence[int]) -> list[tuple[int, bytes, int]]:
+    """Payload hash and `freed` of batches."""
+    places = ", ".join("?" * len(lsns))
+    return connection.execute(f"SELECT lsn, payload_sha256, freed FROM batch WHERE lsn IN ({places})", tuple(lsns)).fetchall()
+
+
+def had_any(connection: sqlite3.Connection, resources: Sequence[str]) -> bool:
+    """True when a record of one of these resources was ever accounted for here."""
+    places = ", ".join("?" * len(resources))
+    return connection.execute(f"SELECT 1 FROM stream_range WHERE resource IN ({places}) LIMIT 1", tuple(resources)).fetchone() is not None

@@ -1,0 +1,255 @@
+"""Every way out of the process: which modules open sockets or write files, and why; and that rows leave only as what a gate let go.
+
+A new door needs a line here, with its reason; a door that is gone loses its line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from sync.model import Run
+from sync.ports import Outcome, Released, let_rows_go
+from tests.house.doors import Door, calls_of, doors_of
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("sync", "policies", "edge_ai", "node", "tui", "simulations")
+F, S = frozenset({Door.FILE}), frozenset({Door.SOCKET})
+
+DOORS: dict[str, tuple[frozenset[Door], str]] = {
+    "edge_ai/clips.py": (F, "writes rendered street clips for demonstrations"),
+    "edge_ai/outlet.py": (S, "ZeroMQ to its own node, on a local socket"),
+    "edge_ai/source.py": (S, "reads RTSP cameras"),
+    "edge_ai/spool.py": (F, "events and masked evidence that wait for the node's acknowledgement"),
+    "node/attachment.py": (F, "keeps signed attachment orders"),
+    "node/cameras.py": (F | S, "starts camera workers, takes their events over ZeroMQ, keeps masked evidence"),
+    "node/carriage/exporting.py": (F, "removes parts of an export that were withdrawn"),
+    "node/carriage/papers.py": (F, "makes the folder of what a peer's receipts said"),
+    "node/carriage/receipts.py": (F, "receipts: positions, no rows"),
+    "node/carriage/watching.py": (F, "moves parcels that were read out of the watched folder"),
+    "node/carriage/writer.py": (F, "parcels: frames that the pipeline gated, as on a link"),
+    "node/catalogue/csv_sheet.py": (F, "exports the catalogue as a sheet: resources and fields, no records"),
+    "node/catalogue/xlsx.py": (F, "exports the catalogue as a workbook: resources and fields, no records"),
+    "node/cli.py": (F, "points a closed stdout at the null device"),
+    "node/config.py": (F, "writes node.toml when a setting is changed"),
+    "node/config_template.py": (F, "writes the first node.toml"),
+    "node/doctor/machine.py": (F, "tries the disk with a temporary file"),
+    "node/doctor/node.py": (F | S, "tries the ports and the parent; opens the journal read-only"),
+    "node/engine_room.py": (F, "makes the node's folders"),
+    "node/files.py": (F, "the one way to write a small file that survives a power cut"),
+    "node/fork/change.py": (F, "removes the note of a finished change of incarnation"),
+    "node/fork/reseed.py": (F, "removes the note of a finished reseed"),
+    "node/identity/admissions.py": (F, "identity.db: who may become a child"),
+    "node/identity/files.py": (F, "makes the folder of keys and certificates"),
+    "node/identity/join_client.py": (S, "asks a parent for a certificate over TLS"),
+    "node/identity/join_files.py": (F, "the same on files: requests and certificates, no records"),
+    "node/identity/join_server.py": (S, "gives children certificates over TLS"),
+    "node/identity/keys.py": (F, "private keys, mode 0600"),
+    "node/ingest/devices.py": (F, "the registry of devices"),
+    "node/ingest/door.py": (S, "MQTT from sensors: takes, and answers with acknowledgements"),
+    "node/ingest/feed.py": (F | S, "`yunnao feed`: replays a series into a sensor door and notes what was acknowledged"),
+    "node/ingest/hj212/door.py": (S, "HJ 212 from monitors: takes, and answers with acknowledgements"),
+    "node/ingest/mosquitto.py": (S, "subscribes to a site's broker; publishes nothing"),
+    "node/ingest/rejects.py": (F, "dead letters of this node's own devices"),
+    "node/marts.py": (F, "deletes marts that are not whole"),
+    "node/policy_store.py": (F, "makes the folder of signed bundles"),
+    "node/run_lock.py": (F, "the lock of a running node"),
+    "node/sql/engine.py": (F, "DuckDB in memory; access to files is off before any statement runs"),
+    "node/store/file.py": (F, "makes the journal"),
+    "node/store/mart.py": (F, "the DuckDB projection of this node's own journal"),
+    "node/store/readers.py": (F, "opens the journal for reading"),
+    "node/store/repair.py": (F, "repairs a stopped node's journal in place"),
+    "node/store/side_file.py": (F, "the small databases beside the journal"),
+    "node/store/torn.py": (F, "what a power cut leaves, for the simulator"),
+    "node/strangers.py": (S, "accepts and bounds connections of every port"),
+    "node/tracing/sheet.py": (F, "recordings: lengths and keyed hashes instead of values"),
+    "node/verbs/init.py": (F, "makes the node's folder"),
+    "node/verbs/request_file.py": (F, "what a grant gave, where the requester asked for it"),
+    "simulations/audit_verb.py": (F, "opens journals read-only"),
+    "simulations/checkers/copies.py": (F, "opens journals read-only"),
+    "simulations/checkers/excuses.py": (F, "opens journals read-only"),
+    "simulations/demo/camera.py": (F, "the demonstration's camera description"),
+    "simulations/demo/folders.py": (F, "the demonstration's node folders"),
+    "simulations/demo/ports.py": (S, "looks which loopback ports are free"),
+    "simulations/demo/processes.py": (F | S, "starts the demonstration's nodes, their output into logs"),
+    "simulations/devices/sensors.py": (F, "writes generated series"),
+    "simulations/disks.py": (F, "simulated disks"),
+    "simulations/inject_copies.py": (F, "simulated backups and clones"),
+    "simulations/inject_disks.py": (F, "simulated loss of disks"),
+    "simulations/leaks/folder.py": (F, "copies databases into a temporary folder to read them"),
+    "simulations/planning/city_verb.py": (F, "writes a report where it is asked to"),
+    "simulations/planning/sizing_verb.py": (F, "a temporary folder of a trial"),
+    "simulations/replay.py": (F, "a temporary journal of a replay"),
+    "simulations/scenarios/day.py": (F, "the temporary folder of a scenario's city"),
+    "simulations/scratch.py": (F, "makes and removes the folders of worlds"),
+    "simulations/shards.py": (S, "processes of the simulator and pipes to them"),
+    "simulations/tree.py": (F, "a temporary folder of a simulated root key"),
+    "sync/transport/diagnose.py": (F | S, "one TLS handshake by hand, to say why a link does not come up"),
+    "sync/transport/grpc_setup.py": (S, "gRPC: links and the local API"),
+    "sync/transport/local_api.py": (F | S, "the Unix socket of the local API, for its owner alone"),
+}
+
+LETS_ROWS_GO = {
+    "policies/gate.py": "the gate",
+    "sync/ports.py": "where it is defined",
+    "simulations/planted/policy.py": "plants the very leak that the checkers must see",
+}
+"""Who may construct a Released that brings rows."""
+ENCODES_ROWS = {
+    "node/fork/sparing.py": "stored rows without those a peer has, before the gate sees them",
+    "node/pipeline.py": "rows of Released pieces, into frames",
+    "node/recall/rewriting.py": "what a recall leaves of a batch, back into the own journal",
+    "node/repair/taking.py": "a damaged batch made whole again in the own journal",
+    "node/requests/giving.py": "rows that CompiledGate.give let go, sealed to the requester",
+    "node/sealing.py": "local records on their way into the own journal",
+    "sync/wire/payload.py": "where it is defined",
+}
+"""Who turns rows into bytes that could travel."""
+FRAMES = {"node/pipeline.py": "from Released pieces", "sync/core/ready.py": "where it is defined"}
+"""Who makes the parts of frames."""
+GIVES = {"policies/granting.py": "the gate's half for grants", "policies/viewing.py": "the gate's half for a person at the node"}
+"""Who makes what a grant gives."""
+
+
+def sources() -> dict[str, str]:
+    """The product's modules, generated ones left out."""
+    found = (path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")) if not path.name.endswith("_pb2.py"))
+    return {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in found}
+
+
+def words(doors: frozenset[Door] | None) -> str:
+    """The doors in words."""
+    return " and ".join(sorted(doors or ())) or "nothing"
+
+
+def differences(found: dict[str, frozenset[Door]]) -> list[str]:
+    """What the table says and the sources do not, and the other way round."""
+    told = {path: doors for path, (doors, _) in DOORS.items()}
+    return sorted(
+        f"{path}: opens {words(found.get(path))}, the table says {words(told.get(path))}"
+        for path in found.keys() | told.keys()
+        if found.get(path, frozenset()) != told.get(path, frozenset())
+    )
+
+
+def test_only_the_modules_of_the_table_open_sockets_or_write_files() -> None:
+    found = {path: doors for path, source in sources().items() if (doors := doors_of(source))}
+    assert differences(found) == []
+    assert all(reason and len(reason.split()) > 1 for _, reason in DOORS.values())
+
+
+def test_a_new_door_and_one_that_is_gone_are_both_told() -> None:
+    found = {path: doors for path, (doors, _) in DOORS.items()} | {"node/new.py": S}
+    del found["node/files.py"]
+    assert differences(found) == [
+        "node/files.py: opens nothing, the table says file",
+        "node/new.py: opens socket, the table says nothing",
+    ]
+
+
+PLANTED = {
+    "import socket": S,
+    "from socket import create_connection": S,
+    "import urllib.request": S,
+    "import http.client as web": S,
+    "import subprocess": F | S,
+    "import asyncio as a\na.open_connection('h', 1)": S,
+    "from asyncio import start_server as s\ns(print)": S,
+    "loop.create_datagram_endpoint(x)": S,
+    "import cv2\ncv2.VideoCapture('rtsp://h')": S,
+    "open('x', 'w')": F,
+    "open('x', mode)": F,
+    "open(name, mode='r+b')": F,
+    "path.open('ab')": F,
+    "from io import open as o\no('x', 'x')": F,
+    "path.write_text('x')": F,
+    "path.replace(target)": F,
+    "import os\nos.open(p, os.O_WRONLY)": F,
+    "import os\nos.open(p, flags)": F,
+    "import os as system\nsystem.replace(a, b)": F,
+    "from os import rename as r\nr(a, b)": F,
+    "import os\nwriter = os.write": F,
+    "import os\ngetattr(os, 'wri' + 'te')": F | S,
+    "import os\nos.system('x')": F,
+    "import shutil\nshutil.copyfile(a, b)": F,
+    "import tempfile\ntempfile.mkstemp()": F,
+    "import mmap": F,
+    "import sqlite3\nsqlite3.connect(p)": F,
+    "from sqlite3 import connect as c\nc(p)": F,
+    "def f():\n    import duckdb\n    duckdb.connect(p)": F,
+    "import cv2\ncv2.imwrite(p, x)": F,
+    "import numpy as np\nnp.save(p, x)": F,
+    "values.tofile(p)": F,
+    "import pyarrow as pa\npa.OSFile(p, 'w')": F,
+    "import pyarrow.parquet as pq\npq.write_table(t, p)": F,
+    "import openpyxl\nbook.save(p)": F,
+    "import logging.handlers\nlogging.handlers.RotatingFileHandler(p)": F,
+    "exec(text)": F | S,
+    "import importlib\nimportlib.import_module(n)": F,
+    "import ctypes": F | S,
+}
+HARMLESS = (
+    "open('x')", "open('x', 'rb')", "path.open()", "path.read_text()", "text.replace('a', 'b')", "'a'.replace('b', 'c', 1)",
+    "from dataclasses import replace\nreplace(x, y=1)", "import os\nos.open(p, os.O_RDONLY | os.O_DIRECTORY)", "import os\nos.fsync(1)",
+    "import shutil\nshutil.disk_usage(p)", "import sqlite3\ndef f(c: sqlite3.Connection) -> None: ...", "import urllib.parse",
+    "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import socket", "link.open(session, peer)",
+    "import asyncio\nasyncio.sleep(0)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("source", PLANTED)
+def test_a_planted_door_is_seen(source: str) -> None:
+    assert doors_of(source) == PLANTED[source]
+
+
+@pytest.mark.parametrize("source", HARMLESS)
+def test_what_only_reads_is_no_door(source: str) -> None:
+    assert doors_of(source) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("let_rows_go", LETS_ROWS_GO), ("encode_payload", ENCODES_ROWS), ("OutboundPart", FRAMES), ("Given", GIVES)]
+)
+def test_rows_leave_only_where_the_table_says(name: str, told: dict[str, str]) -> None:
+    assert {path for path, source in sources().items() if calls_of(source, name)} | _definitions(told) == told.keys()
+
+
+def _definitions(told: dict[str, str]) -> set[str]:
+    return {path for path, reason in told.items() if reason == "where it is defined"}
+
+
+def test_a_renamed_call_is_seen() -> None:
+    assert calls_of("from sync.ports import let_rows_go as harmless\nharmless(1)", "let_rows_go")
+    assert calls_of("import sync.ports as p\np.let_rows_go(1)", "let_rows_go")
+    assert calls_of("from sync.ports import let_rows_go\nf = let_rows_go\nf(1)", "let_rows_go")
+    assert not calls_of("from sync.ports import Released\ndef f(r: Released) -> None: ...", "let_rows_go")
+
+
+ROWS = pa.RecordBatch.from_pydict({"name": ["周某某"]})
+RUN = (Run("street", 1, 1, 1, 0),)
+
+
+@pytest.mark.parametrize(("outcome", "rows"), [(Outcome.WHOLE, None), (Outcome.REWRITTEN, ROWS), (Outcome.CLOSED, ROWS)])
+def test_nobody_but_a_gate_constructs_a_released_that_brings_rows(outcome: Outcome, rows: pa.RecordBatch | None) -> None:
+    with pytest.raises(TypeError, match="let_rows_go"):
+        Released(outcome, RUN, rows, b"plan")
+    with pytest.raises(TypeError, match="let_rows_go"):
+        Released(outcome, RUN, rows, b"plan", seal=object())
+
+
+def test_a_released_cannot_be_given_other_rows() -> None:
+    released = let_rows_go(Outcome.REWRITTEN, RUN, ROWS.slice(0, 0), b"plan")
+    with pytest.raises(TypeError, match="let_rows_go"):
+        replace(released, rows=ROWS)
+    with pytest.raises(TypeError, match="let_rows_go"):
+        replace(Released(Outcome.CLOSED, RUN, None, b"plan"), outcome=Outcome.WHOLE)
+    with pytest.raises(AssertionError):
+        released.part(RUN, grade_max=1)
+
+
+def test_an_account_without_rows_is_anybodys() -> None:
+    assert Released(Outcome.REWRITTEN, RUN, None, b"plan").rows is None
+    assert let_rows_go(Outcome.WHOLE, RUN, None, b"plan").part(RUN, grade_max=2).grade_max == 2

@@ -1,0 +1,1 @@
+"""Counting persons, and what follows when they are too many."""

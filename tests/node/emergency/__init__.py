@@ -1,0 +1,1 @@
+"""Break-glass: its case, its desk, and what it gives to whom."""

@@ -1,0 +1,1 @@
+"""Reviews that nodes open by themselves."""

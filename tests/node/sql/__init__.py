@@ -1,0 +1,1 @@
+"""Queries over what a clearance may see."""

@@ -1,0 +1,1 @@
+"""Yes or no on a supplied value, between nodes with real keys and journals."""
