@@ -31,6 +31,8 @@ from tests.e2e.starter import said, start
 
 pytestmark = pytest.mark.slow
 
+TOTALS = "residents-summary"
+"""Made of the residents of an earlier test when 15 s are over: on a slow machine they go with a later round."""
 NOTE_CHARS = 300
 """Noise that does not compress, so that an export has several parts of the smallest size."""
 
@@ -248,8 +250,9 @@ def test_a_policy_that_changed_on_the_way_holds_the_records_until_the_next_round
     assert sum(entry["refused"] for entry in imported["files"]) > 0
     assert not {*open_ids, *secret_ids} & {*ids_at(middle)}
     bundle(street, "receipt", path=imported["receipts"][0])
+    totals = records(middle, TOTALS)
     again, taken = make_round(street, middle, stick)
-    assert again["records_new"] == len(open_ids)
+    assert again["records_new"] == len(open_ids) + records(middle, TOTALS) - totals
     assert [entry["refused"] for entry in taken["files"]] == [0]
     assert {*ids_at(middle)} & {*open_ids, *secret_ids} == {*open_ids}
     assert_books_hold(street, middle)
