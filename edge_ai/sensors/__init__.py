@@ -1,5 +1,7 @@
-"""Rules on sensor series: explainable alarms without training. Pure; standard library only."""
+"""Sensor series under watch: fixed limits, the usual level and jumps, drift, groups; alarms that carry their numbers. Pure, without cv2."""
 
-from edge_ai.sensors.watch import Alarm, AlarmKind, SensorWatch, WatchLimits
+from edge_ai.sensors.alarms import Alarm, AlarmKind, Limits
+from edge_ai.sensors.bank import Bank
+from edge_ai.sensors.parameters import Parameters
 
-__all__ = ["Alarm", "AlarmKind", "SensorWatch", "WatchLimits"]
+__all__ = ["Alarm", "AlarmKind", "Bank", "Limits", "Parameters"]

@@ -1,0 +1,59 @@
+"""Rows of state that grow: one numpy record a series. Pure; called by the rules of this package."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+Records = np.ndarray[Any, np.dtype[np.void]]
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+Ints = np.ndarray[Any, np.dtype[np.int64]]
+Bools = np.ndarray[Any, np.dtype[np.bool_]]
+
+CAPACITY_MIN = 16
+
+
+class Table:
+    """Records of one dtype, numbered from 0. What is taken out is a copy; `put` writes it back."""
+
+    def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+        self._records: Records = np.zeros(CAPACITY_MIN, dtype=list(fields))
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, **values: float) -> int:
+        """Add a record, zero where `values` says nothing; its number."""
+        if self._count == len(self._records):
+            self._records = np.concatenate([self._records, np.zeros_like(self._records)])
+        for name, value in values.items():
+            self._records[name][self._count] = value
+        self._count += 1
+        return self._count - 1
+
+    def take(self, rows: Ints) -> Records:
+        """Copies of the records `rows`."""
+        return self._records[rows]
+
+    def put(self, rows: Ints, records: Records) -> None:
+        """Write `records` back to `rows`, which name each record once."""
+        self._records[rows] = records
+
+    def everything(self) -> Records:
+        """All records, not copied: for looking only."""
+        return self._records[: self._count]
+
+    def state(self, row: int) -> dict[str, float]:
+        """A record as plain numbers."""
+        return {name: self._records[name][row].item() for name in self._names()}
+
+    def restore(self, row: int, state: Mapping[str, float]) -> None:
+        """Put back what `state` gave. Raises KeyError when a field is missing, ValueError or TypeError when one is no number."""
+        for name in self._names():
+            self._records[name][row] = state[name]
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self._records.dtype.names or ())
