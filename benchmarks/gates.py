@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from benchmarks import chain_bench, latency_bench, life_bench, stage_bench, wire_bench
+from benchmarks import chain_bench, latency_bench, life_bench, policy_bench, policy_spread, stage_bench, wire_bench
 from benchmarks.chain_bench import Case, Round
 from benchmarks.chain_files import make_chain
 from benchmarks.figures import Target
@@ -145,5 +145,7 @@ GATES: dict[str, Callable[[int], Sequence[Target]]] = {
     "g10": thin_bytes,
     "g12": memory,
     "g13": national,
+    "g16": policy_bench.targets,
+    "g16-spread": policy_spread.targets,
 }
 """All of them, by name."""

@@ -14,11 +14,13 @@ import hashlib
 import sqlite3
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
+import psutil
 import pyarrow as pa
 
 from benchmarks.workload import RESOURCE, rows_of
@@ -54,6 +56,8 @@ class Figures:
     """Records that the three nodes held together."""
     taken: int
     recall_s: float
+    cpu_s: float
+    """CPU of the recalls, all threads: what other work on the machine moves least."""
     plain_s: float
     receipts: str
 
@@ -113,20 +117,21 @@ async def measure(folder: Path, name: str, made: Entry, records: int) -> Figures
         nodes[-1].hold_batches(batches(records, distance))
     plain_s = rewrite_plainly([one.shelf.journal.path for one in nodes])
     province.list(made)
-    recall_s, taken, receipts = 0.0, 0, 0
+    recall_s, cpu_s, taken, receipts = 0.0, 0.0, 0, 0
     for one in nodes:
         async with one.running() as desk:
-            begun = clock.now()
+            begun, cpu = clock.now(), time.process_time()
             one.take(province)
             await desk.round()
             recall_s += clock.now().seconds_since(begun)
+            cpu_s += time.process_time() - cpu
             assert not desk.fault, desk.fault
             own = RecallViews(desk).shown(made.id)["own"]
             taken, receipts = taken + own["erased"], receipts + 1
         one.shelf.journal.close()
     for office in town.offices.values():
         office.shelf.journal.close()
-    return Figures(name, records * len(nodes), taken, recall_s, plain_s, f"{receipts} of {len(nodes)} nodes")
+    return Figures(name, records * len(nodes), taken, recall_s, cpu_s, plain_s, f"{receipts} of {len(nodes)} nodes")
 
 
 def main() -> None:
@@ -135,10 +140,11 @@ def main() -> None:
     for name, predicate in CASES.items():
         with tempfile.TemporaryDirectory() as folder:
             found = asyncio.run(measure(Path(folder), name, entry(predicate=predicate), records))
+        took = f"{found.recall_s:6.2f} s, CPU {found.cpu_s:5.2f} s, {found.held / found.recall_s / 1e6:5.2f} M rows/s"
         print(
-            f"recall of {found.name:26} {found.taken:>9,} of {found.held:,} records at {len(LEVELS)} levels: {found.recall_s:6.2f} s, "
-            f"{found.held / found.recall_s / 1e6:5.2f} M rows/s; rewriting the same payloads {found.plain_s:6.2f} s, "
-            f"ratio {found.plain_s / found.recall_s:5.2f}; receipts of {found.receipts}"
+            f"recall of {found.name:26} {found.taken:>9,} of {found.held:,} records at {len(LEVELS)} levels: {took}; "
+            f"rewriting the same payloads {found.plain_s:6.2f} s, "
+            f"ratio {found.plain_s / found.recall_s:5.2f}; receipts of {found.receipts}; load {psutil.getloadavg()[0]:.1f}"
         )
 
 

@@ -30,14 +30,17 @@ from node.negative_list.api import ListVerbs
 from node.quality.api import QualityVerbs
 from node.quarantine import QuarantineVerbs
 from node.recall.api import RecallVerbs
-from node.records import ROWS_MAX, find_row, newest_rows
+from node.records import ROWS_MAX
 from node.regrading.api import RegradeVerbs
 from node.requests.api import RequestVerbs
 from node.returns.api import ReturnVerbs
 from node.reviews.api import ReviewVerbs
+from node.sensor_alarms.api import SensorAlarmVerbs
 from node.services import Services
+from node.showing import OPEN_CLEARANCE, Clearance, Looking, Person, Reason, Showing
 from node.sql.api import SqlVerbs
 from node.summaries.spec import SummarySpec
+from node.territories.api import TerritoryVerbs
 from node.tracing.api import TraceVerbs
 from node.untrusted import UNREADABLE
 from node.verify.api import VerifyVerbs
@@ -64,11 +67,31 @@ class Page(msgspec.Struct, forbid_unknown_fields=True):
     before_lsn: int | None = None
 
 
-class Readings(msgspec.Struct, forbid_unknown_fields=True):
+class Events(Looking, forbid_unknown_fields=True, kw_only=True):
+    """A bounded list of what a person may see, newest first."""
+
+    limit: Limit = 100
+    before_lsn: int | None = None
+
+
+class Readings(Looking, forbid_unknown_fields=True, kw_only=True):
     """Rows of one resource."""
 
     resource: str
     limit: Limit = 100
+
+
+class Summing(SummarySpec, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A summary for a person."""
+
+    clearance: Clearance = OPEN_CLEARANCE
+    by: Person = ""
+    why: Reason = ""
+
+    @property
+    def spec(self) -> SummarySpec:
+        """What is asked of the tree."""
+        return SummarySpec(**{name: getattr(self, name) for name in SummarySpec.__struct_fields__})
 
 
 class Put(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,7 +102,7 @@ class Put(msgspec.Struct, forbid_unknown_fields=True):
     rows: Annotated[list[list[str | int | float | bool | None]], Meta(min_length=1, max_length=PUT_ROWS_MAX)]
 
 
-class Evidence(msgspec.Struct, forbid_unknown_fields=True):
+class Evidence(Looking, forbid_unknown_fields=True, kw_only=True):
     """A picture by its hash."""
 
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -188,12 +211,14 @@ class Api:
             **{name: Entry(*entry) for name, entry in SqlVerbs(lambda: self._services.sql).table.items()},
             **{name: Entry(*entry) for name, entry in RecallVerbs(lambda: self._services.recalls).table.items()},
             **{name: Entry(*entry) for name, entry in ReturnVerbs(lambda: self._services.returns).table.items()},
+            **{name: Entry(*entry) for name, entry in TerritoryVerbs(lambda: self._services.territories).table.items()},
+            **{name: Entry(*entry) for name, entry in SensorAlarmVerbs(lambda: self._services.sensors).table.items()},
             **{name: Entry(*entry) for name, entry in AuditVerbs(lambda: self._services.audit).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
-            "events": Entry(Page, self._events),
+            "events": Entry(Events, self._events),
             "evidence": Entry(Evidence, self._evidence),
-            "incidents": Entry(Page, self._incidents),
+            "incidents": Entry(Events, self._incidents),
             "devices": Entry(Page, self._devices),
             "device_admit": Entry(DeviceAdmit, self._device_admit),
             "readings": Entry(Readings, self._readings),
@@ -201,7 +226,7 @@ class Api:
             "resources": Entry(NoArguments, self._resources),
             "explain": Entry(Explain, self._explain),
             "specimen": Entry(Specimen, self._specimen),
-            "summary": Entry(SummarySpec, self._summary),
+            "summary": Entry(Summing, self._summary),
             "audit_flow": Entry(AuditFlow, self._audit_flow),
             "audit_equal": Entry(AuditEqual, self._audit_equal),
             "token_create": Entry(TokenCreate, self._token_create),
@@ -262,34 +287,27 @@ class Api:
 
     # ---- records
 
-    async def _rows(self, resource: str, limit: int, before_lsn: int | None = None) -> list[Plain]:
-        self._check_open(resource)
-        journal, loop = self._services.journal, asyncio.get_running_loop()
-        rows = await loop.run_in_executor(None, lambda: newest_rows(journal, resource, limit=limit, before_lsn=before_lsn))
-        return [_plain(row) for row in rows]
+    @property
+    def _showing(self) -> Showing:
+        return Showing(self._services.journal, self._services.policy, self._services.audit.desk)
 
-    def _check_open(self, resource: str) -> None:
-        """Nothing is read of what a recall has yet to erase here."""
-        if why := self._services.policy.closed(resource):
-            raise LocalApiError(LocalApiCode.NOT_READY, why)
+    async def _events(self, asked: Events) -> Plain:
+        return {"events": await self._listed("camera-events", asked)}
 
-    async def _events(self, page: Page) -> Plain:
-        rows = await self._rows("camera-events", page.limit, page.before_lsn)
-        return {"events": [self._event(row) for row in rows]}
+    async def _listed(self, resource: str, asked: Events) -> list[Plain]:
+        rows = await self._showing.rows(resource, asked, limit=asked.limit, before_lsn=asked.before_lsn)
+        return [self._event(_plain(row)) for row in rows]
 
     def _event(self, row: Plain) -> Plain:
         event = {name: value for name, value in row.items() if name not in ("event_time", "_origin", "_lsn", "grade")}
         age_s = max(0, self._services.clock.wall_us() - row["event_time"]) / MICROSECONDS
         return event | {"lsn": row["_lsn"], "node": row["_origin"], "time_us": row["event_time"], "age_s": age_s}
 
-    async def _incidents(self, page: Page) -> Plain:
-        rows = await self._rows("incidents", page.limit, page.before_lsn)
-        return {"incidents": [self._event(row) for row in rows]}
+    async def _incidents(self, asked: Events) -> Plain:
+        return {"incidents": await self._listed("incidents", asked)}
 
     async def _evidence(self, asked: Evidence) -> Plain:
-        journal, loop = self._services.journal, asyncio.get_running_loop()
-        self._check_open("camera-evidence")
-        row = await loop.run_in_executor(None, find_row, journal, "camera-evidence", "sha256", asked.sha256)
+        row = await self._showing.row("camera-evidence", "sha256", asked.sha256, asked)
         if row is None:
             raise LocalApiError(
                 LocalApiCode.NOT_FOUND, f"evidence {asked.sha256[:12]} is not here (yet): pictures travel after their events"
@@ -306,20 +324,21 @@ class Api:
         return {"device": asked.device, "accepted": asked.accept}
 
     async def _readings(self, asked: Readings) -> Plain:
-        rows = await self._rows(asked.resource, asked.limit)
+        rows = [_plain(row) for row in await self._showing.rows(asked.resource, asked, limit=asked.limit)]
         columns = [name for name in (rows[0] if rows else {}) if not name.startswith("_")]
         found = {"columns": columns, "rows": [[row[name] for name in columns] for row in rows]}
         return found | self._withdrawn(asked.resource)
 
-    def _withdrawn(self, resource: str) -> Plain:
-        """Of totals: which orders took records out from under them since they were released."""
-        orders = self._services.recalls.withdrawn(resource)
+    def _withdrawn(self, resource: str, *, is_summary: bool = False) -> Plain:
+        """Of totals and summaries: which orders took records out from under them since they were first told."""
+        orders = self._services.recalls.withdrawn(resource, is_summary=is_summary)
         return {"withdrawn": orders} if orders else {}
 
     async def _put(self, asked: Put) -> Plain:
         services, own = self._services, self._services.identity
         resource = services.policy.ruleset.resources.get(asked.resource)
         if resource is None:
+            self._check_slice(asked.resource)
             known = ", ".join(sorted(services.policy.ruleset.resources)) or "none until the policy arrives"
             why = f"resource {asked.resource!r} is not in the catalogue in force here: known are {known}"
             raise LocalApiError(LocalApiCode.NOT_FOUND, why)
@@ -334,11 +353,19 @@ class Api:
 
     # ---- policy
 
+    def _check_slice(self, resource: str) -> None:
+        """Where this node holds slices: nothing can be said of a resource outside them, which is asked for."""
+        if self._services.policy.needed(resource):
+            why = f"the rules of {resource!r} are not in the slice that this node holds: the parent was asked, try again in a moment"
+            raise LocalApiError(LocalApiCode.NOT_READY, why)
+
     async def _resources(self, _: NoArguments) -> Plain:
         return {"resources": self._services.catalogue()}
 
     async def _explain(self, asked: Explain) -> Plain:
         gate, record = self._services.policy.gate, record_name(asked.resource)
+        if record is None:
+            self._check_slice(asked.resource)
         if record is not None or asked.to:
             return await asyncio.to_thread(self._explained, asked, record)
         way = Way.of(Direction.UP if asked.direction == "up" else Direction.RETURN)
@@ -355,11 +382,12 @@ class Api:
 
     # ---- summaries and books
 
-    async def _summary(self, spec: SummarySpec) -> Plain:
-        started = self._services.clock.now()
-        answer = await self._services.summaries.pull(spec.checked())
+    async def _summary(self, asked: Summing) -> Plain:
+        started, spec = self._services.clock.now(), asked.spec.checked()
+        grade_max = await self._showing.grade_max(spec.resource, Looking(clearance=asked.clearance, by=asked.by, why=asked.why))
+        answer = await self._services.summaries.pull(spec, grade_max=grade_max)
         took_ms = round(self._services.clock.now().seconds_since(started) * 1_000, 1)
-        return answer | self._withdrawn(spec.resource) | {"took_ms": took_ms}
+        return answer | self._withdrawn(spec.resource, is_summary=True) | {"took_ms": took_ms}
 
     async def _audit_flow(self, asked: AuditFlow) -> Plain:
         wanted = Asked(asked.resource, asked.origin, asked.first, asked.last, asked.since_us, asked.until_us)

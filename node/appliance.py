@@ -20,7 +20,7 @@ from node.admission import LinkDoor
 from node.api import Api
 from node.assembly import Parts, assemble
 from node.attachment import Reattached
-from node.audit.wiring import audit_of, enter_all
+from node.audit.wiring import audit_of, enter_all, enter_recalls
 from node.camera_rows import EVENTS, CameraRows
 from node.cameras import CameraSupervisor, camera_spec
 from node.care import Care
@@ -29,6 +29,7 @@ from node.carriage.watching import watches
 from node.cases.wiring import cases_of
 from node.catalogue.review import Review
 from node.catalogue.wiring import catalogue_of
+from node.clock import SystemClock
 from node.commits import Stopped
 from node.config import NodeConfig, split_address
 from node.devices_plane import DevicePlane
@@ -36,32 +37,39 @@ from node.engine_room import journal_path
 from node.errors import NodeError
 from node.fork.change import go_on_after
 from node.fork.clones import ForkMemory
-from node.fork.errors import ForkFound
+from node.fork.errors import AwayTooLong, ForkFound
+from node.fork.reseed import wish_reseed
+from node.fork.wiring import close_readers, keep_noting, settle_absence
 from node.governing import KINDS, governing_of
 from node.handing_in import HandingIn
 from node.identity.bundle_seal import BundleSeal
-from node.identity.chance import new_id, new_rng
+from node.identity.chance import new_id, new_nonce, new_rng
 from node.identity.join_server import JoinServer
+from node.ingest.report_door import ReportDoor
 from node.issuing import Issuer
 from node.link_caps import keep_day
 from node.negative_list.desk import ListDesk
 from node.negative_list.kind import ENTRY
 from node.offences import STRANGERS
+from node.presets import Presets
 from node.quality.kind import TICKET
 from node.quality.wiring import quality_of
 from node.recall.kind import RECALL
-from node.recall.wiring import recalls_of
+from node.recall.wiring import pages_of, recalls_of
 from node.records import ROWS_MAX, newest_rows
-from node.requests.wiring import request_kind, requests_of, terms_of
+from node.requests.wiring import Requests, request_kind, requests_of, terms_of
 from node.returns.wiring import returns_of
 from node.run_lock import run_lock
+from node.sensor_alarms.wiring import sensors_of
 from node.services import OwnIdentity, Services
 from node.sql.desk import SqlDesk
 from node.status import Sources, StatusBoard
 from node.storage import Storage, storage_of
 from node.store.failures import ForeignJournal
 from node.strangers import Strangers, addresses_of, connections_max, raise_descriptors, shrink_tls_buffers
+from node.summaries.keying import SketchKeys
 from node.summaries.pull import SummaryDesk
+from node.territories.desk import TerritoryDesk
 from node.totals import Totals
 from node.tracing.desk import tracing_of
 from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
@@ -107,6 +115,9 @@ async def _run_until_stopped(config: NodeConfig) -> int:
             damaged.append(error.lsn)
         except ForkFound as found:
             fork = found
+        except AwayTooLong as away:
+            log.warning("%s", away)
+            wish_reseed(config.folder, journal_path(config), now_us=SystemClock().wall_us())
         except Reattached as order:
             log.info("starting again below the new parent: %s", order)
         except (NodeError, SyncError, OSError) as error:
@@ -147,12 +158,26 @@ class Appliance:
         tasks: list[asyncio.Task[object]] = []
         try:
             tasks.append(asyncio.create_task(parts.runtime.run(), name="runtime"))
-            await self._start(parts, tasks)
+            await self._start_beside_runtime(parts, tasks)
             log.info("node up: level %s, territory %s", self._config.level.word, self._config.territory.code)
             tasks.append(asyncio.create_task(stopping.wait(), name="stop"))
             await self._watch(tasks)
         finally:
             await self._take_down(parts, tasks)
+
+    async def _start_beside_runtime(self, parts: Parts, tasks: list[asyncio.Task[object]]) -> None:
+        """Start; what ends the runtime meanwhile is why the start fails, not the work that it gave up on its way down."""
+        runtime, starting = tasks[0], asyncio.create_task(self._start(parts, tasks))
+        try:
+            await asyncio.wait({starting, runtime}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done() and (starting.cancelled() or isinstance(starting.exception(), Stopped)):
+                await asyncio.wait({runtime})
+            if runtime.done():
+                runtime.result()
+            starting.result()
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
 
     async def _watch(self, tasks: list[asyncio.Task[object]]) -> None:
         """Until one of them ends; raises why. A task that a runtime on its way down gave up is no end: the runtime's own follows."""
@@ -189,6 +214,7 @@ class Appliance:
         await care.start(self._damaged)
         plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
         parts.on_policy(plane.learn)
+        plane.intake.needed = parts.policy.needed
         rows = CameraRows(parts.inbox, _rule_kinds(config), territory=config.territory.code)
         rows.recall(reversed(newest_rows(parts.journal, EVENTS, limit=ROWS_MAX)))
         cameras = self._cameras(parts, rows)
@@ -196,10 +222,14 @@ class Appliance:
         storage = storage_of(parts)
         services = self._services(parts, plane, cameras, care, storage)
         enter_all(parts.audit, services.negative_list.cases, services.requests.giving, parts.queries)
+        enter_recalls(parts.audit, services.recalls)
         self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop, services.requests.stop]
         self._closers.append(services.governing.stop)
-        self._closers += [services.quality.stop, services.sql.stop, services.returns.stop]
+        self._closers += [services.quality.stop, services.sql.stop, services.returns.stop, services.sensors.stop]
+        await Presets(services.negative_list.issuer, parts.audit, config.data_dir).bring()
+        close_readers(parts)
         await self._start_api(parts, services)
+        await settle_absence(parts, services.recalls.eraser)
         shrink_tls_buffers()
         strangers = self._strangers = Strangers(partial(_close_strangers, parts), raise_descriptors())
         await self._start_links(parts, tasks)
@@ -207,18 +237,19 @@ class Appliance:
         await plane.start(parts.journal)
         for _, port in plane.addresses:
             strangers.watch(port, plane.door.clients, lambda: {client.address for client in plane.door.clients})
-        for _, port in plane.monitor_addresses:
-            strangers.watch(port, plane.monitors.clients, lambda: {client.address for client in plane.monitors.clients})
+        for door, addresses in plane.report_addresses:
+            for _, port in addresses:
+                strangers.watch(port, door.clients, partial(_addresses, door))
         background: list[Coroutine[Any, Any, object]] = [services.board.keep_fresh(), plane.run(), parts.keeper.run()]
         background.append(parts.attendance.run(parts.detach_silent))
-        background += [storage.run(), strangers.run()]
+        background += [storage.run(), strangers.run(), keep_noting(parts)]
         background.append(keep_day(parts.runtime.engine.caps, config.links, parts.clock))
         background += [watch.run() for watch in watches(config, parts, services.carrier)]
         background += care.background()
         background += [services.catalogue_desk.run(), services.negative_list.run(), services.negative_list.cases.run()]
         background += services.governing.background()
         background.append(services.requests.desk.run())
-        background += [services.quality.run(), services.recalls.run(), services.returns.run()]
+        background += [services.quality.run(), services.recalls.run(), services.returns.run(), services.sensors.run()]
         background += services.audit.background()
         if config.cameras:
             background.append(cameras.run())
@@ -242,34 +273,22 @@ class Appliance:
         negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms), TICKET, RECALL, *KINDS]), issuer)
         requests = requests_of(parts, negative_list.cases, terms)
         governing = governing_of(parts, negative_list.cases, issuer, requests)
-        recalls = recalls_of(parts, negative_list.cases, care.repairs)
+        recalls = recalls_of(parts, negative_list.cases, care.repairs, pages_of(parts, requests))
         quality = quality_of(parts, negative_list.cases, requests.parties)
         audit, returns = audit_of(parts), returns_of(parts)
+        sensors = sensors_of(parts, lambda: plane.sensors, handing_in)
         tell: tuple[Callable[[], list[str]], ...] = (
             care.repairs.troubles, care.quarantine.troubles, storage.troubles, parts.forks.troubles, catalogue.troubles,
             negative_list.troubles, requests.desk.troubles, governing.troubles, quality.troubles, audit.witnesses.troubles,
-            recalls.troubles, returns.troubles,
+            recalls.troubles, returns.troubles, sensors.troubles,
         )  # fmt: skip
-        sources = Sources(
-            link=parts.links.link_status,
-            cameras=lambda: _counts(cameras.cameras() if config.cameras else []),
-            devices=lambda: len(plane.registry),
-            door=plane.status,
-            policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
-            troubles=lambda: [word for told in tell for word in told()] + parts.keeper.troubles + _refusing(plane),
-        )
-        parent = parts.parent.node if parts.parent else ""
-        board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
-        board.link_address = parts.directory.own_address = config.links.announce or config.links.listen
-        board.join_address, board.certified_as = join_address(config), "/".join(parts.attachments.own.path)
-        parts.bind_status(board.status)
         return Services(
             journal=parts.journal,
-            board=board,
+            board=self._board(parts, self._sources(parts, plane, cameras, tell)),
             directory=parts.directory,
             links=parts.links,
             policy=parts.policy,
-            summaries=self._summaries(parts),
+            summaries=self._summaries(parts, requests),
             handing_in=handing_in,
             identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256, parts.admissions),
             clock=parts.clock,
@@ -292,9 +311,38 @@ class Appliance:
             audit=audit,
             recalls=recalls,
             returns=returns,
+            territories=TerritoryDesk(issuer, parts.me.territory, parts.directory.all_below),
+            sensors=sensors,
         )
 
-    def _summaries(self, parts: Parts) -> SummaryDesk:
+    def _sources(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor, tell: Sequence[Callable[[], list[str]]]) -> Sources:
+        return Sources(
+            link=parts.links.link_status,
+            cameras=lambda: _counts(cameras.cameras() if self._config.cameras else []),
+            devices=lambda: len(plane.registry),
+            door=plane.status,
+            policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
+            troubles=lambda: [word for told in tell for word in told()] + parts.keeper.troubles + _refusing(plane),
+        )
+
+    def _board(self, parts: Parts, sources: Sources) -> StatusBoard:
+        config, parent = self._config, parts.parent.node if parts.parent else ""
+        board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
+        board.link_address = parts.directory.own_address = config.links.announce or config.links.listen
+        board.join_address, board.certified_as = join_address(config), "/".join(parts.attachments.own.path)
+        parts.bind_status(board.status)
+        return board
+
+    def _summaries(self, parts: Parts, requests: Requests) -> SummaryDesk:
+        keys = SketchKeys(
+            me=parts.me.node,
+            parent=parts.parent.node if parts.parent is not None else "",
+            path=lambda: parts.attachments.own.path,
+            secret=parts.files.pseudonym_secret(),
+            routes=requests.taking.routes,
+            seal=requests.taking.seal,
+            nonce=new_nonce,
+        )
         return SummaryDesk(
             node=parts.me.node,
             depth=int(parts.me.level),
@@ -302,8 +350,11 @@ class Appliance:
             marts=parts.marts,
             children=parts.directory.children,
             subtree=parts.directory.subtree,
+            linked=parts.links.children,
             may_release=parts.summary_refusal,
             grade_max=parts.summary_grade_max,
+            sketch_least=parts.sketch_least,
+            keys=keys,
         )
 
     def _totals(self, parts: Parts) -> Totals:
@@ -395,6 +446,10 @@ def join_address(config: NodeConfig) -> str:
 def _refusing(plane: DevicePlane) -> list[str]:
     """The word of a sensor door that takes nothing."""
     return [] if plane.intake.has_room else ["door_refusing"]
+
+
+def _addresses(door: ReportDoor) -> set[tuple[str, int]]:
+    return {client.address for client in door.clients}
 
 
 def _counts(cameras: Sequence[Mapping[str, object]]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from node.certificate_keeper import CertificateKeeper, Terms
 from node.clock import FlooredClock, HybridClock
 from node.config import NodeConfig
 from node.directory import Directory, NodeStatus
-from node.engine_room import EngineRoom, journal_path, open_engine_room, record_layouts
+from node.engine_room import EngineRoom, journal_path, open_engine_room, record_layouts, shipped_codes
 from node.fork.change import finish_change
 from node.fork.clones import ForkMemory
 from node.fork.desk import ForkDesk
@@ -35,8 +35,10 @@ from node.passport import Passport, open_passport
 from node.policy_store import PolicyStore
 from node.queries import QueryDesk
 from node.runtime import Runtime
+from node.slicing import Slicing
 from node.store.journal import SqliteJournal
 from policies.plan import Plan
+from policies.release import sketch_least
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
 from sync.core.messages import Stop
@@ -151,18 +153,22 @@ class Parts:
                 return f"its outcome toward the parent is {plan.base.verdict.word}; ask for the derived resource of totals"
             if plan.rows:
                 return "an entry of the negative list judges its rows one by one, and cells would tell of those withheld"
-        if self.policy.gate.regrades.digest(resource):
-            return "records of it were graded anew one by one, and cells would tell of them"
         return ""
 
     def summary_grade_max(self, resource: str) -> int:
         """The highest grade whose rows a summary of `resource` may tell of: those above are treated otherwise than the resource."""
         return min(plan.grade_free for plan in self._plans_above(resource))
 
+    def sketch_least(self, resource: str, grade: int) -> int | None:
+        """Distinct ids from which on a sketch over rows of `resource`, `grade` the highest of them, may go up; None: never."""
+        rules = self.policy.ruleset
+        known = rules.resources.get(resource)
+        return None if known is None else sketch_least(rules.release, max(known.grade, grade))
+
     def _plans_above(self, resource: str) -> list[Plan]:
-        """The plans toward the parent and toward whoever it tells: what is asked of a child may be asked from further above."""
-        book, top = self.policy.gate.book, Level.PROVINCIAL
-        return [book.plan(resource, hops=hops, way=Way.UP, level=Level(min(self.me.level + hops, top))) for hops in (1, 2)]
+        """The plans toward the parent and toward whoever it tells: levels may be skipped, so any level above may be either."""
+        book, above = self.policy.gate.book, [level for level in Level if level > self.me.level] or [Level.PROVINCIAL]
+        return [book.plan(resource, hops=hops, way=Way.UP, level=level) for hops in (1, 2) for level in above]
 
     def on_policy(self, learn: Callable[[dict[str, pa.Schema]], None]) -> None:
         """Have `learn` called with the record layouts of every policy that comes into force, before peers hear of it."""
@@ -205,8 +211,8 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
     attachments = _attachments(passport, directory, room.runtime)
     attendance = Attendance(config.data_dir / "silent.json", detach_after_days=config.limits.detach_after_days)
     context = Context(
-        passport.me, room.runtime, room.journal, room.policy, directory, queries, passport.clock, room.hybrid, config.limits,
-        lambda: status[-1](), forks, attachments, attendance,
+        passport.me, room.runtime, room.journal, room.policy, _slicing(config, passport, room), directory, queries, passport.clock,
+        room.hybrid, config.limits, lambda: status[-1](), forks, attachments, attendance,
     )  # fmt: skip
     links = Links(context)
     queries.tell = links.tell
@@ -215,6 +221,8 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
     keeper.has_moved = passport.orders.of(passport.own.node) is not None
     keeper.on_recertified = lambda: room.runtime.fail(Reattached(f"the certificate of {passport.own.node} has another issuer now"))
     room.runtime.pipeline.fosters, room.runtime.pipeline.known_before = attachments.fosters, forks.known_before
+    marts = Marts(config.data_dir / "marts", room.journal)
+    marts.regrades = lambda: room.policy.gate.regrades
     return Parts(
         config=config,
         clock=passport.clock,
@@ -233,7 +241,7 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
         directory=directory,
         queries=queries,
         links=links,
-        marts=Marts(config.data_dir / "marts", room.journal),
+        marts=marts,
         keeper=keeper,
         forks=forks,
         attachments=attachments,
@@ -242,6 +250,15 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
         uplink_address=passport.uplink_address,
         _status=status,
     )
+
+
+def _slicing(config: NodeConfig, passport: Passport, room: EngineRoom) -> Slicing:
+    wanted = config.file.policy.slices
+    configured = {entry.resource for entry in config.devices.profiles} | set(config.file.policy.resources)
+    codes = {*shipped_codes(), *room.journal.kept_resources(), *configured}
+    is_sliced = wanted == "on" or (wanted == "auto" and config.level is Level.GRID)
+    parent = passport.parent.node if passport.parent else ""
+    return Slicing(room.policy, node=passport.me.node, parent=parent, is_sliced=is_sliced, codes=codes)
 
 
 def _audit(passport: Passport, room: EngineRoom) -> AuditDesk:
@@ -261,6 +278,7 @@ def _forks(config: NodeConfig, passport: Passport, room: EngineRoom, memory: For
         clock=passport.clock,
         memory=memory,
         on_found=room.runtime.fail,
+        on_away=room.runtime.fail,
         folder=config.folder,
     )
 

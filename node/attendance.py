@@ -15,6 +15,7 @@ import msgspec
 
 from node.errors import NodeError
 from node.files import write_durably
+from node.fork.absence import AWAY_DAYS_MAX
 from node.untrusted import UNREADABLE
 from sync.model import Instant
 
@@ -54,6 +55,10 @@ class Attendance:
     def is_detached(self, child: str) -> bool:
         """True when the child's queue was closed since its last link."""
         return child in self._absent and self._absent[child].is_detached
+
+    def is_too_long_silent(self, child: str) -> bool:
+        """True when the child was away for longer than tombstones are sure to last: it must be seeded anew."""
+        return child in self._absent and self._absent[child].silent_s > AWAY_DAYS_MAX * DAY_S
 
     def look(self, children: Iterable[str], linked: Iterable[str], now: Instant) -> list[str]:
         """Count the time since the last look for every child without a link; the children that are detached now. Writes the file."""

@@ -24,6 +24,7 @@ from node.config_model import (
     NodeSection,
     ParentSection,
     ProofSection,
+    SensorsSection,
     SummariesSection,
 )
 from sync.model import Level, Limits, Territory
@@ -60,6 +61,11 @@ class NodeConfig:
     def devices(self) -> DevicesSection:
         """The sensor door."""
         return self.file.devices
+
+    @property
+    def sensors(self) -> SensorsSection:
+        """What counts as wrong for readings."""
+        return self.file.sensors
 
     @property
     def cameras(self) -> tuple[CameraEntry, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, cast, get_args, get_origin, get_type_hints
 
@@ -52,6 +53,8 @@ def value_problems(file: File) -> Iterator[Problem]:
     yield from _address_problems(file)
     yield from _device_problems(file)
     yield from _carriage_problems(file)
+    yield from _policy_problems(file)
+    yield from _sensor_problems(file)
     for index, camera in enumerate(file.camera):
         yield from _camera_problems(camera, ("camera", index))
     ids = [camera.id for camera in file.camera]
@@ -115,6 +118,17 @@ def _node_problems(file: File) -> Iterator[Problem]:
             yield Problem(("node", key), str(error))
 
 
+def _policy_problems(file: File) -> Iterator[Problem]:
+    if file.policy.slices == "on" and file.node.level in (Level.MUNICIPAL.word, Level.PROVINCIAL.word):
+        words = f"'policy.slices' = 'on' refused at level {file.node.level}: what is issued there is judged over everything; remove it"
+        yield Problem(("policy", "slices"), words)
+    for index, code in enumerate(file.policy.resources):
+        try:
+            check_resource(code)
+        except ModelError as error:
+            yield Problem(("policy", "resources", index), str(error))
+
+
 def _address_problems(file: File) -> Iterator[Problem]:
     links, parent = file.links, file.parent
     given: list[tuple[KeyPath, str]] = [
@@ -125,6 +139,7 @@ def _address_problems(file: File) -> Iterator[Problem]:
         (("parent", "join_address"), parent.join_address),
         *((("devices", "listen"), address) for address in file.devices.listen),
         *((("devices", "hj212_listen"), address) for address in file.devices.hj212_listen),
+        *((("devices", "jt808_listen"), address) for address in file.devices.jt808_listen),
     ]
     for at, address in given:
         yield from _bad_address(at, address)
@@ -179,6 +194,25 @@ def _device_problems(file: File) -> Iterator[Problem]:
             yield Problem(at, f"mosquitto url {broker.url!r} refused: write mqtt://host:port or mqtts://host:port")
     for index, profile in enumerate(devices.profiles):
         yield from _profile_problems(profile.resource, profile.territory, file, ("devices", "profiles", index))
+
+
+def _sensor_problems(file: File) -> Iterator[Problem]:
+    for index, entry in enumerate(file.sensors.limits):
+        at = ("sensors", "limits", index)
+        numbers = (entry.low, entry.high, entry.hysteresis, entry.rate_per_hour_max, entry.stuck_s, entry.gap_s)
+        if not all(number is None or math.isfinite(number) for number in numbers):
+            yield Problem(at, f"limits of {entry.resource} refused: every number must be finite; leave out what has no limit")
+        elif entry.low is not None and entry.high is not None and entry.low + 2 * entry.hysteresis >= entry.high:
+            words = f"'low' = {entry.low:g} and 'high' = {entry.high:g} leave no room between them with 'hysteresis' = {entry.hysteresis:g}"
+            yield Problem(at, f"limits of {entry.resource} refused: {words}")
+    grouped = [(group.resource, member) for group in file.sensors.groups for member in group.members]
+    for index, group in enumerate(file.sensors.groups):
+        for member in group.members:
+            at = ("sensors", "groups", index)
+            if not all(member.rpartition("/")[::2]):
+                yield Problem(at, f"member {member!r} of group {group.name!r} refused: write device/quantity")
+            elif grouped.count((group.resource, member)) > 1:
+                yield Problem(at, f"member {member!r} of group {group.name!r} refused: a series is in one group, and once")
 
 
 def _carriage_problems(file: File) -> Iterator[Problem]:

@@ -70,7 +70,7 @@ class ProfileEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     topic: Annotated[str, Meta(min_length=1, max_length=1_024)]
     resource: str
-    format: Literal["json", "senml", "hj212"]
+    format: Literal["json", "senml", "hj212", "jt808"]
     territory: str = ""
 
 
@@ -84,8 +84,39 @@ class DevicesSection(msgspec.Struct, frozen=True, kw_only=True):
     anonymous: bool = False
     admit_unknown: bool = False
     hj212_listen: Annotated[list[str], Meta(max_length=16)] = []
+    jt808_listen: Annotated[list[str], Meta(max_length=16)] = []
     mosquitto: Annotated[list[MosquittoEntry], Meta(max_length=16)] = []
     profiles: Annotated[list[ProfileEntry], Meta(max_length=1_000)] = []
+
+
+class SensorLimitEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What counts as wrong for readings; of an empty quantity or device: for all of them."""
+
+    resource: str
+    quantity: str = ""
+    device: str = ""
+    low: float | None = None
+    high: float | None = None
+    hysteresis: Annotated[float, Meta(ge=0)] = 0.0
+    rate_per_hour_max: Annotated[float, Meta(gt=0)] | None = None
+    stuck_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
+    gap_s: Annotated[float, Meta(gt=0, le=31_536_000)] | None = None
+    severity: Annotated[int, Meta(ge=0, le=4)] = 0
+
+
+class SensorGroupEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Series of one resource that move together; members are `device/quantity`."""
+
+    resource: str
+    name: str
+    members: Annotated[list[str], Meta(min_length=2, max_length=64)]
+
+
+class SensorsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """The watch over readings that come in at this node's own doors."""
+
+    limits: Annotated[list[SensorLimitEntry], Meta(max_length=20_000)] = []
+    groups: Annotated[list[SensorGroupEntry], Meta(max_length=1_000)] = []
 
 
 class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +191,13 @@ class ProofSection(msgspec.Struct, frozen=True, kw_only=True):
     scrub_h: Annotated[float, Meta(gt=0, le=8_760)] = 168.0
 
 
+class PolicySection(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of the policy bundles the node takes."""
+
+    slices: Literal["auto", "on", "off"] = "auto"
+    resources: Annotated[list[str], Meta(max_length=500)] = []
+
+
 class ConsoleSection(msgspec.Struct, frozen=True, kw_only=True):
     """The terminal console."""
 
@@ -173,6 +211,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     links: LinksSection = LinksSection()
     parent: ParentSection = ParentSection()
     devices: DevicesSection = msgspec.field(default_factory=DevicesSection)
+    sensors: SensorsSection = msgspec.field(default_factory=SensorsSection)
     camera: Annotated[list[CameraEntry], Meta(max_length=256)] = []
     carriage: Annotated[list[CarriageEntry], Meta(max_length=64)] = []
     store: StoreSection = StoreSection()
@@ -182,3 +221,4 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     identity: IdentitySection = IdentitySection()
     proof: ProofSection = ProofSection()
     console: ConsoleSection = ConsoleSection()
+    policy: PolicySection = msgspec.field(default_factory=PolicySection)

@@ -20,14 +20,16 @@ from node.config_model import MosquittoEntry, ProfileEntry
 from node.directory import DoorStatus
 from node.ingest.devices import DeviceRegistry
 from node.ingest.door import Door, Listen
-from node.ingest.hj212.door import MonitorDoor
+from node.ingest.hj212.dialect import Hj212
 from node.ingest.inbox import Inbox, readings_of
 from node.ingest.intake import Intake
+from node.ingest.jt808.dialect import Jt808
 from node.ingest.mosquitto import BridgeSettings, MosquittoBridge
 from node.ingest.passwords import Passwords
 from node.ingest.profiles import Format, Profile, ProfileTable, default_profiles
 from node.ingest.rejects import RejectStore
 from node.ingest.repeats import RESTART_READINGS_MAX
+from node.ingest.report_door import Dialect, ReportDoor
 from node.ingest.sink import Reading
 from node.records import SCAN_BATCHES_MAX, decode_rows, newest_batches
 from node.store.failures import guarded
@@ -61,11 +63,11 @@ class DevicePlane:
         self._profile_table = ProfileTable(self._profiles(sensors))
         self.intake = Intake(self._profile_table, inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
         self.door = Door(self._listens(), self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
-        monitors = [split_address(address) for address in config.devices.hj212_listen]
-        self.monitors = MonitorDoor(monitors, self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
+        self.reports = self._report_doors()
         self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
         self.addresses: list[tuple[str, int]] = []
-        self.monitor_addresses: list[tuple[str, int]] = []
+        self.report_addresses: list[tuple[ReportDoor, list[tuple[str, int]]]] = []
+        """Doors of other dialects that are open, and where."""
 
     async def start(self, journal: SqliteJournal) -> None:
         """Remember the newest readings, then open the listeners. Raises OSError when an address is taken."""
@@ -73,9 +75,11 @@ class DevicePlane:
         self.addresses = await self.door.start()
         for host, port in self.addresses:
             log.info("sensor door on %s:%d", host, port)
-        self.monitor_addresses = await self.monitors.start()
-        for host, port in self.monitor_addresses:
-            log.info("HJ 212 monitors on %s:%d", host, port)
+        for report_door in self.reports:
+            addresses = await report_door.start()
+            self.report_addresses.append((report_door, addresses))
+            for host, port in addresses:
+                log.info("%s on %s:%d", report_door.dialect.name, host, port)
 
     async def run(self) -> None:
         """Housekeeping and bridges, until cancelled."""
@@ -86,7 +90,8 @@ class DevicePlane:
 
     async def stop(self) -> None:
         """Close the listeners and the stores; what was not acknowledged is sent again."""
-        await self.monitors.stop()
+        for report_door in self.reports:
+            await report_door.stop()
         await self.door.stop()
         for store in (self.registry, self.rejects):
             try:
@@ -107,15 +112,20 @@ class DevicePlane:
 
     def status(self) -> DoorStatus:
         """Messages taken and refused since the start."""
-        doors = [self.door.facts(), self.monitors.facts()]
+        doors = [self.door.facts(), *(report_door.facts() for report_door in self.reports)]
         accepted, refused, rejected = (sum(int(str(facts[key])) for facts in doors) for key in ("accepted", "refused", "rejected"))
         return DoorStatus(accepted, refused + rejected)
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """Codes of the resources that hold readings."""
+        return tuple(self._sensors)
 
     def facts(self) -> dict[str, object]:
         """What the API shows of the door."""
         shared = {"listen": _texts(self.addresses), "rejects": self.rejects.counts(), "counts": dict(self.intake.counts)}
-        monitors = self.monitors.facts() | {"listen": _texts(self.monitor_addresses)}
-        return self.door.facts() | shared | ({"hj212": monitors} if self.monitor_addresses else {})
+        spoken = {door.dialect.name: door.facts() | {"listen": _texts(where)} for door, where in self.report_addresses if where}
+        return self.door.facts() | shared | spoken
 
     async def _tick(self) -> None:
         while True:
@@ -136,6 +146,19 @@ class DevicePlane:
     def _default_profiles(self, sensors: list[str]) -> list[Profile]:
         territory = self._config.node.territory
         return [profile for code in sensors for profile in default_profiles(code, territory=territory, grade=1)]
+
+    def _report_doors(self) -> tuple[ReportDoor, ...]:
+        devices = self._config.devices
+        spoken: tuple[tuple[Dialect, list[str]], ...] = (
+            (Hj212(), devices.hj212_listen),
+            (Jt808(gives_codes=devices.anonymous and not devices.password_file), devices.jt808_listen),
+        )
+        return tuple(
+            ReportDoor(
+                dialect, [split_address(each) for each in listen], self.intake, passwords=self._passwords(), anonymous=devices.anonymous
+            )
+            for dialect, listen in spoken
+        )
 
     def _listens(self) -> list[Listen]:
         tls = self._tls()

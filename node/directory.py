@@ -140,6 +140,10 @@ class Directory:
         """The newest status of a node at or below a child; None when it was never heard of."""
         return next((nodes[node].status for nodes in self._below.values() if node in nodes), None)
 
+    def all_below(self) -> list[NodeStatus]:
+        """The newest status of every node below that was heard of, by id."""
+        return sorted((heard.status for heard in self._all_below()), key=lambda status: status.id)
+
     def standing(self) -> Standing:
         """Where nodes are known to stand, and where those stood that an order moved."""
         subtrees = {child: self.subtree(child) for child in self._below}

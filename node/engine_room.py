@@ -159,6 +159,11 @@ def record_layouts(policy: PolicyStore) -> dict[str, pa.Schema]:
     return shipped | schemas_of(tuple(policy.ruleset.resources.values()))
 
 
+def shipped_codes() -> frozenset[str]:
+    """The resources that the program itself writes and reads."""
+    return frozenset(resource.code for resource in city_bundle_contents(Level.PROVINCIAL).catalogue)
+
+
 def _lanes(policy: PolicyStore) -> Callable[[str], tuple[Lane, int]]:
     shipped = {resource.code: resource.lane for resource in city_bundle_contents(Level.PROVINCIAL).catalogue}
 

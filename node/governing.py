@@ -27,6 +27,7 @@ from node.requests.desk import RequestDesk
 from node.requests.wiring import Requests
 from node.reviews.desk import ReviewDesk
 from node.reviews.kind import REVIEW
+from node.reviews.withdrawing import withdraw
 from node.store.side_file import open_or_begin_anew
 from node.verify.wiring import Verification, verification_of
 
@@ -70,6 +71,7 @@ def governing_of(parts: Parts, cases: CaseDesk, issuer: Issuer, requests: Reques
     terms, rules, shares = requests.desk.terms, requests.desk.rules, requests.desk.shares
     emergencies = EmergencyDesk(cases, RequestDesk(cases, EMERGENCY, terms, rules, shares, parts.clock), parts.clock)
     reviews = ReviewDesk(cases, parts.policy, parts.clock, requests.parties.authority, parts.policy.territory_of)
+    reviews.withdraw = lambda entry_id, why: withdraw(cases, issuer, entry_id, why)
     accumulation = AccumulationDesk(_counting(parts), parts.journal, issuer, reviews)
     return Governing(verification_of(parts, requests), RegradeDesk(cases, issuer), emergencies, reviews, accumulation)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from node.slicing import Offer, Offered, Slicing
 from sync.core.messages import PROTOCOL_NEWEST, PROTOCOL_OLDEST, Bundles, Heard, Hello, Message, Position, Stop
 from sync.model import HybridTime, Level, Life, LinkError, Manifest, PolicyVersion
 from sync.model.renumbering import HeldBefore, Renumbered
@@ -69,14 +70,23 @@ BUNDLES_BYTES_MAX = 12 << 20
 """Bytes of the bundles that go in one message; a link takes messages of 16 MiB, and one bundle has at most 8."""
 
 
-def bundle_messages(bundles: Iterable[bytes]) -> list[Message]:
-    """Bundles in as many messages as their size needs, at least one: in the handshake an empty one says that nothing lacks."""
-    groups: list[list[bytes]] = [[]]
-    for bundle in bundles:
-        if groups[-1] and sum(map(len, groups[-1])) + len(bundle) > BUNDLES_BYTES_MAX:
+def offer_messages(offer: Offer) -> list[Message]:
+    """What a peer is offered in as many messages as its size needs, at least one: in the handshake an empty one says that nothing lacks."""
+    groups: list[list[Offered]] = [[]]
+    for one in offer:
+        if groups[-1] and sum(map(_size, groups[-1])) + _size(one) > BUNDLES_BYTES_MAX:
             groups.append([])
-        groups[-1].append(bundle)
-    return [Bundles(tuple(group)) for group in groups]
+        groups[-1].append(one)
+    return [Bundles(tuple(one.bundle for one in group if one.bundle), tuple(one.part for one in group if one.part)) for group in groups]
+
+
+def bundle_messages(bundles: Iterable[bytes]) -> list[Message]:
+    """As `offer_messages`, for whole bundles."""
+    return offer_messages(tuple(map(Offered, bundles)))
+
+
+def _size(one: Offered) -> int:
+    return len(one.bundle) + len(one.part)
 
 
 class Step(Enum):
@@ -108,8 +118,11 @@ class Handshake:
         lives: LifeShelf | None = None,
         reseed: bool = False,
         heard: Callable[[int], tuple[Heard, ...]] = lambda incarnation: (),
+        slicing: Slicing | None = None,
     ) -> None:
         """`certified` is the level and territory code in the peer's certificate; None where links have none (simulator).
+
+        Without `slicing` this end knows whole bundles alone.
 
         Without `lives` nothing is told of them: a fork is then divided by the share ledger alone. `reseed` asks the parent for what this
         node had brought there and lost. `heard` gives the last refusals by the peer that were entered here, of that life of it.
@@ -126,6 +139,7 @@ class Handshake:
         self._lives = lives
         self._reseed = reseed
         self._heard = heard
+        self._slicing = slicing
 
     def begin(self) -> list[Message]:
         """What to send first: the child's intro; the parent waits."""
@@ -145,11 +159,16 @@ class Handshake:
         answer: list[Message] = [self._own_hello(hello.incarnation)] if self.step is Step.REPLY else []
         self.step = Step.BUNDLES
         self._offered = self._shelf.version
+        if self._slicing is not None:
+            return [*answer, *offer_messages(self._slicing.met(self._peer, hello))]
         return [*answer, *bundle_messages(self._shelf.missing_in(hello.policy, hello.territory))]
 
     def late_bundles(self) -> list[Message]:
         """To send right after the handshake: what came into force here while it went on, and the peer was not told of."""
         assert self.hello is not None, "late bundles before a Hello"
+        if self._slicing is not None:
+            offer = self._slicing.news(self._peer)
+            return offer_messages(offer) if offer else []
         if self._shelf.version == self._offered:
             return []
         return bundle_messages(self._shelf.missing_in(self.hello.policy, self.hello.territory))
@@ -157,7 +176,10 @@ class Handshake:
     def _take_bundles(self, message: object) -> list[Message]:
         if not isinstance(message, Bundles):
             raise LinkError(f"{self._peer} sent {type(message).__name__} before its policy")
-        self._shelf.take(message.bundles)
+        if self._slicing is not None:
+            self._slicing.take(self._peer, message)
+        else:
+            self._shelf.take(message.bundles)
         if self._lives is not None and self.hello is not None:
             self._lives.shaken(self._peer, self.hello)
         self.step = Step.DONE
@@ -200,4 +222,5 @@ class Handshake:
             heard=self._heard(for_incarnation) if for_incarnation else (),
             renumbered=lives.renumbered() if lives else (),
             held_before=lives.held_before(self._peer, self.hello) if lives and self.hello else (),
+            wants=self._slicing.wants(self._peer) if self._slicing is not None and for_incarnation else None,
         )

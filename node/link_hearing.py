@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
+from node.handshake import offer_messages
 from node.link_peer import MESSAGE_TOKEN_BYTES, Context, Peer
 from node.newer import NewerWords
 from sync.core.bearers import Standing
-from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Message, Orders, Query
+from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Message, Orders, Query, Wants
 from sync.transport.mailbox import Group
 from sync.wire.codec import Unknown, decode
 
@@ -59,9 +60,12 @@ class Hearing:
             if isinstance(message, Data):
                 assert peer.hello is not None, "data before the handshake"
                 self._context.forks.data_from(peer.facts, peer.hello)
+                self._context.policy.needed(message.frame.batch.header.resource)
                 await self._context.runtime.wait_for_room(peer.facts.node, self._context.limits.inbound_jobs_max, message.frame.lane)
             if isinstance(message, Bundles):
-                await self._context.policy.prepare(message.bundles)
+                await self._context.policy.prepare(message.bundles, message.slices)
+            if isinstance(message, Wants):
+                await self._context.slicing.prepare(message)
             if isinstance(message, ForEngine):
                 self._to_engine(peer.facts.node, message)
             else:
@@ -97,7 +101,11 @@ class Hearing:
                 context.directory.heard_from_child(name, message.statuses, context.clock.wall_us())
             self._note_standing(peer)
         elif isinstance(message, Bundles):
-            context.policy.take(message.bundles)
+            context.slicing.take(name, message)
+        elif isinstance(message, Wants) and not peer.facts.is_parent:
+            offer = context.slicing.heard(name, message)
+            for answer in offer_messages(offer) if offer else ():
+                self._tell(name, answer)
         elif isinstance(message, Orders) and peer.facts.is_parent:
             context.attachments.take_all(message)
         elif isinstance(message, Query) and peer.facts.is_parent and message.verb in context.queries.handlers:

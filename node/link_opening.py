@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from itertools import islice
 
+from node.fork.absence import AWAY_DAYS_MAX
 from node.handshake import Handshake, Step
 from node.link_peer import Context, Peer
 from node.newer import NewerWords
@@ -61,6 +62,7 @@ class Opening:
             lives=context.forks,
             heard=lambda life: journal.look("look at refusals", lambda db: last_heard(db, name, life, own=context.me.incarnation)),
             reseed=is_parent and context.forks.is_reseed_wanted,
+            slicing=context.slicing,
         )
         async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
             await self._say(session, shaking.begin())
@@ -69,10 +71,16 @@ class Opening:
                 if is_parent and isinstance(message, Stop):
                     context.attachments.dismissed(message)
                 if isinstance(message, Bundles):
-                    await context.policy.prepare(message.bundles)
+                    await context.policy.prepare(message.bundles, message.slices)
+                if isinstance(message, Hello):
+                    await context.slicing.prepare(message.wants)
                 await self._say(session, shaking.receive(message))
         assert shaking.hello is not None, "a handshake that ended without a Hello"
         context.hybrid.observe(shaking.hello.sent_at)
+        if is_parent:
+            await self._heard_from_above(shaking.hello)
+        elif context.attendance.is_too_long_silent(name) and not shaking.hello.reseed:
+            raise LinkError(f"{name} was away for more than {AWAY_DAYS_MAX} days and must be seeded anew: `yunnao reseed` there")
         subtree: frozenset[str] = frozenset() if is_parent else context.directory.subtree(name)
         former = context.attachments.former if is_parent else ""
         reseeds = context.forks.is_reseed_wanted if is_parent else shaking.hello.reseed
@@ -81,6 +89,13 @@ class Opening:
             reseed=not is_parent and (reseeds or context.attendance.is_detached(name)), reseeds=reseeds,
         )  # fmt: skip
         return Peer(facts, session, context.clock.wall_us(), hello=shaking.hello), shaking
+
+    async def _heard_from_above(self, hello: Hello) -> None:
+        """The policy of those above is in force here: write that down, unless this node was away for too long."""
+        absence = self._context.forks.absence
+        if why := absence.check(hello.sent_at.wall_us):
+            raise LinkError(why)
+        await self._context.runtime.beside_commits(absence.note)
 
     async def tell_unheard(self, peer: Peer, hello: Hello) -> None:
         """Tell a peer of refusals that it has not heard of and that the engine does not remember; before the engine says anything."""

@@ -19,6 +19,7 @@ from node.outgoing import Outgoing
 from node.policy_store import PolicyStore
 from node.queries import QueryDesk
 from node.runtime import Runtime
+from node.slicing import Slicing
 from node.store.journal import SqliteJournal
 from sync.core.messages import Hello
 from sync.core.pacing import TokenBucket
@@ -58,6 +59,7 @@ class Context:
     runtime: Runtime
     journal: SqliteJournal
     policy: PolicyStore
+    slicing: Slicing
     directory: Directory
     queries: QueryDesk
     clock: Clock

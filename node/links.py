@@ -14,7 +14,7 @@ from random import Random
 
 from node.backoff import Backoff
 from node.directory import LinkStatus
-from node.handshake import Handshake, bundle_messages
+from node.handshake import Handshake, offer_messages
 from node.link_hearing import Hearing
 from node.link_opening import HANDSHAKE_TIMEOUT_S, Opening
 from node.link_peer import Context, Peer
@@ -23,9 +23,9 @@ from node.newer import NewerWords
 from node.offences import Offences
 from node.pace import pace_facts
 from policies.errors import PolicyError
-from sync.core.messages import PROTOCOL_NEWEST, Answer, Message, Orders, Query, Stop
+from sync.core.messages import PROTOCOL_NEWEST, Answer, Message, Orders, Query, Stop, Wants
 from sync.core.ready import Event, FrameRefused, LinkBroken, Moved, PeerFacts, Send
-from sync.model import LinkError, PolicyVersion, SyncError
+from sync.model import LinkError, SyncError
 from sync.transport.link_wire import TryLaterError
 from sync.transport.mailbox import Group
 from sync.transport.session import Session
@@ -57,6 +57,7 @@ class Links:
         context.runtime.on_event = self._event
         context.policy.on_new = self._spread_bundles
         context.policy.on_dates = self._decide_again
+        context.slicing.on_wants = self._ask_for_slices
         context.attachments.on_spread = self._spread_orders
         context.attachments.on_fenced = self._fence
         self._opening, self._speaking = Opening(context, self.newer), Speaking(context)
@@ -171,6 +172,7 @@ class Links:
             peer.urgent.put_nowait(message)
         if peer.facts.is_parent:
             self.trouble = ""
+            self._context.slicing.ask()
         else:
             for orders in self._context.attachments.messages():
                 peer.urgent.put_nowait(orders)
@@ -229,7 +231,16 @@ class Links:
     def _spread_bundles(self) -> None:
         version = self._context.policy.version
         self._context.runtime.post(lambda engine, now: engine.policy_changed(version, now))
-        for peer in self._peers.values():
-            # An empty version: what the peer holds already it recognises by its epoch.
-            for message in bundle_messages(self._context.policy.missing_in(PolicyVersion(), peer.facts.territory)):
+        for name, peer in self._peers.items():
+            offer = self._context.slicing.news(name)
+            for message in offer_messages(offer) if offer else ():
                 peer.urgent.put_nowait(message)
+        self._context.slicing.ask()
+
+    def _ask_for_slices(self, wants: Wants) -> bool:
+        """Tell the parent what is wanted now; False without a link to one that knows slices."""
+        for peer in self._peers.values():
+            if peer.facts.is_parent and peer.hello is not None and peer.hello.wants is not None:
+                peer.urgent.put_nowait(wants)
+                return True
+        return False

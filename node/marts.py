@@ -11,6 +11,7 @@ from typing import TypeVar
 from node.records import decode_rows
 from node.store.journal import SqliteJournal
 from node.store.mart import Mart, MartError
+from policies.regrade import RegradeIndex
 
 Answer = TypeVar("Answer")
 
@@ -25,6 +26,10 @@ class Marts:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="duckdb")
         self.closed: Callable[[str], str] = lambda resource: ""
         """Why nothing is read of a resource now; empty when it is (node/recall)."""
+        self.regrades: Callable[[], RegradeIndex | None] = lambda: None
+        """Grades of single records that are in force."""
+        self._grades: dict[str, bytes] = {}
+        """Which of them each open mart was built under."""
 
     async def ask(self, resource: str, question: Callable[[Mart], Answer]) -> Answer:
         """Answer `question` from a mart of `resource` that holds everything committed before the call."""
@@ -54,9 +59,15 @@ class Marts:
     def _ask(self, resource: str, question: Callable[[Mart], Answer]) -> Answer:
         if why := self.closed(resource):
             raise MartError(why)
+        regrades = self.regrades()
+        grades = regrades.digest(resource) if regrades is not None else b""
         mart = self._open.get(resource)
+        if mart is not None and self._grades[resource] != grades:
+            self._forget(resource)
+            mart = None
         if mart is None:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            mart = self._open[resource] = Mart(self._folder / f"{resource}.duckdb", [resource])
+            mart = self._open[resource] = Mart(self._folder / f"{resource}.duckdb", [resource], regrades)
+            self._grades[resource] = grades
         mart.catch_up(self._journal, self._journal.last_lsn, lambda payload, decoded_bytes: decode_rows(payload))
         return question(mart)

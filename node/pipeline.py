@@ -262,7 +262,7 @@ class Pipeline:
             return InboundResult(job.id, gate.version, str(error), quarantine=True)
         purpose = RESEED_PURPOSE if job.peer.reseeds and job.frame.direction is Direction.RETURN else ""
         flow = Flow(self._me.node, self._me.level, self._me.territory, job.frame.direction, purpose=purpose)
-        refusal = gate.inspect(flow, batch.header, rows) or self.recalled(batch.header) or self._foreign(job, rows)
+        refusal = gate.inspect(flow, batch.header, rows) or _too_near(job) or self.recalled(batch.header) or self._foreign(job, rows)
         return InboundResult(job.id, gate.version, refusal)
 
     def _foreign(self, job: InboundJob, rows: pa.RecordBatch | None) -> str:
@@ -300,6 +300,15 @@ class Pipeline:
 def flow_to(peer: PeerFacts, direction: Direction) -> Flow:
     """The flow toward `peer`."""
     return Flow(peer.node, peer.level, peer.territory, direction, peer.subtree)
+
+
+def _too_near(job: InboundJob) -> str:
+    """Why a child's header cannot be true: it counts records of others as the child's own, which may go further; empty when it can."""
+    header = job.frame.batch.header
+    other = next((run.origin for run in header.runs if run.origin != job.peer.node), "")
+    if job.frame.direction is not Direction.UP or header.origin_distance != 1 or not other:
+        return ""
+    return f"{header.resource} refused: its header says that records of {other} were made by {job.peer.node}, one hop away"
 
 
 def _as_told(stored: StoredBatch) -> StoredBatch:

@@ -19,6 +19,9 @@ ANSWERS_AT_ONCE_MAX = 16
 ANSWER_BYTES_MAX = 15 << 20
 """Bytes of one answer; what carries it on the link stays below the frame limit."""
 
+_UNKNOWN = "is not known to this version"
+"""How every version so far says that it does not know a question."""
+
 Handler = Callable[[bytes], Awaitable[bytes]]
 NeighbourHandler = Callable[[str, bytes], Awaitable[bytes]]
 """(peer that asks, its question) -> answer."""
@@ -26,6 +29,10 @@ NeighbourHandler = Callable[[str, bytes], Awaitable[bytes]]
 
 class QueryError(LinkError):
     """A question was not answered; the text says by whom and why."""
+
+
+class QueryUnknown(QueryError):
+    """The other side runs a program that does not know the question."""
 
 
 @dataclass(slots=True)
@@ -68,7 +75,7 @@ class QueryDesk:
         """A question of the parent: answer it in a task of its own."""
         handler = self.handlers.get(query.verb)
         if handler is None:
-            reply(Answer(query.id, b"", f"question {query.verb!r} is not known to this version"))
+            reply(Answer(query.id, b"", f"question {query.verb!r} {_UNKNOWN}"))
         else:
             self._begin(handler, query, reply)
 
@@ -86,7 +93,8 @@ class QueryDesk:
         if waiting is None or waiting.done():
             return
         if answer.error:
-            waiting.set_exception(QueryError(f"{child} refused: {answer.error}"))
+            kind = QueryUnknown if answer.error.endswith(_UNKNOWN) else QueryError
+            waiting.set_exception(kind(f"{child} refused: {answer.error}"))
         else:
             waiting.set_result(answer.body)
 

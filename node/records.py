@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -22,25 +23,42 @@ def decode_rows(payload: bytes) -> pa.RecordBatch:
     return decode_payload(payload, decoded_bytes_max=DEFAULT_LIMITS.decoded_bytes_max, rows_max=DEFAULT_LIMITS.batch_rows_max)
 
 
-def live_rows(stored: StoredBatch, regrades: RegradeIndex | None = None) -> pa.Table | None:
-    """The rows of a batch that count here, graded as `regrades` say, with the origin of each in `_origin`; None when there are none."""
+@dataclass(frozen=True, slots=True)
+class View:
+    """How somebody sees stored rows."""
+
+    regrades: RegradeIndex
+    """Grades of single records as they count now."""
+    shown: Callable[[pa.RecordBatch], pa.RecordBatch]
+    """What is left of rows for whoever looks; the gate's."""
+
+
+def live_rows(stored: StoredBatch, regrades: RegradeIndex | None = None, *, view: View | None = None) -> pa.Table | None:
+    """The rows of a batch that count here, graded as `regrades` say, with the origin of each in `_origin`; None when there are none.
+
+    Without a view they are as stored: for the node's own work, never for a person or a peer.
+    """
     runs = [run for run in stored.live_runs if run.state.has_rows]
     if not runs:
         return None
+    regrades = view.regrades if view is not None else regrades
     rows = decode_rows(stored.batch.payload)
     rows = regrades.graded(stored.batch.header, rows) if regrades is not None else rows
     parts = []
     for run in runs:
-        part = pa.Table.from_batches([rows.slice(run.row_offset, run.count)])
-        parts.append(part.append_column("_origin", pa.array([run.origin] * run.count)))
-    return pa.concat_tables(parts)
+        part = rows.slice(run.row_offset, run.count)
+        part = view.shown(part) if view is not None else part
+        parts.append(pa.Table.from_batches([part]).append_column("_origin", pa.array([run.origin] * part.num_rows, pa.string())))
+    return pa.concat_tables(parts, promote_options="default")
 
 
-def newest_rows(journal: SqliteJournal, resource: str, *, limit: int, before_lsn: int | None = None) -> list[dict[str, object]]:
+def newest_rows(
+    journal: SqliteJournal, resource: str, *, limit: int, before_lsn: int | None = None, view: View | None = None
+) -> list[dict[str, object]]:
     """Up to `limit` newest rows of a resource as dicts, each with `_lsn` and `_origin`."""
     found: list[dict[str, object]] = []
     for stored in newest_batches(journal, resource, before_lsn):
-        table = live_rows(stored)
+        table = live_rows(stored, view=view)
         if table is None:
             continue
         rows = table.slice(max(0, table.num_rows - (limit - len(found)))).to_pylist()
@@ -64,10 +82,10 @@ SCAN_BATCHES_MAX = 2_000
 """Batches that a search by value looks at, newest first."""
 
 
-def find_row(journal: SqliteJournal, resource: str, column: str, value: str) -> dict[str, object] | None:
+def find_row(journal: SqliteJournal, resource: str, column: str, value: str, view: View | None = None) -> dict[str, object] | None:
     """The newest row of a resource whose `column` is `value`, among the newest batches; None when it is not there."""
     for _, stored in zip(range(SCAN_BATCHES_MAX), newest_batches(journal, resource), strict=False):
-        table = live_rows(stored)
+        table = live_rows(stored, view=view)
         if table is None:
             continue
         matches = [index for index, found in enumerate(table.column(column).to_pylist()) if found == value]

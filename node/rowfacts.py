@@ -46,10 +46,11 @@ def _span_of(times: pa.Array[Any]) -> tuple[int, int]:
 
 
 def _distinct(column: pa.Array[Any]) -> list[str]:
-    if isinstance(column, pa.DictionaryArray):
+    """The values of a column; "" for rows without one: nobody knows where they are from, so no header may say that it does."""
+    if isinstance(column, pa.DictionaryArray) and not column.null_count:
         used = column.dictionary.filter(pa.array(words_in_use(column.indices, len(column.dictionary))))
-        return [code for code in used.to_pylist() if code is not None]
-    return [code for code in pc.unique(column).to_pylist() if code is not None]
+        return [code or "" for code in used.to_pylist()]
+    return [code or "" for code in pc.unique(column).to_pylist()]
 
 
 def merged_territories(lists: Sequence[tuple[str, ...]], *, most: int = DEFAULT_LIMITS.territories_per_batch_max) -> tuple[str, ...]:

@@ -24,11 +24,13 @@ from node.quality.desk import QualityDesk
 from node.recall.desk import RecallDesk
 from node.requests.wiring import Requests
 from node.returns.desk import ReturnsDesk
+from node.sensor_alarms.desk import SensorDesk
 from node.sql.desk import SqlDesk
 from node.status import StatusBoard
 from node.storage import Storage
 from node.store.journal import SqliteJournal
 from node.summaries.pull import SummaryDesk
+from node.territories.desk import TerritoryDesk
 from node.tracing.desk import Tracing
 from policies.catalogue import Resource
 from policies.explain import target_level
@@ -89,6 +91,8 @@ class Services:
     audit: Audit
     recalls: RecallDesk
     returns: ReturnsDesk
+    territories: TerritoryDesk
+    sensors: SensorDesk
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

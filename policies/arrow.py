@@ -33,6 +33,11 @@ def is_dictionary(column: Column) -> bool:
     return bool(pa.types.is_dictionary(column.type))
 
 
+def is_dense(column: Column) -> bool:
+    """True for a dictionary column in which every row has a word: what is judged of the words is judged of the rows."""
+    return is_dictionary(column) and not column.null_count
+
+
 def words_of(column: Column) -> Column:
     """The distinct values of a dictionary column; any other column as it is."""
     words: Column = getattr(column, "dictionary", column)
@@ -44,12 +49,23 @@ def spread(answers: Column, column: Column) -> Column:
     return call("take", answers, indices_of(column)) if is_dictionary(column) else answers
 
 
-def with_words(column: Column, words: Column) -> Column:
-    """A dictionary column with `words` in place of its distinct values; words that became equal become one."""
+def merged_words(words: Column) -> tuple[Column, Column | None]:
+    """The distinct ones of `words`, and where each of `words` stands among them; None when they all differ and stand where they stood."""
     distinct = call("dictionary_encode", words)
     if len(words_of(distinct)) == len(words):
-        return _dictionary(indices_of(column), words)  # all still differ: every row keeps its place
-    return _dictionary(call("take", indices_of(distinct), indices_of(column)), words_of(distinct))
+        return words, None
+    return words_of(distinct), indices_of(distinct)
+
+
+def with_words(column: Column, words: Column) -> Column:
+    """A dictionary column with `words` in place of its distinct values; words that became equal become one."""
+    return placed(column, *merged_words(words))
+
+
+def placed(column: Column, words: Column, places: Column | None) -> Column:
+    """A dictionary column of `words`; `places` says which of them each of its former words became, None: the one that stands there now."""
+    indices = indices_of(column)
+    return _dictionary(indices if places is None else call("take", places, indices), words)
 
 
 def only_used(column: Column) -> Column:
@@ -58,14 +74,36 @@ def only_used(column: Column) -> Column:
     is_used = words_in_use(indices, len(words))
     if is_used.all():
         return column
-    places = pa.array(np.maximum(np.cumsum(is_used, dtype=np.int32) - 1, 0), pa.int32())
-    return _dictionary(call("take", places, indices), call("filter", words, pa.array(is_used)))
+    places = np.maximum(np.cumsum(is_used, dtype=np.int32) - 1, 0)
+    return _dictionary(call("take", pa.array(places), indices), call("filter", words, pa.array(is_used)))
 
 
 def indices_of(column: Column) -> Column:
     """The indices of a dictionary column."""
     indices: Column = getattr(column, "indices")  # noqa: B009 - the stubs know it on DictionaryArray only
     return indices
+
+
+def texts_of(starts: npt.NDArray[np.int64], data: bytes) -> Column:
+    """A column of the texts in `data`: where each begins, and the end of the last; the caller answers for it being UTF-8."""
+    offsets = pa.py_buffer(starts.astype(np.int32).tobytes())
+    return pa.Array.from_buffers(pa.string(), len(starts) - 1, [None, offsets, pa.py_buffer(data)])
+
+
+def laid_out(texts: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Where each of `texts`, of type string, begins in its bytes, with the end of the last; and the bytes."""
+    _, offsets, data = texts.buffers()
+    if not len(texts) or offsets is None:
+        return np.zeros(1, np.int64), np.zeros(0, np.uint8)
+    places = np.frombuffer(memoryview(offsets), np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    held = np.zeros(0, np.uint8) if data is None else np.frombuffer(memoryview(data), np.uint8)
+    return places - places[0], held[places[0] : places[-1]]
+
+
+def spread_flags(flags: Chosen, column: Column) -> Chosen:
+    """Flags about the words of a dictionary column without nulls, one per row."""
+    # As bytes, and by Arrow: it packs no bits then, and NumPy would make wider indices first.
+    return to_numpy(call("take", pa.array(flags.view(np.uint8)), indices_of(column))).view(np.bool_)
 
 
 def _dictionary(indices: Any, words: Column) -> Column:

@@ -11,8 +11,10 @@ import base64
 import binascii
 import hashlib
 import json
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 import pyarrow as pa
 
@@ -244,13 +246,25 @@ def canonical_json(value: object) -> bytes:
 
 def check_predicates(entries: tuple[Entry, ...], schemas: dict[str, pa.Schema]) -> None:
     """Refuse an entry whose predicate does not fit a resource it selects; raises PredicateError with the place."""
+    codes = sorted(schemas)
     for entry in entries:
-        for code, known in schemas.items():
-            if entry.predicate and entry.selects(code, entry.categories):
-                try:
-                    compile_predicate(entry.predicate, known)
-                except PredicateError as error:
-                    raise PredicateError(f"entry {entry.id} on {code}: {error}", position=error.position) from None
+        # Resources of one layout share their schema: one of them stands for all.
+        layouts = {id(schemas[code]): code for code in _named(entry.resource, codes)} if entry.predicate else {}
+        for code in layouts.values():
+            try:
+                compile_predicate(entry.predicate, schemas[code])
+            except PredicateError as error:
+                raise PredicateError(f"entry {entry.id} on {code}: {error}", position=error.position) from None
+
+
+def _named(resource: str, codes: list[str]) -> list[str]:
+    """Of `codes`, which ascend, the one that `resource` is, or those that begin with what stands before its `*`."""
+    is_prefix = resource.endswith("*")
+    named = resource[:-1] if is_prefix else resource
+    start = bisect_left(codes, named)
+    if not is_prefix:
+        return codes[start : start + 1] if codes[start : start + 1] == [named] else []
+    return list(takewhile(lambda code: code.startswith(named), codes[start:]))
 
 
 def schemas_of(resources: tuple[Resource, ...]) -> dict[str, pa.Schema]:

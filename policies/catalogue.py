@@ -7,7 +7,7 @@ plans, ingest (for schemas) and the console (for titles).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 
 import pyarrow as pa
 
@@ -23,6 +23,10 @@ COMMON_COLUMNS = ("event_time", "territory", "grade")
 FACT_FIELDS = ("fact_id", "case_id", "fact", "by", "body", "relayed")
 """Columns of a resource of facts (node/cases/fact.py), in this order, all of them texts. `relayed` is empty where a fact was said."""
 FIELDS_MAX = 512
+LINEAGE_MAX = 64
+"""Resources that one is made of directly."""
+LAYOUTS_MAX = 16_384
+"""Schemas remembered."""
 
 ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.dictionary(pa.int32(), pa.string()),
@@ -180,6 +184,8 @@ class Resource:
     specimen_listed: tuple[tuple[str, Scalar], ...] = ()
     """What differs in a specimen that a negative-list entry catches."""
     derived: Derived | None = None
+    lineage: tuple[str, ...] = ()
+    """Codes of the resources that its rows are made of, one by one: it is as strict as they are (lineage.py). Written only when set."""
     listing: Listing = field(default=Listing(), hash=False)
     """What the national guide asks of an entry; no rule reads it, and what looks plans up need not hash it."""
     quality: QualityRules = field(default=QualityRules(), hash=False)
@@ -221,6 +227,7 @@ class Resource:
             specimen=_row(reader.table("specimen"), f"{where}.specimen"),
             specimen_listed=_row(reader.table("specimen_listed"), f"{where}.specimen_listed"),
             derived=Derived.of(derived, f"{where}.derived") if derived else None,
+            lineage=tuple(sorted(_code(code, f"{where}.lineage") for code in reader.texts("lineage"))),
             listing=Listing.of(listing, f"{where}.listing") if listing else Listing(),
             quality=QualityRules.of(quality, f"{where}.quality") if quality else QualityRules(),
         )
@@ -228,40 +235,51 @@ class Resource:
         return _checked(built, where)
 
     def encoded(self) -> dict[str, object]:
-        """The inverse of `of`, every key present but an empty listing and empty rules of quality, ready for canonical JSON."""
+        """The inverse of `of`, every key present but an empty lineage, listing and rules of quality, ready for canonical JSON."""
         listing, quality = self.listing.encoded(), self.quality.encoded()
-        return {
-            "code": self.code,
-            "title_zh": self.title_zh,
-            "title_en": self.title_en,
-            "lane": self.lane.word,
-            "fields": [entry.encoded() for entry in self.fields],
-            "grade": self.grade,
-            "share": self.share.value,
-            "mode": self.mode.value,
-            "national": self.national.value,
-            "categories": list(self.categories),
-            "purpose": self.purpose,
-            "source_level": self.source_level.word if self.source_level else "",
-            "event_sourced": self.event_sourced,
-            "returns": self.returns,
-            "provider": self.provider,
-            "owner": self.owner,
-            "library": self.library,
-            "period_s": self.period_s,
-            "retention_s": self.retention_s,
-            "schema_version": self.schema_version,
-            "skeleton": list(self.skeleton),
-            "specimen": dict(self.specimen),
-            "specimen_listed": dict(self.specimen_listed),
-            "derived": self.derived.encoded() if self.derived else {},
-        } | ({"listing": listing} if listing else {}) | ({"quality": quality} if quality else {})
+        lineage: dict[str, object] = {"lineage": list(self.lineage)} if self.lineage else {}
+        return (
+            {
+                "code": self.code,
+                "title_zh": self.title_zh,
+                "title_en": self.title_en,
+                "lane": self.lane.word,
+                "fields": [entry.encoded() for entry in self.fields],
+                "grade": self.grade,
+                "share": self.share.value,
+                "mode": self.mode.value,
+                "national": self.national.value,
+                "categories": list(self.categories),
+                "purpose": self.purpose,
+                "source_level": self.source_level.word if self.source_level else "",
+                "event_sourced": self.event_sourced,
+                "returns": self.returns,
+                "provider": self.provider,
+                "owner": self.owner,
+                "library": self.library,
+                "period_s": self.period_s,
+                "retention_s": self.retention_s,
+                "schema_version": self.schema_version,
+                "skeleton": list(self.skeleton),
+                "specimen": dict(self.specimen),
+                "specimen_listed": dict(self.specimen_listed),
+                "derived": self.derived.encoded() if self.derived else {},
+            }
+            | lineage
+            | ({"listing": listing} if listing else {})
+            | ({"quality": quality} if quality else {})
+        )
 
 
-@cache
 def schema(resource: Resource) -> pa.Schema:
     """The Arrow schema of a resource: event_time, territory and grade, then its fields; strings are dictionaries with int32 indices."""
-    return pa.schema([*_COMMON, *(pa.field(entry.name, ARROW_TYPES[entry.type]) for entry in resource.fields)])
+    return _schema_of(tuple([(entry.name, entry.type) for entry in resource.fields]))
+
+
+@lru_cache(maxsize=LAYOUTS_MAX)
+def _schema_of(layout: tuple[tuple[str, str], ...]) -> pa.Schema:
+    """The same for all resources of one layout: to hash a whole resource takes longer than to make a schema."""
+    return pa.schema([*_COMMON, *(pa.field(name, ARROW_TYPES[word]) for name, word in layout)])
 
 
 def _code(code: str, where: str) -> str:
@@ -289,6 +307,8 @@ def _checked(resource: Resource, where: str) -> Resource:
         unknown = sorted(set(used) - known)
         if unknown:
             raise BundleError(f"{where}.{group} refused: no field {unknown[0]!r} in {resource.code}")
+    if resource.code in resource.lineage or len(resource.lineage) > LINEAGE_MAX:
+        raise BundleError(f"{where}.lineage refused: at most {LINEAGE_MAX} resources, and not {resource.code} itself")
     if resource.quality:
         resource.quality.check_fits({entry.name: entry.type for entry in resource.fields}, schema(resource), f"{where}.quality")
     return resource

@@ -12,6 +12,8 @@ from policies.errors import BundleError
 from policies.reading import Reader
 from policies.words import Distance, Verdict, Way, from_word
 
+ROUNDING_MIN = 5
+"""Counts beside hidden ones are rounded to this at least."""
 ROWS = ("L1", "L2", "L3", "L4", "important", "core")
 COLUMNS = ("own", "parent", "above", "return", "sideways", "open")
 
@@ -68,6 +70,13 @@ class ReleaseRule:
     """Cells hidden per parent when any is, so that a total gives none away."""
     window_s: int = 86_400
     """Totals are released once per window of this length."""
+    rounding: int = 0
+    """Counts beside hidden ones are shown as multiples of this; 0: half of k, and ROUNDING_MIN at least."""
+
+    @property
+    def step(self) -> int:
+        """What counts beside hidden ones are rounded to."""
+        return self.rounding or max(ROUNDING_MIN, self.k // 2)
 
     @classmethod
     def of(cls, value: object, where: str) -> ReleaseRule:
@@ -78,13 +87,16 @@ class ReleaseRule:
             k=reader.integer("k", low=1, high=1_000_000),
             suppressed_min=reader.integer("suppressed_min", 2, low=2, high=1_000),
             window_s=reader.integer("window_s", 86_400, low=1),
+            rounding=reader.integer("rounding", 0, low=0, high=1_000_000),
         )
         reader.done()
         return built
 
     def encoded(self) -> dict[str, object]:
         """The inverse of `of`."""
-        return {"grade": self.grade, "k": self.k, "suppressed_min": self.suppressed_min, "window_s": self.window_s}
+        plain: dict[str, object] = {"grade": self.grade, "k": self.k, "suppressed_min": self.suppressed_min, "window_s": self.window_s}
+        # Written only where it is set, so that older bundles keep their bytes.
+        return plain | ({"rounding": self.rounding} if self.rounding else {})
 
     def strictest(self, other: ReleaseRule) -> ReleaseRule:
         """The stricter of two rules for one grade."""
@@ -93,6 +105,7 @@ class ReleaseRule:
             max(self.k, other.k),
             max(self.suppressed_min, other.suppressed_min),
             max(self.window_s, other.window_s),
+            max(self.step, other.step) if self.rounding or other.rounding else 0,
         )
 
 

@@ -5,16 +5,17 @@ Owns the arithmetic between a plan and Arrow columns. Called by the gate alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from policies.arrow import Chosen, Column, call, encoded_like, is_dictionary, only_used, plain, to_flags, to_numpy, words_of
-from policies.masks import MASK_KEY, WITHHOLD, Mask, TokenTable, apply_mask, describe
+from policies.masks import MASK_KEY, TAKEN, WITHHOLD, Mask, TokenTable, apply_mask, describe
 from policies.plan import ColumnRule, Plan, RowRule, strongest
 from policies.words import GRADES, Reason, Verdict
 from sync.model import Segment, State
@@ -26,6 +27,10 @@ ELSEWHERE_REASON = "\x00elsewhere"
 
 Codes = npt.NDArray[np.int8]
 """One number per row: 0 passes, ELSEWHERE, or verdict * 16 + reason, which rises with strictness."""
+
+Settled = Mapping[str, Chosen]
+"""By column, the rows whose value a mask took before: entries that read it were judged where the value was."""
+NOTHING_SETTLED: Settled = MappingProxyType({})
 
 _STATES = {
     Verdict.VERIFY: State.AGGREGATE_ONLY,
@@ -80,32 +85,36 @@ def highest_grade(rows: pa.RecordBatch) -> int:
     return int(GRADES[-1] if (grades == _AS_RESOURCE).any() else min(grades.max(), GRADES[-1]))
 
 
-def row_codes(plan: Plan, rows: pa.RecordBatch, *, settled: frozenset[str]) -> Codes:
-    """The code of each row. `settled` are columns an equal plan has masked: predicates that read them were judged there."""
-    grades = grades_of(rows)
-    by_grade = np.full(_NO_GRADE + 1, plan.base.code, np.int8)
-    for rule in plan.grades:
-        by_grade[rule.grade] = rule.code
-    by_grade[_NO_GRADE] = max(plan.base.code, code_of(Verdict.HOLD, Reason.UNCLASSIFIED))
-    codes: Codes = by_grade[grades]
-    for entry in _judging(plan.rows, settled):
+def row_codes(plan: Plan, rows: pa.RecordBatch, *, settled: Settled = NOTHING_SETTLED) -> Codes:
+    """The code of each row. `settled` is for batches that an equal plan has masked."""
+    codes = _codes_by_grade(plan, grades_of(rows))
+    for entry in plan.rows:
         code = code_of(entry.verdict, entry.reason)
         if code:
-            codes[to_flags(entry.matches(rows)) & (codes < code)] = code
+            codes[_judged(entry, rows, settled) & (codes < code)] = code
     return codes
+
+
+def settled_by(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable) -> Settled:
+    """What may be `settled` of rows that say they were masked under an equal plan.
+
+    The word of whoever sent them is not enough, or a column in the clear that says it was masked would lead rows past every entry that
+    reads it: a value counts as taken where it is null, redacted, a pseudonym, or what a mask of this plan makes of it.
+    """
+    read = frozenset[str]().union(*(entry.columns_read for entry in plan.rows))
+    return {name: _taken(plan, rows.column(name), name, tokens) for name in read & masked_names(rows)}
 
 
 def segments_of(codes: Codes) -> list[Segment]:
     """The codes as stretches of equal decision; the ELSEWHERE stretches carry an impossible reason for the caller to drop."""
     if not len(codes):
         return []
-    edges = np.flatnonzero(np.diff(codes)) + 1
-    starts = [0, *edges.tolist()]
-    stops = [*edges.tolist(), len(codes)]
-    return [_segment(start, stop, int(codes[start])) for start, stop in zip(starts, stops, strict=True)]
+    starts = np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1))
+    places = starts.tolist()
+    return [Segment(*part) for part in zip(places, [*places[1:], len(codes)], *_meaning(codes[starts]), strict=True)]
 
 
-def mask_columns(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable, *, settled: frozenset[str]) -> Masked:
+def mask_columns(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable, *, settled: Settled = NOTHING_SETTLED) -> Masked:
     """`rows` with the plan's masks applied; columns the catalogue does not know are withheld."""
     changed: list[str] = []
     arrays, fields = list(rows.columns), list(rows.schema)
@@ -125,6 +134,11 @@ def mask_columns(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable, *, settle
     return Masked(pa.RecordBatch.from_arrays(arrays, schema=schema), tuple(changed))
 
 
+def kept_rows(rows: pa.RecordBatch, keep: Chosen) -> pa.RecordBatch:
+    """The rows that are flagged, `compacted`."""
+    return rows if keep.all() else compacted(rows.filter(pa.array(keep)))
+
+
 def compacted(rows: pa.RecordBatch) -> pa.RecordBatch:
     """`rows` with dictionaries that hold only values in use: a filter leaves the words of withheld rows in the dictionary."""
     arrays = [only_used(column) if is_dictionary(column) else column for column in rows.columns]
@@ -136,7 +150,35 @@ def masked_names(rows: pa.RecordBatch) -> frozenset[str]:
     return frozenset(field.name for field in rows.schema if field.metadata and MASK_KEY in field.metadata)
 
 
-def _layers(plan: Plan, rows: pa.RecordBatch, name: str, settled: frozenset[str]) -> Iterable[tuple[ColumnRule, Chosen | None]]:
+def _codes_by_grade(plan: Plan, grades: npt.NDArray[np.int8]) -> Codes:
+    if not len(grades):
+        return np.zeros(0, np.int8)
+    by_grade = np.full(_NO_GRADE + 1, plan.base.code, np.int8)
+    for rule in plan.grades:
+        by_grade[rule.grade] = rule.code
+    by_grade[_NO_GRADE] = max(plan.base.code, code_of(Verdict.HOLD, Reason.UNCLASSIFIED))
+    lowest = int(grades.min())
+    return np.full(len(grades), by_grade[lowest]) if lowest == grades.max() else by_grade.take(grades)
+
+
+def _taken(plan: Plan, column: Column, name: str, tokens: TokenTable) -> Chosen:
+    columns = [rule for grade in plan.grades for rule in grade.columns] + [rule for entry in plan.rows for rule in entry.columns]
+    masks = {TAKEN, *(rule.mask for rule in columns if rule.name == name)}
+    taken = to_flags(column.is_null())
+    for mask in masks:
+        taken |= to_flags(call("fill_null", call("equal", plain(apply_mask(column, mask, tokens)), plain(column)), False))
+    return taken
+
+
+def _judged(entry: RowRule, rows: pa.RecordBatch, settled: Settled) -> Chosen:
+    """The rows that an entry is about, those left out of which a value that it reads was taken."""
+    matched = entry.flags(rows)
+    for name in entry.columns_read & settled.keys():
+        matched = matched & ~settled[name]
+    return matched
+
+
+def _layers(plan: Plan, rows: pa.RecordBatch, name: str, settled: Settled) -> Iterable[tuple[ColumnRule, Chosen | None]]:
     """The rules of one column from the base up; None chooses every row."""
     if name not in plan.known:
         yield ColumnRule(name, WITHHOLD, Reason.UNCLASSIFIED), None
@@ -150,14 +192,10 @@ def _layers(plan: Plan, rows: pa.RecordBatch, name: str, settled: frozenset[str]
         raised = _rule_of(rule.columns, name)
         if raised and (base is None or raised.mask != base.mask):
             yield raised, grades_of(rows) == rule.grade
-    for entry in _judging(plan.rows, settled):
+    for entry in plan.rows:
         listed = _rule_of(entry.columns, name)
         if listed:
-            yield listed, to_flags(entry.matches(rows))
-
-
-def _judging(entries: tuple[RowRule, ...], settled: frozenset[str]) -> Iterable[RowRule]:
-    return (entry for entry in entries if not entry.columns_read & settled)
+            yield listed, _judged(entry, rows, settled)
 
 
 def _rule_of(rules: tuple[ColumnRule, ...], name: str) -> ColumnRule | None:
@@ -177,8 +215,7 @@ def _apply(column: Column, mask: Mask, chosen: Chosen | None, tokens: TokenTable
     return column if mixed.equals(before) else encoded_like(mixed, column.type)
 
 
-def _segment(start: int, stop: int, code: int) -> Segment:
-    if code == ELSEWHERE:
-        return Segment(start, stop, State.DENIED, ELSEWHERE_REASON)
-    state, reason = state_of(code)
-    return Segment(start, stop, state, reason)
+def _meaning(codes: Codes) -> tuple[list[State], list[str]]:
+    """State and reason of each code."""
+    found = [(State.DENIED, ELSEWHERE_REASON) if code == ELSEWHERE else state_of(code) for code in codes.tolist()]
+    return [state for state, _ in found], [reason for _, reason in found]

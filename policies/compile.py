@@ -13,9 +13,10 @@ from operator import itemgetter
 from policies.catalogue import Resource
 from policies.entry import TRUSTED_CLOCK, Entry
 from policies.grant import Grant
+from policies.lineage import is_about
 from policies.plan import Plan, PlanKey, RowRule
 from policies.ruleset import Ruleset
-from policies.ruling import Judged, Subject, unclassified
+from policies.ruling import Judged, Moment, Subject, unclassified
 from policies.territories import Successors
 from policies.words import Distance, Way
 from sync.model import ClockQuality, Level
@@ -55,6 +56,7 @@ class PlanBook:
         """Every entry with whether it has effect and why."""
         self.successors = Successors.at(ruleset.successors, now_us)
         """What territories have become by now."""
+        self._moment = Moment(ruleset, self.stale, self.successors)
         self._index = _EntryIndex(self.judged)
         self._subjects: dict[str, Subject] = {}
         self._flows: dict[tuple[int, Way, Level, str], FlowPlans] = {}
@@ -89,7 +91,7 @@ class PlanBook:
 
     def alone(self, entry: Entry, resource: Resource) -> RowRule:
         """What one entry by itself makes of the rows of a resource that it is about, at a target that it means: what a recall goes by."""
-        return Subject(self.ruleset, resource, [], stale=self.stale, successors=self.successors).row_rule(entry)
+        return Subject(self._moment, resource, []).row_rule(entry)
 
     def compiled(self, key: PlanKey) -> Plan:
         """The plan for a key, made now. Called by FlowPlans."""
@@ -100,17 +102,20 @@ class PlanBook:
         return unclassified(key) if resource is None else self._subject(resource).plan(key)
 
     def entries_about(self, resource: Resource) -> list[Judged]:
-        """Entries that select a resource, with their effect: those that name it, then those that name a beginning of its code."""
+        """Entries about a resource, with their effect: those that name it or what it is made of, then those by a beginning of a code."""
         if resource.is_of_facts:
             return []
-        return [item for item in self._index.candidates(resource.code) if item[0].selects(resource.code, resource.categories)]
+        found = self._index.candidates(resource.code)
+        for code in resource.lineage:
+            # Two issuers may use one id: it is the same entry only when it is the same object.
+            known = {id(item) for item in found}
+            found = [*found, *(item for item in self._index.candidates(code) if id(item) not in known)]
+        return [item for item in found if is_about(item[0], resource)]
 
     def _subject(self, resource: Resource) -> Subject:
         found = self._subjects.get(resource.code)
         if found is None:
-            entries = self.entries_about(resource)
-            found = Subject(self.ruleset, resource, entries, stale=self.stale, successors=self.successors)
-            self._subjects[resource.code] = found
+            found = self._subjects[resource.code] = Subject(self._moment, resource, self.entries_about(resource))
         return found
 
     def _forget(self) -> None:

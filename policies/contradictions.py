@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from policies.entry import Entry
+from policies.lineage import is_about
 from policies.ruleset import IssuedEntry, Ruleset
 from policies.words import Verdict, Way
 from sync.model import code_contains
@@ -52,7 +53,7 @@ def _meeting(rules: Ruleset, upper: IssuedEntry, lower: IssuedEntry) -> Iterator
         return
     if one.territories and other.territories and not any(_touch(left, right) for left in one.territories for right in other.territories):
         return
-    both = [code for code, item in rules.resources.items() if one.selects(code, item.categories) and other.selects(code, item.categories)]
+    both = [code for code, item in rules.resources.items() if is_about(one, item) and is_about(other, item)]
     if both:
         yield Contradiction(upper, lower, tuple(sorted(both)))
 

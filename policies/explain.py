@@ -171,7 +171,7 @@ def _judge_row(plan: Plan, resource: Resource, row: dict[str, Scalar]) -> tuple[
 
 def _judge_rows(plan: Plan, rows: pa.RecordBatch) -> tuple[Verdict, str, tuple[Step, ...]]:
     """The verdict on one row, its reason, and the steps that are about this very row."""
-    code = int(row_codes(plan, rows, settled=frozenset())[0])
+    code = int(row_codes(plan, rows)[0])
     verdict = Verdict(code >> 4) if code else plan.base.verdict
     listed = [entry for entry in plan.rows if entry.matches(rows)[0].as_py()]
     steps = tuple(Step("negative-list", entry.verdict, "row-listed", _values_of(plan, entry.entry_id)) for entry in listed)
@@ -199,7 +199,7 @@ def _form(gate: CompiledGate, resource: Resource, row: dict[str, Scalar], where:
     state = released.runs[0]
     shown = rows if released.outcome is Outcome.WHOLE else released.rows
     if state.state is not State.PRESENT or shown is None:
-        code = int(row_codes(plan, rows, settled=frozenset())[0])
+        code = int(row_codes(plan, rows)[0])
         return {"where": where, "level": level.word, "outcome": Verdict(code >> 4).word, "row": None, "reason": state.reason}
     reason = plan.base.columns[0].reason.word if plan.base.columns else ""
     shown_row = {name: _plain(value) for name, value in shown.to_pylist()[0].items() if name in row}

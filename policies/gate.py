@@ -12,19 +12,21 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pyarrow as pa
 
-from policies.arrow import Chosen, call, spread, to_flags, words_of
+from policies.arrow import Chosen, Column, call, spread, to_flags, words_of
 from policies.catalogue import COMMON_COLUMNS, schema
 from policies.columns import (
     ELSEWHERE,
     ELSEWHERE_REASON,
+    NOTHING_SETTLED,
     Codes,
     Masked,
-    compacted,
+    Settled,
     highest_grade,
+    kept_rows,
     mask_columns,
-    masked_names,
     row_codes,
     segments_of,
+    settled_by,
     state_of,
 )
 from policies.compile import PlanBook
@@ -87,9 +89,7 @@ class CompiledGate:
             return Outcome.WHOLE
         if self.regrades.touches(header):
             return None
-        # The highest grade also stands for rows without any, which are held wherever they are read.
-        unseen = plan.passes_unseen and 1 <= header.grade_max <= min(plan.grade_free, GRADES[-1] - 1)
-        return Outcome.WHOLE if unseen and _fits(plan, header) and _all_addressed(flow, header) else None
+        return Outcome.WHOLE if _is_left_alone(plan, header) and _all_addressed(flow, header) else None
 
     def closed_for(self, flow: Flow, header: BatchHeader) -> Released:
         """For an outcome CLOSED at a glance: the batch's runs as the own books close them."""
@@ -112,10 +112,9 @@ class CompiledGate:
             return Released(Outcome.ELSEWHERE, (), None, plan.hash)
         if plan.base.verdict.closes:
             return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
-        settled = self._settled(header, rows)
         graded = self.regrades.graded(header, rows)
-        codes = _codes(plan, flow, header, graded, settled, self.book.successors)
-        return self._released(plan, header, graded, codes, settled, is_regraded=graded is not rows)
+        codes = _codes(plan, flow, header, graded, self._settled(plan, header, rows), self.book.successors)
+        return self._released(plan, header, graded, codes, is_regraded=graded is not rows)
 
     def give(self, grant: Grant, rows: pa.RecordBatch, *, level: Level, keys: KeyRing) -> Given:
         """What a grant gives of stored rows to its requester; see policies/granting.py. Raises PolicyError when nothing may be given."""
@@ -150,24 +149,25 @@ class CompiledGate:
         plan = self._plan(flow, header, arriving=False)
         if flow.direction is Direction.UP and header.direction is Direction.RETURN:
             return f"{header.resource} refused: a returned batch is never offered upward"
+        if header.origin_distance < 1:
+            return f"{header.resource} refused: its header says that its records were made here"
         if header.row_count and plan.base.verdict.closes:
             return f"{header.resource} refused: {plan.base.verdict.word} here ({plan.base.reason.word}); no stream opens"
         if flow.direction is Direction.RETURN and not plan.resource_returns and flow.purpose != RESEED_PURPOSE:
             return f"{header.resource} refused: the catalogue does not return it"
-        if rows is not None and (misfit := _misfit(plan, header, rows)):
-            return f"{header.resource} refused: {misfit}"
-        if not self.needs_rows(flow, header):
+        if not header.row_count:
             return ""
         if rows is None or rows.num_rows != header.row_count:
             return f"{header.resource} refused: {header.row_count} rows announced and {0 if rows is None else rows.num_rows} there"
-        return self._looser(plan, flow, header, rows)
+        if fault := _misfit(plan, header, rows) or _belied(header, rows):
+            return f"{header.resource} refused: {fault}"
+        return "" if self._passes_unseen(plan, flow, header, rows) else self._looser(plan, flow, header, rows)
 
-    def needs_rows(self, flow: Flow, header: BatchHeader) -> bool:
-        """True when `inspect` must see decoded rows: only a plan that no value can matter to trusts the header."""
-        if header.row_count == 0:
+    def _passes_unseen(self, plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch) -> bool:
+        """True where a header that its rows bear out decides: the plan leaves every row of such grades as it is."""
+        if flow.direction is Direction.RETURN or self.regrades.touches(header):
             return False
-        plan = self._plan(flow, header, arriving=False)
-        return flow.direction is Direction.RETURN or not plan.ignores_rows or not _fits(plan, header) or self.regrades.touches(header)
+        return _is_left_alone(plan, header) and plan.known.issuperset(rows.schema.names)
 
     def _plan(self, flow: Flow, header: BatchHeader, *, arriving: bool) -> Plan:
         hops = header.origin_distance + 1 if arriving else max(header.origin_distance, 1)
@@ -182,9 +182,10 @@ class CompiledGate:
             return True
         return all(run.origin in flow.subtree for run in header.runs)
 
-    def _settled(self, header: BatchHeader, rows: pa.RecordBatch) -> frozenset[str]:
-        """Columns masked by a gate of this very version: predicates on them were judged while the values were there."""
-        return masked_names(rows) if header.policy_version == self._digest else frozenset()
+    def _settled(self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch) -> Settled:
+        """What was masked by a gate of this very version: predicates on it were judged while the values were there."""
+        is_equal = plan.rows and header.policy_version == self._digest
+        return settled_by(plan, rows, self._tokens) if is_equal else NOTHING_SETTLED
 
     def _closed_runs(self, plan: Plan, runs: Sequence[Run]) -> tuple[Run, ...]:
         state, reason = state_of(plan.base.code)
@@ -195,10 +196,9 @@ class CompiledGate:
             for run in runs
         )
 
-    def _released(
-        self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, settled: frozenset[str], *, is_regraded: bool
-    ) -> Released:
-        kept = rows if not codes.any() else compacted(rows.filter(pa.array(codes == 0)))
+    def _released(self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, *, is_regraded: bool) -> Released:
+        kept = kept_rows(rows, codes == 0)
+        settled = self._settled(plan, header, kept)
         masked = mask_columns(plan, kept, self._tokens, settled=settled) if kept.num_rows else Masked(kept, ())
         runs = self._decided_runs(plan, header.runs, codes)
         grade = highest_grade(masked.rows)
@@ -214,14 +214,13 @@ class CompiledGate:
             runs = tuple(run for run in runs if run.state.has_rows)
         if not codes.any():
             return runs
-        return tuple(run for run in split_runs(runs, segments_of(codes), decider=self.station.node) if run.reason != ELSEWHERE_REASON)
+        split = split_runs(runs, segments_of(codes), decider=self.station.node)
+        return tuple(run for run in split if run.reason != ELSEWHERE_REASON) if plan.key.way is Way.RETURN else split
 
     def _looser(self, plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch) -> str:
-        if highest_grade(rows) > header.grade_max:
-            return f"{header.resource} refused: header says grade {header.grade_max} and a row has grade {highest_grade(rows)}"
         if self.regrades.graded(header, rows, lowers=False) is not rows:
             return f"{header.resource} refused: a row does not carry the grade that it was raised to"
-        settled = self._settled(header, rows)
+        settled = self._settled(plan, header, rows)
         codes = _codes(plan, flow, header, rows, settled, self.book.successors)
         if codes.any():
             row = int(np.flatnonzero(codes)[0])
@@ -235,7 +234,7 @@ class CompiledGate:
         return f"{header.resource} refused: column {changed[0]} is not masked as this node's plan says{_why(plan, changed[0])}"
 
 
-def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: frozenset[str], successors: Successors) -> Codes:
+def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: Settled, successors: Successors) -> Codes:
     codes = row_codes(plan, rows, settled=settled)
     if flow.direction is Direction.RETURN:
         codes[~_inside(flow.peer_territory, rows, successors)] = ELSEWHERE
@@ -272,6 +271,30 @@ def _misfit(plan: Plan, header: BatchHeader, rows: pa.RecordBatch) -> str:
     needed = known if _fits(plan, header) else COMMON_COLUMNS
     absent = sorted(set(needed) - found.keys())
     return f"column {absent[0]} is missing" if absent else ""
+
+
+def _is_left_alone(plan: Plan, header: BatchHeader) -> bool:
+    """True when the plan leaves every row of a batch as it is, going by a header that this node made or has held against the rows."""
+    # The highest grade also stands for rows without any, which are held wherever they are read.
+    return plan.passes_unseen and 1 <= header.grade_max <= min(plan.grade_free, GRADES[-1] - 1) and _fits(plan, header)
+
+
+def _belied(header: BatchHeader, rows: pa.RecordBatch) -> str:
+    """What `rows` show to be wrong in a header by which later hops may decide; empty when they bear it out."""
+    grade = highest_grade(rows)
+    if grade > header.grade_max:
+        return f"header says grade {header.grade_max} and a row has grade {grade}"
+    column = rows.column("territory")
+    # A dictionary may name more than the rows use, and it is short: only when one of its words is outside are the rows looked at.
+    if not column.null_count and not _first_outside(header.territories, words_of(column)):
+        return ""
+    outside = _first_outside(header.territories, call("unique", column))
+    return f"header says territories {', '.join(header.territories[:3]) or 'none'} and a row is of {outside}" if outside else ""
+
+
+def _first_outside(territories: Sequence[str], codes: Column) -> str:
+    """The first of `codes` that lies in none of `territories`, "none" for a missing one; empty when there is no such code."""
+    return next((code or "none" for code in codes.to_pylist() if not any(map((code or "").startswith, territories))), "")
 
 
 def _flat(kind: pa.DataType) -> pa.DataType:

@@ -20,7 +20,7 @@ from policies.columns import compacted, grades_of, mask_columns, masked_names, r
 from policies.compile import PlanBook
 from policies.errors import PolicyError
 from policies.grant import Grant
-from policies.masks import MASK_KEY, PSEUDONYM_PATTERN, KeyRing, TokenTable
+from policies.masks import MASK_KEY, PSEUDONYM_PATTERN, KeyRing, TokenTable, pseudonyms
 from policies.plan import Plan, RowRule
 from policies.predicate import Predicate, compile_predicate
 from policies.words import GRADES
@@ -56,11 +56,11 @@ def give(book: PlanBook, grant: Grant, rows: pa.RecordBatch, *, level: Level, ke
     resource = _open(plan, grant)
     plan = replace(plan, rows=tuple(judged_blind(rule, masked_names(rows)) for rule in plan.rows))
     wanted = rows.filter(pa.array(surely_given(grant, resource, rows)))
-    codes = row_codes(plan, wanted, settled=frozenset())
+    codes = row_codes(plan, wanted)
     withheld = Counter(state_of(int(code))[1] for code in codes if code)
     kept = compacted(wanted.filter(pa.array(codes == 0)))
     tokens = TokenTable(keys)
-    masked = mask_columns(plan, _minted_again(kept, tokens), tokens, settled=frozenset()).rows if kept.num_rows else kept
+    masked = mask_columns(plan, _minted_again(kept, tokens), tokens).rows if kept.num_rows else kept
     given = _selected(grant, resource, masked)
     final = compacted(given.filter(pa.array(surely_asked(grant, resource, given))))
     return Given(final, dict(withheld), masks_of(masked, given_names(grant, resource)), plan.hash)
@@ -81,11 +81,11 @@ def check_given(book: PlanBook, grant: Grant, rows: pa.RecordBatch, *, level: Le
     if wrong:
         raise PolicyError(f"rows of {grant.resource} refused: column {wrong[0]} is not of the catalogue's type")
     plan = replace(plan, rows=())
-    codes = row_codes(plan, rows, settled=frozenset())
+    codes = row_codes(plan, rows)
     if codes.any():
         state, reason = state_of(int(codes[np.flatnonzero(codes)[0]]))
         raise PolicyError(f"rows of {grant.resource} refused: one is {state.name.lower()} here ({reason})")
-    changed = mask_columns(plan, rows, TokenTable(KeyRing()), settled=frozenset()).changed
+    changed = mask_columns(plan, rows, TokenTable(KeyRing())).changed
     if changed:
         raise PolicyError(f"rows of {grant.resource} refused: column {changed[0]} is not masked as this node's rules say")
 
@@ -187,9 +187,7 @@ def _again(column: Column, tokens: TokenTable) -> Column:
     is_token = call("fill_null", call("match_substring_regex", words, PSEUDONYM_PATTERN), False)
     if not to_numpy(is_token).any():
         return column
-    values = [str(word) if word is not None else None for word in words.to_pylist()]
-    minted = pa.array(tokens.tokens(RECIPIENT_KEY, values), pa.string())
-    return with_words(column, call("if_else", is_token, minted, words))
+    return with_words(column, call("if_else", is_token, pseudonyms(words, RECIPIENT_KEY, tokens), words))
 
 
 def _flat(kind: pa.DataType) -> pa.DataType:

@@ -10,16 +10,18 @@ which mask it carries (`MASK_KEY`), so a withheld value is not mistaken for an a
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
 
-from policies.arrow import Column, call, nulls_like, to_flags, to_numpy, with_words, words_of
+from policies.arrow import Column, call, merged_words, nulls_like, placed, texts_of, to_flags, to_numpy, words_of
 from policies.errors import BundleError
 from policies.reading import Reader
+from policies.stars import starred
 
 MASK_KEY = b"yunnao.mask"
 """Arrow field metadata: `method:key:reason` of the strongest mask the column went through."""
@@ -29,8 +31,11 @@ PSEUDONYM_MARK = "~"
 """First character of every pseudonym: where no word has it, none is compared with the pattern."""
 PSEUDONYM_PATTERN = "^~[0-9a-f]{24}$"
 """A pseudonym: 96 bits of HMAC-SHA256."""
+PSEUDONYM_BYTES = 25
 TOKEN_MEMO_MAX = 262_144
 """Tokens remembered per key; a full memo is emptied, which costs time and changes no result."""
+WORDS_MEMO_MAX = 262_144
+"""Words of masked dictionaries remembered, in the same way."""
 
 _TIME_UNITS = ("hour", "day", "month", "year")
 
@@ -105,6 +110,8 @@ class Mask:
 
 REDACT = Mask(Method.REDACT)
 WITHHOLD = Mask(Method.WITHHOLD)
+TAKEN = Mask(Method.PSEUDONYM)
+"""Leaves alone what no mask finds anything in any more: redacted values, pseudonyms, nulls. It has no key, so all else is redacted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,32 +121,68 @@ class KeyRing:
     keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class MaskedWords:
+    """The words of a dictionary under a mask."""
+
+    known: Column
+    """The words before."""
+    words: Column
+    """The words after, those that became equal as one: two that stood apart would tell two persons apart. `known` where none changed."""
+    places: Column | None
+    """Which of `words` each of `known` became; None where it is the one at its own place."""
+
+
 class TokenTable:
-    """A bounded memo of pseudonyms; it never changes a result."""
+    """Bounded memos of pseudonyms, and of dictionaries that were masked before; they never change a result.
+
+    The sensors of a street, the words of a status, the rows that a second flow asks for: dictionaries come again, and under one ring of
+    keys a mask makes the same of them. One that comes for the second time is remembered; of the first, its hash alone.
+    """
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._memo: dict[str, dict[str | None, str | None]] = {}
+        self._memo: dict[str, dict[str | None, bytes]] = {}
+        self._dictionaries: dict[tuple[Mask, int, int], MaskedWords | None] = {}
+        self._words = 0
 
     def has(self, key: str) -> bool:
         """True when the ring has this key."""
         return key in self._ring.keys
 
-    def tokens(self, key: str, values: list[str | None]) -> list[str | None]:
-        """The pseudonyms of `values` under `key`, None for None; KeyError when the ring lacks the key."""
-        memo = self._memo.setdefault(key, {None: None})
+    def tokens(self, key: str, values: Sequence[str | None]) -> Sequence[bytes]:
+        """The pseudonyms of `values` under `key`, as bytes of ASCII; for None any. KeyError when the ring lacks the key."""
+        memo = self._memo.setdefault(key, {})
         if len(memo) + len(values) > TOKEN_MEMO_MAX:
             memo.clear()
-            memo[None] = None
+        found = list(map(memo.get, values))
+        if None not in found:
+            return cast("list[bytes]", found)
         secret = self._ring.keys[key]
         # Nothing is looked up again: another thread of the node may empty the memo meanwhile.
-        return [memo.get(value) or self._remembered(memo, secret, value) for value in values]
+        return [token or _remembered(memo, secret, value or "") for token, value in zip(found, values, strict=True)]
 
-    def _remembered(self, memo: dict[str | None, str | None], secret: bytes, value: str | None) -> str | None:
-        if value is None:
-            return None
-        token = memo[value] = "~" + hmac.digest(secret, value.encode(), "sha256").hex()[:24]
-        return token
+    def masked_words(self, words: Column, mask: Mask) -> MaskedWords:
+        """The words of a dictionary masked, remembered or made now."""
+        text = words.buffers()[-1]
+        lookup = (mask, len(words), hash(text.to_pybytes()) if text is not None else 0)
+        found = self._dictionaries.get(lookup)
+        # Two dictionaries may share a hash: what is remembered counts for equal words alone.
+        if found is not None and found.known.equals(words):
+            return found
+        if self._words > WORDS_MEMO_MAX:
+            self._dictionaries.clear()
+            self._words = 0
+        made = _masked_words(words, mask, self)
+        has_come_before = lookup in self._dictionaries
+        self._dictionaries[lookup] = made if has_come_before else None
+        self._words += len(words) if has_come_before else 1
+        return made
+
+
+def _remembered(memo: dict[str | None, bytes], secret: bytes, value: str) -> bytes:
+    token = memo[value] = b"~" + hmac.digest(secret, value.encode(), "sha256").hex()[:24].encode()
+    return token
 
 
 def apply_mask(column: Column, mask: Mask, tokens: TokenTable) -> Column:
@@ -151,8 +194,14 @@ def apply_mask(column: Column, mask: Mask, tokens: TokenTable) -> Column:
     if pa.types.is_dictionary(column.type):
         return _on_dictionary(column, mask, tokens)
     if pa.types.is_string(column.type):
-        return _mask_texts(column, mask, tokens)
+        return _mask_texts(column, mask, tokens, _spared(column, mask))
     return _mask_plain(column, mask)
+
+
+def pseudonyms(words: Column, key: str, tokens: TokenTable) -> Column:
+    """The pseudonym of each of `words`, some pseudonym for a null; KeyError when the ring lacks the key."""
+    told = tokens.tokens(key, words.to_pylist())
+    return texts_of(np.arange(len(told) + 1) * PSEUDONYM_BYTES, b"".join(told))
 
 
 def describe(mask: Mask, reason: str) -> bytes:
@@ -161,21 +210,33 @@ def describe(mask: Mask, reason: str) -> bytes:
 
 
 def _on_dictionary(column: Column, mask: Mask, tokens: TokenTable) -> Column:
-    known = words_of(column)
-    words = _mask_texts(known, mask, tokens)
-    return column if words.equals(known) else with_words(column, words)
+    masked = tokens.masked_words(words_of(column), mask)
+    return column if masked.words is masked.known else placed(column, masked.words, masked.places)
 
 
-def _mask_texts(words: Column, mask: Mask, tokens: TokenTable) -> Column:
-    effective = mask
-    if mask.method is Method.PSEUDONYM and not tokens.has(mask.key):
-        effective = REDACT
+def _masked_words(words: Column, mask: Mask, tokens: TokenTable) -> MaskedWords:
+    spared = _spared(words, mask)
+    masked = _mask_texts(words, mask, tokens, spared)
+    if masked.equals(words):
+        return MaskedWords(words, words, None)
+    # Pseudonyms differ where the values do, unless one that an earlier hop minted stands among them: nothing becomes equal.
+    is_minted = mask.method is Method.PSEUDONYM and tokens.has(mask.key) and not _any(spared)
+    return MaskedWords(words, masked, None) if is_minted else MaskedWords(words, *merged_words(masked))
+
+
+def _spared(words: Column, mask: Mask) -> Column:
+    """Which words an earlier hop masked as strongly."""
     spared = call("equal", words, REDACTED)
     if mask.method <= Method.PSEUDONYM and _any(call("starts_with", words, PSEUDONYM_MARK)):
-        spared = call("or_", spared, call("match_substring_regex", words, PSEUDONYM_PATTERN))
+        return call("or_", spared, call("match_substring_regex", words, PSEUDONYM_PATTERN))
+    return spared
+
+
+def _mask_texts(words: Column, mask: Mask, tokens: TokenTable, spared: Column) -> Column:
     if not spared.null_count and to_flags(spared).all():
         return words  # as a receiver finds them: masked by whoever sent them
-    masked = _TEXT_MASKS[effective.method](words, effective, tokens)
+    is_keyless = mask.method is Method.PSEUDONYM and not tokens.has(mask.key)
+    masked = _TEXT_MASKS[Method.REDACT if is_keyless else mask.method](words, mask, tokens)
     return call("if_else", spared, words, masked) if _any(spared) else _null_where(words, masked)
 
 
@@ -189,22 +250,11 @@ def _null_where(words: Column, masked: Column) -> Column:
 
 
 def _partial(words: Column, mask: Mask, _: TokenTable) -> Column:
-    lengths = call("utf8_length", words)
-    short = call("less_equal", lengths, mask.head + mask.tail)
-    if not _any(short):
-        head = call("utf8_slice_codeunits", words, 0, mask.head)
-        stars = call("binary_repeat", "*", call("subtract", lengths, mask.head + mask.tail))
-        return call("binary_join_element_wise", head, stars, call("utf8_slice_codeunits", words, -mask.tail) if mask.tail else "", "")
-    first = call("if_else", call("greater", lengths, 1), call("utf8_slice_codeunits", words, 0, 1), "")
-    head = call("if_else", short, first, call("utf8_slice_codeunits", words, 0, mask.head))
-    tail = call("if_else", short, "", call("utf8_slice_codeunits", words, -mask.tail)) if mask.tail else ""
-    kept = call("add", call("utf8_length", head), call("utf8_length", tail) if mask.tail else 0)
-    stars = call("binary_repeat", "*", call("subtract", lengths, kept))
-    return call("binary_join_element_wise", head, stars, tail, "")
+    return starred(words, head=mask.head, tail=mask.tail)
 
 
 def _pseudonym(words: Column, mask: Mask, tokens: TokenTable) -> Column:
-    return pa.array(tokens.tokens(mask.key, words.to_pylist()), pa.string())
+    return pseudonyms(words, mask.key, tokens)
 
 
 def _redact(words: Column, _: Mask, __: TokenTable) -> Column:

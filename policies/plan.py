@@ -8,14 +8,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from typing import cast
 
+import numpy as np
 import pyarrow as pa
 
-from policies.arrow import Column, call, spread, words_of
+from policies.arrow import Chosen, Column, call, spread, to_flags, words_of
 from policies.catalogue import Resource
 from policies.masks import Mask
 from policies.predicate import Predicate
-from policies.words import GRADES, Distance, Reason, Verdict, Way
+from policies.words import Distance, Reason, Verdict, Way
 from sync.model import Level
 
 
@@ -75,10 +77,12 @@ class RowRule:
 
     def matches(self, rows: pa.RecordBatch) -> Column:
         """True for each row the entry is about; what cannot be judged counts as matching."""
-        matched = pa.repeat(True, rows.num_rows) if self.predicate is None else self.predicate.matches(rows)
-        if not self.territories:
-            return matched
-        return call("and_", matched, _inside_any(rows.column("territory"), self.territories))
+        return pa.array(self.flags(rows))
+
+    def flags(self, rows: pa.RecordBatch) -> Chosen:
+        """`matches` as flags."""
+        matched = np.ones(rows.num_rows, np.bool_) if self.predicate is None else self.predicate.flags(rows)
+        return matched & _inside_any(rows.column("territory"), self.territories) if self.territories else matched
 
     @property
     def columns_read(self) -> frozenset[str]:
@@ -114,13 +118,17 @@ class Plan:
     """Columns the catalogue knows; any other is withheld."""
     hash: bytes = field(default=b"")
     """SHA-256 of what the plan does; the same in every process."""
-    ruled: frozenset[str] = field(init=False, repr=False, compare=False)
-    """Columns that some rule masks or withholds, for some rows at least: any other is not asked about rule by rule."""
+    _ruled: frozenset[str] | None = field(init=False, repr=False, compare=False, default=None)
 
-    def __post_init__(self) -> None:
-        by_grade = {rule.name for entry in self.grades for rule in entry.columns}
-        by_row = {rule.name for entry in self.rows for rule in entry.columns}
-        object.__setattr__(self, "ruled", frozenset(by_grade | by_row))
+    @property
+    def ruled(self) -> frozenset[str]:
+        """Columns that some rule masks or withholds, for some rows at least: any other is not asked about rule by rule."""
+        if self._ruled is None:
+            by_grade = {rule.name for entry in self.grades for rule in entry.columns}
+            by_row = {rule.name for entry in self.rows for rule in entry.columns}
+            # Found when a batch is decided: of a whole catalogue's plans most never are.
+            object.__setattr__(self, "_ruled", frozenset(by_grade | by_row))
+        return cast("frozenset[str]", self._ruled)
 
     @property
     def base(self) -> GradeRule:
@@ -147,20 +155,31 @@ class Plan:
         """True when the catalogue lets the resource flow back to its territories."""
         return self.resource is not None and self.resource.returns
 
-    @property
-    def ignores_rows(self) -> bool:
-        """True when no value of any row can matter."""
-        return self.passes_unseen and self.grade_free == GRADES[-1]
+
+class Sealer:
+    """Writes what the hashes of one resource's plans cover beside their keys; what several plans share is written once."""
+
+    def __init__(self, resource: Resource | None, known: frozenset[str]) -> None:
+        version, returns = resource.schema_version if resource else 0, resource is not None and resource.returns
+        self._head = f"{version}, {returns}, {sorted(known)!r}, "
+        self._columns: dict[int, tuple[tuple[ColumnRule, ...], str]] = {}
+        """What is written of columns, by `id` of the tuple, which is held here so that no other gets it."""
+
+    def seal(self, grades: tuple[GradeRule, ...], rows: tuple[RowRule, ...]) -> str:
+        """What the hash of every plan with this content ends with: a tuple as Python writes it, without its first bracket."""
+        judged = [f"({rule.grade}, {int(rule.verdict)}, {int(rule.reason)}, {self._written(rule.columns)})" for rule in grades]
+        return f"{self._head}[{', '.join(judged)}], {[_row_rule(rule) for rule in rows]!r})"
+
+    def _written(self, columns: tuple[ColumnRule, ...]) -> str:
+        found = self._columns.get(id(columns))
+        if found is None:
+            found = self._columns[id(columns)] = (columns, repr(_columns(columns)))
+        return found[1]
 
 
 def sealing(resource: Resource | None, known: frozenset[str], grades: tuple[GradeRule, ...], rows: tuple[RowRule, ...]) -> str:
-    """What the hash of plans with this content covers beside their keys: made once for all plans that share it."""
-    content = (
-        *(resource.schema_version if resource else 0, resource is not None and resource.returns, sorted(known)),
-        [(rule.grade, int(rule.verdict), int(rule.reason), _columns(rule.columns)) for rule in grades],
-        [_row_rule(rule) for rule in rows],
-    )
-    return repr(content)[1:]
+    """What the hash of a plan with this content covers beside its key."""
+    return Sealer(resource, known).seal(grades, rows)
 
 
 def sealed(plan: Plan, seal: str) -> Plan:
@@ -192,9 +211,9 @@ def _columns(rules: tuple[ColumnRule, ...]) -> list[object]:
     return [(rule.name, int(rule.reason), int(rule.mask.method), *rule.mask.strength[1:], rule.mask.head, rule.mask.key) for rule in rules]
 
 
-def _inside_any(territories: Column, prefixes: tuple[str, ...]) -> Column:
+def _inside_any(territories: Column, prefixes: tuple[str, ...]) -> Chosen:
     words = words_of(territories)
     inside = call("starts_with", words, prefixes[0])
     for prefix in prefixes[1:]:
         inside = call("or_", inside, call("starts_with", words, prefix))
-    return call("fill_null", spread(inside, territories), True)
+    return to_flags(call("fill_null", spread(inside, territories), True))

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
 
+import numpy as np
 import pyarrow as pa
 from sqlglot import errors as sql_errors
 from sqlglot import exp, parse_one
 
-from policies.arrow import ArrowField, ArrowScalar, Column, call, is_dictionary, spread, words_of
+from policies.arrow import ArrowField, ArrowScalar, Chosen, Column, call, is_dense, spread, spread_flags, to_flags, words_of
 from policies.errors import PredicateError
 
 TEXT_CHARS_MAX = 2_000
@@ -49,17 +50,30 @@ class Predicate:
 
     def matches(self, rows: pa.RecordBatch) -> Column:
         """True for each row that matches or cannot be judged; a missing column cannot be judged."""
+        return pa.array(self.flags(rows))
+
+    def flags(self, rows: pa.RecordBatch) -> Chosen:
+        """`matches` as flags."""
         if not self.columns <= set(rows.schema.names):
-            return pa.repeat(True, rows.num_rows)
-        if len(self.columns) == 1 and _is_dense(column := rows.column(*self.columns)):
-            words = pa.RecordBatch.from_arrays([words_of(column)], names=list(self.columns))
-            return spread(call("fill_null", self.evaluate(words), True), column)
-        return call("fill_null", self.evaluate(rows), True)
+            return np.ones(rows.num_rows, np.bool_)
+        if len(self.columns) > 1 or not is_dense(column := rows.column(*self.columns)):
+            return to_flags(call("fill_null", self.evaluate(rows), True))
+        words = pa.RecordBatch.from_arrays([words_of(column)], names=list(self.columns))
+        matched = to_flags(call("fill_null", self.evaluate(words), True))
+        return spread_flags(matched, column) if matched.any() else np.zeros(rows.num_rows, np.bool_)
 
 
 @lru_cache(maxsize=PARSED_MAX)
 def compile_predicate(text: str, schema: pa.Schema) -> Predicate:
     """The predicate `text` over rows of `schema`; raises PredicateError with the position of what is not allowed."""
+    builder = _Builder(text, schema)
+    evaluate = builder.build(_parsed(text))
+    return Predicate(text, frozenset(builder.columns), evaluate)
+
+
+@lru_cache(maxsize=PARSED_MAX)
+def _parsed(text: str) -> exp.Expr:
+    """The condition as a tree: one entry is about many layouts, and to read it takes ten times as long as to fit it to one."""
     if len(text) > TEXT_CHARS_MAX:
         raise PredicateError(f"predicate of {len(text)} characters refused: at most {TEXT_CHARS_MAX}")
     try:
@@ -71,9 +85,7 @@ def compile_predicate(text: str, schema: pa.Schema) -> Predicate:
         ) from None
     if sum(1 for _ in tree.walk()) > NODES_MAX:
         raise PredicateError(f"predicate refused: more than {NODES_MAX} parts; split it into two entries")
-    builder = _Builder(text, schema)
-    evaluate = builder.build(tree)
-    return Predicate(text, frozenset(builder.columns), evaluate)
+    return tree
 
 
 class _Builder:
@@ -177,11 +189,6 @@ def _over_values(name: str, judge: Callable[[Column], Column]) -> Evaluate:
         return spread(judge(words_of(column)), column)
 
     return evaluate
-
-
-def _is_dense(column: Column) -> bool:
-    """True for a dictionary column in which every row has a word: what is judged of the words is judged of the rows."""
-    return is_dictionary(column) and not column.null_count
 
 
 def _either(left: Column, right: Column) -> Column:

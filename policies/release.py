@@ -1,9 +1,9 @@
 """Totals instead of records: counting by place and group, and the rule that decides which counts may be shown.
 
-Owns the threshold, widening to the next tier, and finality: a released cell changes again only by at least k, else the change is carried
-forward; what stays hidden is policies/suppression.py's. Refuses nothing; what may not be shown comes out as suppressed. Called by the
-summarising node once per window, with one row per person; the caller keeps `ReleaseState` durable and offers the batch to the engine as
-records of its own.
+Owns the threshold, widening to the next tier, rounding beside hidden cells, and finality: a released cell changes again only by at least
+k, else the change is carried forward; what stays hidden is policies/suppression.py's. Refuses nothing; what may not be shown comes out as
+suppressed. Called by the summarising node once per window, with one row per person; the caller keeps `ReleaseState` durable and offers the
+batch to the engine as records of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ from policies.ceiling import ReleaseRule
 from policies.columns import highest_grade, row_codes
 from policies.errors import PolicyError
 from policies.plan import Plan
-from policies.suppression import hidden_cells, key_of, siblings
-from policies.words import Verdict
+from policies.suppression import beside_hidden, hidden_cells, key_of, siblings
+from policies.words import GRADES, Verdict
+
+SKETCH_TIMES_K = 10
+"""A sketch of ids is released above this many times k."""
 
 Group = tuple[str | int | None, ...]
 """Values of the groups after the place."""
@@ -59,9 +62,17 @@ class ReleaseState:
     shown: Mapping[str, int | None] = field(default_factory=dict)
 
 
+def sketch_least(rules: Mapping[int, ReleaseRule], grade: int) -> int | None:
+    """Distinct ids from which on a sketch of ids over rows of `grade` may be released; None where it never may, L4 among them."""
+    if grade <= GRADES[0]:
+        return 0
+    rule = next((rules[known] for known in sorted(rules) if known >= grade), None)
+    return None if rule is None or grade >= GRADES[-1] else rule.k * SKETCH_TIMES_K + 1
+
+
 def countable(plan: Plan, rows: pa.RecordBatch) -> pa.RecordBatch:
     """The rows that may enter totals under the plan of the flow they would go up: neither denied nor held."""
-    codes = row_codes(plan, rows, settled=frozenset())
+    codes = row_codes(plan, rows)
     return rows.filter(pa.array(codes < Verdict.HOLD * 16))
 
 
@@ -92,9 +103,10 @@ def release_cells(
     shown = dict(state.shown)
     present = [*cells, *_vanished(cells, derived, state)]
     hidden = hidden_cells(present, rule, derived, state.shown)
+    rounded = beside_hidden(present, hidden, derived)
     answer: list[ReleasedCell] = []
     for cell in [*present, *_widened(present, hidden, rule, derived)]:
-        value = None if cell.key in hidden else cell.count
+        value = None if cell.key in hidden else _nearest(cell.count, rule.step) if cell.key in rounded else cell.count
         if _is_news(shown, cell.key, value, rule.k):
             shown[cell.key] = value
             answer.append(ReleasedCell(cell.place, cell.group, value))
@@ -159,6 +171,11 @@ def _widened(cells: Sequence[Cell], hidden: set[str], rule: ReleaseRule, derived
         if all(cell.key in hidden for cell in members) and len(members) >= rule.suppressed_min and total >= rule.k:
             wide.append(Cell(place, group or (), total))
     return wide
+
+
+def _nearest(count: int, step: int) -> int:
+    """The multiple of `step` nearest to a count, the higher of two."""
+    return (2 * count + step) // (2 * step) * step
 
 
 def _is_news(shown: Mapping[str, int | None], key: str, value: int | None, k: int) -> bool:

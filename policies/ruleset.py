@@ -15,15 +15,13 @@ from policies.catalogue import Field, Resource
 from policies.ceiling import Ceiling, ReleaseRule, rules_by_grade
 from policies.entry import Entry
 from policies.errors import BundleError
+from policies.lineage import inherited
 from policies.masks import Mask
 from policies.regrade import Regrade
 from policies.scale import Scale
 from policies.territories import Change, merged_changes
-from policies.words import National, Share
+from policies.words import NATIONAL_ORDER, SHARE_ORDER
 from sync.model import Level, PolicyVersion
-
-_SHARE_ORDER = (Share.UNCONDITIONAL, Share.CONDITIONAL, Share.NONE)
-_NATIONAL_ORDER = (National.GENERAL, National.IMPORTANT, National.CORE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def _merge_resources(bundles: list[Bundle]) -> dict[str, Resource]:
         for resource in bundle.contents.catalogue:
             known = resources.get(resource.code)
             resources[resource.code] = resource if known is None else _stricter(known, resource)
-    return resources
+    return inherited(resources)
 
 
 def _stricter(base: Resource, other: Resource) -> Resource:
@@ -142,9 +140,10 @@ def _stricter(base: Resource, other: Resource) -> Resource:
     return replace(
         base,
         grade=max(base.grade, other.grade) if base.grade else 0,
-        share=max(base.share, other.share, key=_SHARE_ORDER.index),
-        national=max(base.national, other.national, key=_NATIONAL_ORDER.index),
+        share=max(base.share, other.share, key=SHARE_ORDER.index),
+        national=max(base.national, other.national, key=NATIONAL_ORDER.index),
         categories=tuple(sorted({*base.categories, *other.categories})),
+        lineage=tuple(sorted({*base.lineage, *other.lineage})),
         returns=base.returns and other.returns,
         fields=tuple(_stricter_field(entry, others.get(entry.name)) for entry in base.fields),
         quality=base.quality.joined(other.quality, frozenset(entry.name for entry in base.fields)) if other.quality else base.quality,

@@ -7,17 +7,19 @@ resources is compiled for five levels. Called by `compile`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
 from functools import cache
+from operator import attrgetter
 
 from policies.catalogue import COMMON_COLUMNS, Field, Resource, schema
 from policies.ceiling import Ceiling, column_of
 from policies.entry import Entry
+from policies.errors import PredicateError
 from policies.grant import GRANTED_GRADE_MAX, VERIFICATION, Grant
 from policies.masks import REDACT, WITHHOLD, Mask
-from policies.plan import ColumnRule, GradeRule, Plan, PlanKey, RowRule, Step, sealed, sealing, strongest
-from policies.predicate import compile_predicate
+from policies.plan import ColumnRule, GradeRule, Plan, PlanKey, RowRule, Sealer, Step, sealed, sealing, strongest
+from policies.predicate import Predicate, compile_predicate
 from policies.ruleset import Ruleset
 from policies.territories import NO_SUCCESSORS, Successors
 from policies.words import GRADES, LEGAL_FLOOR_CATEGORIES, PROVISIONAL_GRADE, National, Reason, Role, Share, Verdict, Way
@@ -28,6 +30,15 @@ Finding = tuple[Verdict, Reason, tuple[ColumnRule, ...]]
 """What one rule makes of the resource at one grade."""
 
 _NOTHING: Finding = (Verdict.ALLOW, Reason.NONE, ())
+
+
+class Treatment(IntEnum):
+    """What a ceiling makes of a field."""
+
+    LEFT = 0
+    MASKED = 1
+    """Where the field identifies directly."""
+    WITHHELD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +52,49 @@ class Ruling:
     """What the hash of every plan with this ruling ends with."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The rules as they are at one moment, for every resource alike."""
+
+    rules: Ruleset
+    stale: bool
+    """True when bundles are outside their dates: degraded mode."""
+    successors: Successors = NO_SUCCESSORS
+    steps: dict[int, Step] = field(default_factory=dict)
+    """What explanations say of each entry, made when first asked for: by `id` of the entry, which `rules` holds."""
+    cells: dict[tuple[int, str, str, bool], Verdict] = field(default_factory=dict)
+    """What the ceiling says: by grade, column, national grade, and whether a question may be answered."""
+
+    def step(self, entry: Entry, *, live: bool, why: str) -> Step:
+        """The step of one entry, the same on every resource."""
+        found = self.steps.get(id(entry))
+        if found is None:
+            found = self.steps[id(entry)] = _entry_step(entry, live=live, why=why)
+        return found
+
+
 class Subject:
     """One resource under the rules of one moment."""
 
-    def __init__(
-        self, rules: Ruleset, resource: Resource, entries: list[Judged], *, stale: bool, successors: Successors = NO_SUCCESSORS
-    ) -> None:
-        self.rules = rules
-        self.successors = successors
+    def __init__(self, moment: Moment, resource: Resource, entries: list[Judged]) -> None:
+        self.moment = moment
+        self.rules = moment.rules
         self.resource = resource
         self.entries = entries
-        self.stale = stale
-        """True when bundles are outside their dates: degraded mode."""
         self.grade = _base_grade(resource)
         self.known = frozenset((*COMMON_COLUMNS, *(item.name for item in resource.fields)))
-        self.watched = tuple(item for item in resource.fields if item.role is Role.DIRECT_ID or item.grade > self.grade)
+        touched = [item for item in resource.fields if item.role is Role.DIRECT_ID or item.grade > self.grade]
+        self._watched = sorted(touched, key=attrgetter("name"))
         """Fields that a ceiling may touch; it leaves all others alone."""
-        self.floored = tuple(
-            ColumnRule(item.name, WITHHOLD, Reason.LEGAL_FLOOR) for item in resource.fields if item.category in LEGAL_FLOOR_CATEGORIES
-        )
+        self.field_grades = tuple(sorted({item.grade for item in touched}))
+        """Their grades."""
+        floor = [item.name for item in resource.fields if item.category in LEGAL_FLOOR_CATEGORIES]
+        self.floored = tuple([ColumnRule(name, WITHHOLD, Reason.LEGAL_FLOOR) for name in sorted(floor)])
         """Fields that never leave their node."""
+        self.sealer = Sealer(resource, self.known)
+        self._ceilings: dict[tuple[Treatment, ...], tuple[ColumnRule, ...]] = {}
         self._findings: dict[int, Finding] = {}
+        self._row_rules: dict[int, RowRule] = {}
         self._rulings: dict[tuple[str, bool, tuple[int, ...]], Ruling] = {}
 
     def plan(self, key: PlanKey, *, grant: Grant | None = None, is_question: bool = False) -> Plan:
@@ -81,31 +114,63 @@ class Subject:
             found = self._findings[number] = self.entry_finding(self.entries[number][0])
         return found
 
+    def numbered_row_rule(self, number: int) -> RowRule:
+        """Entry `number` of this resource as a rule for single rows, made once."""
+        found = self._row_rules.get(number)
+        if found is None:
+            found = self._row_rules[number] = self.row_rule(self.entries[number][0])
+        return found
+
+    def ceiling_columns(self, treatments: tuple[Treatment, ...]) -> tuple[ColumnRule, ...]:
+        """What a ceiling makes of the fields, from what it makes of each of `field_grades`; made once."""
+        found = self._ceilings.get(treatments)
+        if found is None:
+            by_grade = dict(zip(self.field_grades, treatments, strict=True))
+            rules = [self._ceiling_column(item, by_grade[item.grade]) for item in self._watched]
+            found = self._ceilings[treatments] = tuple([rule for rule in rules if rule is not None])
+        return found
+
+    def _ceiling_column(self, item: Field, treatment: Treatment) -> ColumnRule | None:
+        if treatment is Treatment.WITHHELD:
+            return ColumnRule(item.name, WITHHOLD, Reason.CEILING)
+        is_masked = treatment is Treatment.MASKED and item.role is Role.DIRECT_ID
+        return ColumnRule(item.name, self.mask(item), Reason.CEILING) if is_masked else None
+
     def entry_finding(self, entry: Entry) -> Finding:
         """What an entry that has effect makes of the rows that it is about."""
         reason = Reason.PROVISIONAL_HOLD if entry.effect is Verdict.HOLD else Reason.NEGATIVE_LIST
         if entry.effect is not Verdict.MASK and not entry.fields:
             return entry.effect, reason, ()
-        columns = tuple(
+        columns = strongest([
             ColumnRule(item.name, self.mask(item) if entry.effect is Verdict.MASK else WITHHOLD, reason)
             for item in self.resource.fields
             if item.name in entry.fields or (not entry.fields and item.role is Role.DIRECT_ID)
-        )
+        ])  # fmt: skip
         return (Verdict.MASK if columns else Verdict.ALLOW), reason, columns
 
     def row_rule(self, entry: Entry) -> RowRule:
         """The entry as a rule for single rows."""
         verdict, reason, columns = self.entry_finding(entry)
-        predicate = compile_predicate(entry.predicate, schema(self.resource)) if entry.predicate else None
-        territories = self.successors.covering(entry.territories)
+        predicate = self._predicate(entry) if entry.predicate else None
+        territories = self.moment.successors.covering(entry.territories)
         return RowRule(entry.id, predicate, territories, Verdict.ALLOW if verdict.passes else verdict, reason, columns)
+
+    def _predicate(self, entry: Entry) -> Predicate | None:
+        """Which rows the entry is about; None for every row, where it asks for what only those have that this resource is made of."""
+        try:
+            return compile_predicate(entry.predicate, schema(self.resource))
+        except PredicateError:
+            if entry.selects(self.resource.code, self.resource.categories):
+                raise
+            return None
 
     def mask(self, item: Field) -> Mask:
         """The mask of a field that must be masked."""
         return self.rules.masks.get(item.mask, REDACT)
 
     def _hits(self, key: PlanKey) -> tuple[int, ...]:
-        return tuple(number for number, item in enumerate(self.entries) if item[0].targets(key.way, key.level, key.purpose))
+        way, level, purpose = key.way, key.level, key.purpose
+        return tuple([number for number, item in enumerate(self.entries) if item[0].targets(way, level, purpose)])
 
     def _remembered(self, key: PlanKey, column: str, hits: tuple[int, ...]) -> Ruling:
         lookup = (column, key.purpose == self.resource.purpose, hits)
@@ -149,7 +214,7 @@ class _Compiler:
         self._conclude(base)
         higher = [grade for grade in GRADES if grade > subject.grade]
         grades = (base, *[_grade_rule(grade, self._bundle_gate(grade, []), always, self._ceiling(grade, [])) for grade in higher])
-        return Ruling(grades, rows, tuple(steps), sealing(self._resource, subject.known, grades, rows))
+        return Ruling(grades, rows, tuple(steps), subject.sealer.seal(grades, rows))
 
     def _conclude(self, base: GradeRule) -> None:
         if base.verdict is Verdict.AGGREGATE:
@@ -162,12 +227,13 @@ class _Compiler:
             return _NOTHING
         if not self._resource.grade:
             return _found(steps, "bundle", Verdict.HOLD, Reason.UNCLASSIFIED, "ungraded")
-        stale, skeleton = self._subject.stale, self._resource.skeleton
+        stale, skeleton = self._subject.moment.stale, self._resource.skeleton
         if not stale or (grade == 1 and not skeleton):
             return _found(steps, "bundle", Verdict.ALLOW, Reason.DEFAULT, "degraded-open" if stale else "bundle-good")
         if not skeleton:
             return _found(steps, "bundle", Verdict.HOLD, Reason.STALE_POLICY, "degraded-held")
-        columns = tuple(ColumnRule(item.name, WITHHOLD, Reason.STALE_POLICY) for item in self._resource.fields if item.name not in skeleton)
+        outside = sorted(item.name for item in self._resource.fields if item.name not in skeleton)
+        columns = tuple([ColumnRule(name, WITHHOLD, Reason.STALE_POLICY) for name in outside])
         steps.append(_step("bundle", Verdict.MASK, "degraded-skeleton"))
         return Verdict.MASK, Reason.STALE_POLICY, columns
 
@@ -186,41 +252,41 @@ class _Compiler:
         found: list[Finding] = []
         for number in self._hits:
             entry, live, why = self._subject.entries[number]
-            if not live:
-                self._steps.append(_entry_step(entry, Verdict.ALLOW, f"void-{why}"))
-            elif entry.is_row_wise:
-                self._steps.append(_entry_step(entry, Verdict.ALLOW, "entry-rows"))
-            else:
+            self._steps.append(self._subject.moment.step(entry, live=live, why=why))
+            if live and not entry.is_row_wise:
                 found.append(self._subject.finding(number))
-                self._steps.append(_entry_step(entry, entry.effect, "entry"))
         if not self._hits:
             self._steps.append(_step("negative-list", Verdict.ALLOW, "no-entry"))
         return found
 
     def _row_rules(self) -> tuple[RowRule, ...]:
-        if not self._hits:
-            return ()
-        entries = (self._subject.entries[number] for number in self._hits)
-        return tuple(self._subject.row_rule(entry) for entry, live, _ in entries if live and entry.is_row_wise)
+        judged = [(number, self._subject.entries[number]) for number in self._hits]
+        return tuple([self._subject.numbered_row_rule(number) for number, (entry, live, _) in judged if live and entry.is_row_wise])
 
     def _ceiling(self, grade: int, steps: list[Step]) -> Finding:
         table = self._subject.rules.ceiling
         if table is None:
             return _NOTHING if self._own else _found(steps, "ceiling", Verdict.HOLD, Reason.STALE_POLICY, "no-ceiling")
         verdict = self._cell(table, grade)
-        columns = strongest([rule for item in self._subject.watched for rule in self._field_ceiling(table, item, grade, verdict)])
+        treatments = tuple([self._treatment(table, above, grade, verdict) for above in self._subject.field_grades])
+        columns = self._subject.ceiling_columns(treatments)
         if verdict.passes:
             verdict = Verdict.MASK if columns else Verdict.ALLOW
         steps.append(_ceiling_step(verdict, grade, self._column))
         return verdict, Reason.CEILING, columns
 
     def _cell(self, table: Ceiling, grade: int) -> Verdict:
-        verdict = table.verdict(f"L{grade}", self._column)
-        if verdict is Verdict.VERIFY and self._may_verify(grade):
-            verdict = Verdict.ALLOW
-        if self._resource.national is not National.GENERAL:
-            verdict = max(verdict, table.verdict(self._resource.national.value, self._column))
-        return verdict
+        national, may_verify = self._resource.national, self._may_verify(grade)
+        lookup = (grade, self._column, national.value, may_verify)
+        found = self._subject.moment.cells.get(lookup)
+        if found is None:
+            found = table.verdict(f"L{grade}", self._column)
+            if found is Verdict.VERIFY and may_verify:
+                found = Verdict.ALLOW
+            if national is not National.GENERAL:
+                found = max(found, table.verdict(national.value, self._column))
+            self._subject.moment.cells[lookup] = found
+        return found
 
     def _may_verify(self, grade: int) -> bool:
         """Up to L3 "grant, else verify": rows under a grant, a yes or no without one; above, a yes or no under a grant."""
@@ -228,14 +294,13 @@ class _Compiler:
             return self._is_question or self._grant is not None
         return self._is_question and self._grant is not None
 
-    def _field_ceiling(self, table: Ceiling, item: Field, grade: int, verdict: Verdict) -> Iterable[ColumnRule]:
+    def _treatment(self, table: Ceiling, of_field: int, grade: int, verdict: Verdict) -> Treatment:
         """A field graded above its record is judged by its own row of the table: masked, or withheld where the row is closed."""
-        if item.grade > grade:
-            verdict = max(verdict, self._cell(table, item.grade))
+        if of_field > grade:
+            verdict = max(verdict, self._cell(table, of_field))
             if not verdict.passes:
-                return (ColumnRule(item.name, WITHHOLD, Reason.CEILING),)
-        is_masked = verdict is Verdict.MASK and item.role is Role.DIRECT_ID
-        return (ColumnRule(item.name, self._subject.mask(item), Reason.CEILING),) if is_masked else ()
+                return Treatment.WITHHELD
+        return Treatment.MASKED if verdict is Verdict.MASK else Treatment.LEFT
 
     def _share(self) -> Finding:
         """RETURN asks for no grant: a territory's own data; on flows up the catalogue's standing purpose is the grant."""
@@ -262,7 +327,8 @@ class _Compiler:
         if self._grant is None:
             return _NOTHING
         given = set(self._grant.fields)
-        columns = tuple(ColumnRule(item.name, WITHHOLD, Reason.NO_GRANT) for item in self._resource.fields if item.name not in given)
+        beyond = sorted(item.name for item in self._resource.fields if item.name not in given)
+        columns = tuple([ColumnRule(name, WITHHOLD, Reason.NO_GRANT) for name in beyond])
         return (Verdict.MASK if columns else Verdict.ALLOW), Reason.NO_GRANT, columns
 
     def _release_step(self, grade: int) -> Step:
@@ -285,9 +351,15 @@ def _grade_rule(grade: int, gate: Finding, always: Finding, ceiling: Finding) ->
 
 
 def _joined(findings: list[Finding]) -> Finding:
-    """The strictest verdict with its reason, and of each column the strongest rule."""
-    verdict, reason = max((found[0], found[1]) for found in findings)
-    return verdict, reason, strongest([rule for found in findings for rule in found[2]])
+    """The strictest verdict with its reason, and of each column the strongest rule; the columns of each finding are such rules already."""
+    verdict, reason, columns = findings[0]
+    parts = [columns] if columns else []
+    for found in findings[1:]:
+        if (found[0], found[1]) > (verdict, reason):
+            verdict, reason, _ = found
+        if found[2]:
+            parts.append(found[2])
+    return verdict, reason, parts[0] if len(parts) == 1 else strongest([rule for part in parts for rule in part])
 
 
 def _found(steps: list[Step], rule: str, verdict: Verdict, reason: Reason, why: str) -> Finding:
@@ -306,9 +378,14 @@ def _ceiling_step(verdict: Verdict, grade: int, column: str) -> Step:
     return Step("ceiling", verdict, f"ceiling-{verdict.word}", (("grade", f"L{grade}"), ("column", column)))
 
 
-def _entry_step(entry: Entry, verdict: Verdict, why: str) -> Step:
+def _entry_step(entry: Entry, *, live: bool, why: str) -> Step:
+    """What is said of an entry: those without effect and those about single rows leave a step too."""
     values = [("entry", entry.id), ("appeal", entry.appeal), ("effect", entry.effect.word), ("approver", entry.approver)]
     if entry.basis:
         values += [("instrument", entry.basis.instrument), ("article", entry.basis.article), ("quote", entry.basis.quote)]
     values.append(("valid_to_us", str(entry.valid_to_us)))
-    return Step("negative-list", verdict, why, tuple(values))
+    if not live:
+        return Step("negative-list", Verdict.ALLOW, f"void-{why}", tuple(values))
+    if entry.is_row_wise:
+        return Step("negative-list", Verdict.ALLOW, "entry-rows", tuple(values))
+    return Step("negative-list", entry.effect, "entry", tuple(values))

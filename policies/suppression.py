@@ -4,7 +4,8 @@ Owns the rule. A reader may know every total over a family (the siblings of one 
 every window so far. So three things are hidden as well: others of a family until what is hidden there is enough; others that close a
 circle where a hidden cell could be worked out by going from family to family (each hidden cell is an edge between its two families, and
 an edge on no circle has one solution only; Tarjan, A Note on Finding the Bridges of a Graph, 1974); and the members of a family whose sum
-was shown, until that sum has changed by k. A cell already shown stays. Called by policies/release.py.
+was shown, until that sum has changed by k. A cell already shown stays. What is shown beside a hidden cell is rounded (release.py), because
+a hidden cell on a small circle could still be guessed well by who knows the totals both ways. Called by policies/release.py.
 """
 
 from __future__ import annotations
@@ -38,6 +39,13 @@ def hidden_cells(cells: Sequence[Cell], rule: ReleaseRule, derived: Derived, sho
     while extra := _to_fill(families, hidden, final, rule) or _to_close(cells, hidden, final, derived):
         hidden |= extra
     return hidden
+
+
+def beside_hidden(cells: Sequence[Cell], hidden: set[str], derived: Derived) -> set[str]:
+    """Keys of the cells that stand in one family with a hidden one: exact, they would leave it in an equation with few others."""
+    touched = {family for cell in cells if cell.key in hidden for family in (_family_above(cell, derived), _family_across(cell))}
+    found = {cell.key for cell in cells if _family_above(cell, derived) in touched or _family_across(cell) in touched}
+    return found - hidden
 
 
 @lru_cache(maxsize=KEYS_KEPT)

@@ -124,8 +124,8 @@ class Inquiry:
         asked, plan = self.allowed, self.allowed.plan
         plan = replace(plan, rows=tuple(judged_blind(rule, masked_names(rows)) for rule in plan.rows))
         kept = rows.filter(pa.array(surely_given(asked.grant, asked.resource, rows)))
-        kept = kept.filter(pa.array(row_codes(plan, kept, settled=frozenset()) == 0))
-        shown = mask_columns(plan, kept, TokenTable(KeyRing()), settled=frozenset()).rows if kept.num_rows else kept
+        kept = kept.filter(pa.array(row_codes(plan, kept) == 0))
+        shown = mask_columns(plan, kept, TokenTable(KeyRing())).rows if kept.num_rows else kept
         clear = _same(kept, shown, asked.question.key) & _same(kept, shown, asked.question.field)
         told = shown.filter(pa.array(clear))
         told = told.filter(pa.array(surely_asked(asked.grant, asked.resource, told)))

@@ -40,10 +40,10 @@ def viewing_plan(book: PlanBook, code: str, *, clearance: int, level: Level) -> 
 
 def view(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable) -> Given:
     """What a viewer is shown of stored `rows`."""
-    codes = row_codes(plan, rows, settled=frozenset())
+    codes = row_codes(plan, rows)
     withheld = Counter(state_of(int(code))[1] for code in codes if code)
     kept = compacted(rows.filter(pa.array(codes == 0))) if codes.any() else rows
-    shown = mask_columns(plan, kept, tokens, settled=frozenset()).rows if kept.num_rows else kept
+    shown = mask_columns(plan, kept, tokens).rows if kept.num_rows else kept
     return Given(shown, dict(withheld), masks_of(shown, shown.schema.names), plan.hash)
 
 

@@ -83,6 +83,10 @@ class Share(Enum):
     NONE = "none"
 
 
+SHARE_ORDER = (Share.UNCONDITIONAL, Share.CONDITIONAL, Share.NONE)
+"""The strictest last."""
+
+
 class Mode(Enum):
     """How upper nodes get at a resource."""
 
@@ -106,6 +110,10 @@ class National(Enum):
     GENERAL = "general"
     IMPORTANT = "important"
     CORE = "core"
+
+
+NATIONAL_ORDER = (National.GENERAL, National.IMPORTANT, National.CORE)
+"""The strictest last."""
 
 
 class Reason(IntEnum):

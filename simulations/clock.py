@@ -16,10 +16,12 @@ class WorldClock:
     """Time since the world began."""
 
     us: int = 0
+    leapt_us: int = 0
+    """Time in which nothing happened: every clock shows it, and no event of the world was due in it."""
 
     def now(self) -> Instant:
         """The moment as an Instant."""
-        return Instant(self.us)
+        return Instant(self.us + self.leapt_us)
 
     @property
     def seconds(self) -> float:
@@ -40,4 +42,4 @@ class NodeClock:
 
     def wall_us(self) -> int:
         """What this node believes."""
-        return EPOCH_US + self.world.us + self.offset_us
+        return EPOCH_US + self.world.us + self.world.leapt_us + self.offset_us

@@ -12,11 +12,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from node.audit.desk import AuditDesk
+from node.audit.retention import CheckpointSeal
 from node.clock import FlooredClock, HybridClock
+from node.engine_room import pseudonym_keys
 from node.fork.change import begin_change, finish_change
 from node.fork.clones import ForkMemory
 from node.fork.desk import ForkDesk
-from node.fork.errors import ForkFound
+from node.fork.errors import AwayTooLong, ForkFound
+from node.fork.reseed import wish_reseed
 from node.identity.files import IdentityFiles
 from node.pipeline import Pipeline, Self
 from node.policy_store import PolicyStore
@@ -32,6 +36,7 @@ from simulations.disks import format_disk, limit_disk
 from simulations.network import Session
 from simulations.notary import read_bundle
 from simulations.powercut import CrashPoint, left_on_disk
+from simulations.rooms import Rooms
 from simulations.sessions import Sessions
 from simulations.surroundings import Seal, Surroundings
 from simulations.topology import NodePlan
@@ -39,7 +44,7 @@ from simulations.tree import Crown, HostTree, identity_of, open_tree
 from simulations.upkeep import Upkeep
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
-from sync.core.ready import Event, Job, JobResult, LinkBroken, Ready, Stored
+from sync.core.ready import Event, Job, JobResult, LinkBroken, Moved, Ready, Stored
 from sync.model import MICROSECONDS, ClockQuality, Instant, JournalCorrupt, JournalFull, Lane, LinkError, PolicyVersion
 from sync.model.writes import StoreBatch
 from sync.ports import Vouch
@@ -87,6 +92,9 @@ class Host:
         self.forks: ForkDesk
         self.tree: HostTree
         self.upkeep: Upkeep
+        self.rooms: Rooms | None = None
+        self.furnish: Callable[[Host], Rooms] | None = None
+        """Makes the rooms of each life; None in a world without."""
         self.folder = folder
         self.around = around
         self.sessions = Sessions(self)
@@ -119,6 +127,11 @@ class Host:
         return self.tree.desk.parent
 
     @property
+    def is_ready(self) -> bool:
+        """True once links may open: what must be done before the first one is done."""
+        return self.is_up and (self.rooms is None or self.rooms.is_settled)
+
+    @property
     def is_door_shut(self) -> bool:
         """True while no local record is taken for want of room: as node/runtime.py, with the first common lane."""
         return bool(self.closed_lanes - URGENT_LANES)
@@ -148,6 +161,8 @@ class Host:
         self._open_policy(is_new=is_new)
         self._open_desks()
         self._open_engine()
+        if self.furnish is not None:
+            self.rooms = self.furnish(self)
         self.is_up = True
         self.set_disk_full(is_full=self.is_disk_full)
         self._keep_pulse()
@@ -157,7 +172,7 @@ class Host:
         self.is_up = False
         self.crash_at = None
         self._fork_memory = ForkMemory()
-        self.upkeep.end()
+        self._end_desks()
         self.journal.close()
         self.paused_until_us = 0
         self.sessions.links.clear()
@@ -205,8 +220,13 @@ class Host:
     def close(self) -> None:
         """The world ends."""
         if self.is_up:
-            self.upkeep.end()
+            self._end_desks()
             self.journal.close()
+
+    def _end_desks(self) -> None:
+        self.upkeep.end()
+        if self.rooms is not None:
+            self.rooms.close()
 
     def _open_policy(self, *, is_new: bool) -> None:
         self.policy = PolicyStore(
@@ -228,7 +248,7 @@ class Host:
         self.tree.desk.on_fenced = self.sessions.fence
         self.forks = ForkDesk(
             node=self.id, incarnation=self.incarnation, journal=self.journal, vouch=self._vouch, clock=self.machine,
-            memory=self._fork_memory, on_found=self._fork_found, folder=self.folder,
+            memory=self._fork_memory, on_found=self._fork_found, on_away=self._was_away, folder=self.folder,
         )  # fmt: skip
 
     def _open_engine(self) -> None:
@@ -250,11 +270,28 @@ class Host:
         tops = {stream: run_map.top for stream, run_map in recovered.streams.items() if stream.origin == self.id}
         self.around.booted(self.id, self.incarnation, tops)
         self.upkeep = Upkeep(self)
+        self._begin_audit()
+
+    def _begin_audit(self) -> None:
+        # The crown's key stands for each node's own: it signs checkpoints, and no world is as old as the entries that they let go.
+        seal = CheckpointSeal(self.id, lambda: self._crown.signer.key)
+        audit = AuditDesk(self.id, self.journal, self.upkeep.runtime, self.machine, seal)
+        audit.begin(software="simulated", parent=self.parent, policy=self.policy.version.digest.hex())
+
+    def _was_away(self, away: AwayTooLong) -> None:
+        self.around.trace.note(self.id, "away")
+        self.later(0, self._seed_anew)
 
     def _fork_found(self, fork: ForkFound) -> None:
         self.around.trace.note(self.id, "fork", fork.peer)
         # As node/appliance.py: this life ends, and the next start finishes the change.
         self.later(0, lambda: self._go_on_after(fork))
+
+    def _seed_anew(self) -> None:
+        # As node/appliance.py: this life ends, and the next one begins with a reseed.
+        self.crash()
+        wish_reseed(self.folder, self.journal_path, now_us=self.machine.wall_us())
+        self.around.down(self.id)
 
     def _go_on_after(self, fork: ForkFound) -> None:
         memory = self._fork_memory
@@ -264,7 +301,8 @@ class Host:
         self.around.down(self.id)
 
     def _compile(self, ruleset: Ruleset) -> CompiledGate:
-        return CompiledGate(ruleset, Station(self.id, self.plan.level), now_us=self.machine.wall_us())
+        keys = pseudonym_keys(self.id.encode(), ruleset)
+        return CompiledGate(ruleset, Station(self.id, self.plan.level, keys), now_us=self.machine.wall_us())
 
     # ---- inputs
 
@@ -353,7 +391,7 @@ class Host:
     def _note_numbers(self, ready: Ready) -> None:
         stored = {write.stored.lsn: write.stored.batch.header for write in ready.writes if isinstance(write, StoreBatch)}
         for event in ready.events:
-            if isinstance(event, Stored):
+            if isinstance(event, Stored) and event.ticket >= 0:
                 header = stored[event.lsn]
                 run = header.runs[0]
                 self.around.numbered(event.ticket, run.stream(header.lane, header.resource), run.first, run.last)
@@ -425,15 +463,19 @@ class Host:
         self.post(lambda engine, now: engine.gated(outcome, now))
 
     def _report(self, event: Event) -> None:
-        if isinstance(event, Stored):
+        if isinstance(event, Stored) and event.ticket >= 0:
             self.around.stored(self.id, event.ticket)
+        elif isinstance(event, Stored) and self.rooms is not None:
+            self.rooms.stored(event.ticket)
+        elif isinstance(event, Moved):
+            self.sessions.moved(event)
         elif isinstance(event, LinkBroken):
             self.sessions.broken(event)
 
     def _set_timer(self, wake_at: Instant | None) -> None:
         self._wake_at = wake_at
         if wake_at is not None:
-            self.later(max(1, wake_at.us - self.clock.world.us), lambda: self._wake(wake_at))
+            self.later(max(1, wake_at.us - self.clock.now().us), lambda: self._wake(wake_at))
 
     def _wake(self, moment: Instant) -> None:
         if self._wake_at == moment:

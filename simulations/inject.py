@@ -77,7 +77,7 @@ class Injector:
         self._is_over = True
         for pair in list(self.world.network.faults.versions):
             self._same_version(pair)
-        self.world.network.faults = NetworkFaults()
+        self.world.network.faults = NetworkFaults(cut=set(self.world.plot.parted))
         self.copies.heal()
         self.quotas.heal()
         for node, host in self.world.hosts.items():
@@ -244,7 +244,7 @@ class Injector:
         if not host.is_up:
             return False
         host.crash()
-        host.clock.offset_us = BOOT_1970_US - EPOCH_US - self.world.clock.us
+        host.clock.offset_us = BOOT_1970_US - EPOCH_US - self.world.clock.now().us
         self._down(host.id, REBOOT_US)
         self._later(REBOOT_US + fault.for_us, lambda: setattr(host.clock, "offset_us", 0))
         return True
@@ -306,7 +306,7 @@ class Injector:
 
     def _boot(self, node: str) -> None:
         host = self.world.hosts[node]
-        if host.is_up:
+        if host.is_up or node in self.world.plot.off:
             return
         self.world.trace.note(node, "boot")
         host.boot()

@@ -63,13 +63,15 @@ class Settings:
     """A table to replay instead of the seed's own."""
     change: Change | None = None
     """A change of policy instead of the seed's own."""
+    has_two_streets: bool = False
+    """A line of nodes with a second street in its district, instead of a tree."""
     has_floor: bool = True
     """Measure the bare commits after the run."""
 
     @property
     def nodes(self) -> int:
         """How many a world has: five levels, each node with `fan_out` children."""
-        return sum(self.fan_out**level for level in range(LEVELS))
+        return LEVELS + 1 if self.has_two_streets else sum(self.fan_out**level for level in range(LEVELS))
 
 
 DEFAULT_SETTINGS = Settings()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from node.errors import NodeError
+from node.fork.giveback import ReseedProgress
 from node.handshake import Handshake, Me, Step
 from node.links import FENCE_GRACE_S
 from node.store.heard import last_heard, unheard
@@ -17,7 +18,7 @@ from policies.errors import PolicyError
 from simulations.network import Session
 from sync.core.lanes import URGENT_LANES
 from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Hello, Message, Orders, Query, Stop
-from sync.core.ready import LinkBroken, PeerFacts, Send
+from sync.core.ready import LinkBroken, Moved, PeerFacts, Send
 from sync.model import MICROSECONDS, Direction, Lane, PolicyVersion, SyncError
 from sync.wire.codec import Unknown, decode, encode
 
@@ -39,6 +40,8 @@ class Link:
     is_parent: bool
     facts: PeerFacts | None = None
     """Who is there; None before the handshake is done."""
+    reseed: ReseedProgress | None = None
+    """How far this child, which is seeded anew, has what was brought here; None for any other."""
     waiting: dict[bool, deque[Message]] = field(default_factory=lambda: {True: deque(), False: deque()})
     """By connection (True: the urgent one): what came and waits until the lane in front of it takes data again."""
 
@@ -71,6 +74,7 @@ class Sessions:
             shelf=host.policy,
             tick=host.hybrid.tick,
             lives=host.forks,
+            reseed=is_parent and host.forks.is_reseed_wanted,
             heard=lambda life: host.journal.look("look at refusals", lambda db: last_heard(db, peer, life, own=host.incarnation)),
         )
         link = self.links[peer] = Link(session, shaking, is_parent)
@@ -149,6 +153,16 @@ class Sessions:
         for peer, body in host.tree.news(open_links).items():
             self.say(self.links[peer], Heartbeat(body, host.hybrid.tick()))
 
+        for _, link in sorted(self.links.items()):
+            if link.is_up and link.reseed is not None and link.reseed.is_done:
+                self.say(link, Heartbeat(host.tree.body_below, host.hybrid.tick(), reseeded=True))
+
+    def moved(self, event: Moved) -> None:
+        """A peer stored, or need not have, what was sent to it."""
+        link = self.links.get(event.peer)
+        if link is not None and link.reseed is not None:
+            link.reseed.moved(event.lane, event.stored)
+
     # ---- in
 
     def lanes_opened(self) -> None:
@@ -220,6 +234,8 @@ class Sessions:
     def _hear_beat(self, link: Link, peer: str, beat: Heartbeat) -> None:
         host = self._host
         host.hybrid.observe(beat.sent_at)
+        if link.is_parent and beat.reseeded and host.forks.reseeded():
+            host.around.link_lost(host.id, peer)
         standing = host.tree.heard(peer, beat, is_parent=link.is_parent)
         if standing is not None:
             host.post(lambda engine, now: engine.stands(standing))
@@ -230,7 +246,15 @@ class Sessions:
         host.hybrid.observe(hello.sent_at)
         subtree: frozenset[str] = frozenset() if link.is_parent else host.tree.directory.subtree(peer)
         former = host.tree.desk.former if link.is_parent else ""
-        facts = link.facts = PeerFacts(peer, hello.incarnation, hello.level, hello.territory, link.is_parent, subtree, former)
+        if link.is_parent and host.rooms is not None and not host.rooms.heard_from_above(hello):
+            host.around.link_lost(host.id, peer)
+            return
+        reseeds = host.forks.is_reseed_wanted if link.is_parent else hello.reseed
+        facts = link.facts = PeerFacts(
+            peer, hello.incarnation, hello.level, hello.territory, link.is_parent, subtree, former,
+            reseed=reseeds and not link.is_parent, reseeds=reseeds,
+        )  # fmt: skip
+        link.reseed = host.forks.giving_back(hello) if facts.reseed else None
         for message in link.handshake.late_bundles():
             self.say(link, message)
         if not link.is_parent:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from random import Random
 
 from node.store.schema import Tuning
-from policies.bundle import SignedBundle
+from policies.bundle import Bundle, SignedBundle
+from policies.roots import SignedRoot
 from simulations.network import Session
 from simulations.trace import Trace
 from sync.core.messages import Data
@@ -51,3 +52,12 @@ class Seal:
     def territory_of(self, signed: SignedBundle) -> str:
         """The issuer's territory."""
         return self.territories[signed.bundle.issuer]
+
+    def territory_of_root(self, signed: SignedRoot) -> str:
+        """The issuer's territory."""
+        return self.territories[signed.root.issuer]
+
+    def own_root(self, bundle: Bundle) -> SignedRoot | None:
+        """None: worlds of faults work with whole bundles."""
+        del bundle
+        return None

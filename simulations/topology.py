@@ -27,6 +27,13 @@ def binary_tree(*, provinces: int = 1, fan_out: int = 2) -> tuple[NodePlan, ...]
     return tuple(plans)
 
 
+def two_streets() -> tuple[NodePlan, ...]:
+    """A line of five nodes, and a second street in its district."""
+    line = binary_tree(fan_out=1)
+    district = next(plan for plan in line if plan.level is Level.DISTRICT)
+    return (*line, _child(district, Level.STREET, 2, 3))
+
+
 def _child(parent: NodePlan, level: Level, index: int, digits: int) -> NodePlan:
     name = f"{'gsdmp'[level - 1]}{parent.id[1:] if level < Level.MUNICIPAL else ''}{index}"
     return NodePlan(name, level, f"{parent.territory}{index:0{digits}d}", parent.id)

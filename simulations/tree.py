@@ -103,6 +103,11 @@ class HostTree:
         self._told |= found
         return found
 
+    @property
+    def body_below(self) -> bytes:
+        """What every child is told."""
+        return self._body(is_parent=False)
+
     def _body(self, *, is_parent: bool) -> bytes:
         return self.directory.upward(self.own, 0) if is_parent else self.directory.downward(self.own, 0)
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from simulations.checkers import Copy, Holder, Promise, Truth, Violation, read_copies
 from simulations.checkers.accounting import check_accounts
+from simulations.checkers.audit import check_audit
 from simulations.checkers.convergence import check_converged, check_drained, check_handed_on, check_kept, check_secured
 from simulations.checkers.damage import check_repaired
 from simulations.checkers.excuses import beyond_fosters, expired, handed_over, joined, let_go, refused_and_gone
@@ -29,7 +30,7 @@ from simulations.faults import Fault, FaultKind, draw_schedule
 from simulations.host import Host
 from simulations.inject import Injector
 from simulations.rules import EPOCHS_MAX, Change, draw_change, first_bundle
-from simulations.topology import NodePlan, binary_tree
+from simulations.topology import NodePlan, binary_tree, two_streets
 from simulations.workload import SHARE
 from simulations.world import World, build_world
 from sync.core.messages import Data
@@ -64,7 +65,7 @@ class Trial:
     def of(cls, folder: Path, seed: int, settings: Settings) -> Trial:
         """The world of a seed before time passes."""
         chance = Random(f"faults {seed}")  # noqa: S311 - a simulation is random on purpose
-        plans = binary_tree(fan_out=settings.fan_out)
+        plans = two_streets() if settings.has_two_streets else binary_tree(fan_out=settings.fan_out)
         drawn_change = draw_change(chance, lifts=seed % 2 == 1)
         change = drawn_change if settings.change is None else settings.change
         until_us = settings.fault_s * MICROSECONDS
@@ -82,6 +83,8 @@ class Trial:
 
     def on_wire(self, source: str, target: str, data: Data) -> None:
         """A frame is leaving `source`."""
+        if self._is_of_rooms(data.frame.batch.header.resource):
+            return
         now_us = self.world.clock.us
         self.watch.in_force(source, self.world.hosts[source].policy.version, now_us)
         self.watch.saw(source, target, data, now_us)
@@ -96,6 +99,7 @@ class Trial:
     def suffer(self) -> None:
         """Records and faults, then the promises that hold at every moment."""
         world, settings = self.world, self.settings
+        self.oracle.homes = world.plot.homes
         for host in world.hosts.values():
             host.on_policy = lambda node, version: self.watch.in_force(node, version, world.clock.us)
             self.watch.in_force(host.id, host.policy.version, 0)
@@ -130,7 +134,7 @@ class Trial:
         limit_us = world.clock.us + HEAL_US_MAX
         while world.clock.us < limit_us:
             world.run_until(world.clock.us + QUIET_STEP_US)
-            if all(self._is_drained(host) for host in world.hosts.values()):
+            if world.plot.is_over and all(self._is_drained(host) for host in world.hosts.values()):
                 break
 
     def _produce(self) -> None:
@@ -162,7 +166,7 @@ class Trial:
         return truth
 
     def _check_safety(self, holders: Sequence[Holder]) -> _Seen:
-        copies = read_copies(holders, self.watch.decoded)
+        copies = {node: self._without_rooms(copy) for node, copy in read_copies(holders, self.watch.decoded).items()}
         truth, secrets = self._truth(), self.watch.secrets()
         for copy in copies.values():
             truth.learn_numbers(copy)
@@ -186,6 +190,7 @@ class Trial:
         for node, copy in copies.items():
             parent, journal = copy.holder.parent, hosts[node].journal
             found += check_repaired(node, journal)
+            found += check_audit(node, journal)
             found += check_kept(node, truth, had, self._acknowledged(node))
             found += check_drained(copy, journal.recover().out_marks, self._peers(node))
             for peer, direction in self._peers(node):
@@ -197,15 +202,24 @@ class Trial:
         # What a node made before it was moved may be on its old way, and need not.
         standing, former = Oracle(self.holders, self.change), self.injector.moves.former
         refused = refused_and_gone(copies, truth, self.injector.quotas.ever, has_loss=self.world.network.lost > 0)
-        excused = joined(expired(copies, truth, gone), refused)
+        excused = joined(expired(copies, truth, gone), refused, self.world.plot.excused(copies, truth))
         if former:
             fostered = beyond_fosters(copies, truth, presence, standing, epoch)
             excused = joined(excused, handed_over(copies, truth, former, gone), fostered)
         found += check_converged(copies, truth, presence, standing, epoch, excused)
+        found += self.world.plot.check(copies, truth, presence)
         for lost in self.injector.disks.lost.values():
             if not lost.parent:
                 continue  # the top has nobody to secure its own records
             found += check_secured(lost.parent, lost.secured, truth, had, self.oracle, range(1, EPOCHS_MAX + 1))
+
+    def _is_of_rooms(self, resource: str) -> bool:
+        """True for what nodes make themselves in their rooms: the world has not made it and knows nothing of it."""
+        return self.world.plot.has_rooms and resource not in self.world.workload.made
+
+    def _without_rooms(self, copy: Copy) -> Copy:
+        """A copy with the records that the world made."""
+        return replace(copy, records={code: records for code, records in copy.records.items() if not self._is_of_rooms(code)})
 
     def _acknowledged(self, node: str) -> dict[str, Ints]:
         stretches: dict[str, list[tuple[int, int]]] = {}

@@ -89,22 +89,22 @@ class Upkeep:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._loop = WorldLoop(lambda: host.clock.world.us, host.later)  # type: ignore[abstract]
-        self._runtime = cast(Any, HostRuntime(host, self._loop))
+        self.loop = WorldLoop(lambda: host.clock.world.us, host.later)  # type: ignore[abstract]
+        self.runtime = cast(Any, HostRuntime(host, self.loop))
         self._queries = QueryDesk(tell=host.sessions.tell)
         self._is_scrubbing = False
         self._storage: asyncio.Task[None] | None = None
         """Keeps the node inside its quota; None while it has none."""
         giver = Giver(host.journal, host.pipeline, lambda: host.policy.version)
         self.repairs = RepairDesk(
-            host.id, host.parent, host.journal, self._runtime, self._queries, giver, facts=self._facts, linked=self._linked,
+            host.id, host.parent, host.journal, self.runtime, self._queries, giver, facts=self._facts, linked=self._linked,
             is_child=self._is_child, on_repaired=lambda resource: host.around.trace.note(host.id, "repair", resource),
         )  # fmt: skip
-        self._begin(self._start)
+        self.begin(self._start)
 
     def end(self) -> None:
         """The life is over."""
-        self._loop.end()
+        self.loop.end()
 
     def keep_quota(self, journal: Any, children: Callable[[], frozenset[str]]) -> None:
         """Keep `journal`, as it looks on its small disk, inside that from now on; `children` are those attached here."""
@@ -116,18 +116,18 @@ class Upkeep:
             retention_s=lambda: {code: entry.retention_s for code, entry in resources.items()},
             for_ever=lambda: frozenset(code for code, entry in resources.items() if entry.derived is not None),
         )
-        storage = Storage(journal, self._runtime, StorageSection(disk_reserve_mb=0), rules, host.machine)
-        self._begin(lambda: setattr(self, "_storage", self._loop.create_task(storage.run())))
+        storage = Storage(journal, self.runtime, StorageSection(disk_reserve_mb=0), rules, host.machine)
+        self.begin(lambda: setattr(self, "_storage", self.loop.create_task(storage.run())))
 
     def drop_quota(self) -> None:
         """There is room again: nothing is let go any more, and every door opens."""
         # On the loop, behind the beginning of the keeper, which waits there while the node stands still.
-        self._begin(self._end_storage)
+        self.begin(self._end_storage)
 
     def scrub(self) -> None:
         """Look at every stored payload once, as node/repair/scrub.py does over a day."""
         self._is_scrubbing = True
-        self._begin(lambda: self._loop.create_task(self._scrub()))
+        self.begin(lambda: self.loop.create_task(self._scrub()))
 
     @property
     def is_busy(self) -> bool:
@@ -138,47 +138,47 @@ class Upkeep:
 
     def committed(self) -> None:
         """A commit went through."""
-        self._runtime.on_committed()
+        self.runtime.on_committed()
 
     def durable(self) -> None:
         """A turn is durable: questions that were put in it are answered. Raises what ended a desk."""
-        answers, self._runtime.after_commit = self._runtime.after_commit, []
+        answers, self.runtime.after_commit = self.runtime.after_commit, []
         for tell in answers:
             tell()
-        if self._loop.failures:
-            raise self._loop.failures.pop()
+        if self.loop.failures:
+            raise self.loop.failures.pop()
 
     def damaged(self, lsn: int, *, then: Callable[[], None]) -> None:
         """A job could not read the batch at `lsn`; `then` starts it again once that is settled."""
-        self._begin(lambda: self._runtime.on_damage(lsn, then))
+        self.begin(lambda: self.runtime.on_damage(lsn, then))
 
     def lost(self, peer: str) -> None:
         """The link with `peer` is gone."""
-        self._begin(lambda: self._queries.lost(peer))
+        self.begin(lambda: self._queries.lost(peer))
 
     def asked(self, peer: str, query: Query) -> None:
         """A question of a neighbour."""
-        self._begin(lambda: self._queries.asked_by(peer, query, lambda answer: self._host.sessions.tell(peer, answer)))
+        self.begin(lambda: self._queries.asked_by(peer, query, lambda answer: self._host.sessions.tell(peer, answer)))
 
     def answered(self, peer: str, answer: Answer) -> None:
         """The answer to a question of this node."""
-        self._begin(lambda: self._queries.answered(peer, answer))
+        self.begin(lambda: self._queries.answered(peer, answer))
 
     def met(self, peer: str) -> None:
         """A session with `peer` begins."""
-        self._begin(lambda: self.repairs.met(peer))
+        self.begin(lambda: self.repairs.met(peer))
 
     # ---- inside
 
-    def _begin(self, action: Callable[[], object]) -> None:
+    def begin(self, action: Callable[[], object]) -> None:
         """Do something on the loop: the desks ask which one runs."""
-        self._loop.call_soon(action)
+        self.loop.call_soon(action)
 
     def _end_storage(self) -> None:
         if self._storage is not None:
             self._storage.cancel()
-        self._runtime.on_committed = lambda: None
-        self._runtime.close_lanes(frozenset())
+        self.runtime.on_committed = lambda: None
+        self.runtime.close_lanes(frozenset())
 
     async def _scrub(self) -> None:
         await Scrub(self._host.journal, SCRUB_EVERY_S).walk(0.0)
@@ -186,7 +186,7 @@ class Upkeep:
 
     def _start(self) -> None:
         self.repairs.start()
-        self._loop.create_task(self.repairs.keep_repairing())
+        self.loop.create_task(self.repairs.keep_repairing())
 
     def _facts(self, peer: str) -> PeerFacts | None:
         link = self._host.sessions.links.get(peer)

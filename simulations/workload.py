@@ -60,6 +60,8 @@ class Workload:
     schemas: Mapping[str, pa.Schema]
     made: dict[str, Made] = field(default_factory=dict)
     """By resource."""
+    communities: tuple[str, ...] = ()
+    """Last digits of the codes of enterprises; empty: they are told by their street alone."""
     _named: dict[str, int] = field(default_factory=dict)
 
     def resources_of(self, plan: NodePlan) -> tuple[str, ...]:
@@ -124,6 +126,8 @@ class Workload:
 
     def _enterprises(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
         places = [f"{plan.territory}{self.rng.randint(1, 2):02d}{self.rng.randint(1, 2):03d}" for _ in names]
+        if self.communities:
+            places = [place + self.rng.choice(self.communities) for place in places]
         return [wall_us, places, 1, names, [f"Factory {name}" for name in names], "trade", "open"]
 
 

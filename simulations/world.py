@@ -23,6 +23,7 @@ from simulations.floor import CommitLog
 from simulations.host import Host
 from simulations.network import Network, Session
 from simulations.notary import Notary, Signed
+from simulations.plot import Plot
 from simulations.surroundings import Seal, Surroundings
 from simulations.topology import NodePlan
 from simulations.trace import Trace
@@ -80,6 +81,7 @@ class World:
     """Which numbers the origins gave to which records; what a power cut took back is taken out again."""
     commits: CommitLog = field(default_factory=CommitLog)
     signed: Signed = field(default_factory=dict)
+    plot: Plot = field(default_factory=Plot)
     on_commit: Callable[[str, Sequence[Write]], None] = lambda node, writes: None
     """(node, writes): a commit went through."""
     on_down: Callable[[str], None] = lambda node: None
@@ -149,7 +151,7 @@ class World:
         """The child's reconnect loop: once now and then, open a session when there is none."""
         host = self.hosts[child]
         parent = self.hosts[host.parent]
-        is_awake = host.is_up and parent.is_up and not (host.is_paused or parent.is_paused)
+        is_awake = host.is_ready and parent.is_ready and not (host.is_paused or parent.is_paused)
         if is_awake and not host.has_link(parent.id) and self.network.can_reach(child, parent.id) and parent.admits(host):
             session = Session(next(self._ids), child, parent.id)
             parent.open_link(session, is_parent=False)

@@ -195,9 +195,6 @@ class Gate(Protocol):
     def inspect(self, flow: Flow, header: BatchHeader, rows: pa.RecordBatch | None) -> str:
         """Receiver's check: empty when the batch is not looser than the own plan, else the reason. `flow.peer` is this node."""
 
-    def needs_rows(self, flow: Flow, header: BatchHeader) -> bool:
-        """True when `inspect` must see decoded rows."""
-
 
 class Vouch(Protocol):
     """Signs and checks manifests. Implementation: node/identity; a seeded one in simulations."""

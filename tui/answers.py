@@ -189,6 +189,26 @@ class Devices(Struct, frozen=True):
     devices: list[Device] = []
 
 
+class SensorAlarm(Struct, frozen=True):
+    """An alarm of a sensor that holds."""
+
+    id: str
+    resource: str = ""
+    device: str = ""
+    quantity: str = ""
+    kind: str = ""
+    time_us: int | None = None
+    value: object = None
+    facts: object = None
+    severity: int = 0
+
+
+class SensorAlarms(Struct, frozen=True):
+    """The alarms of the node's own sensors."""
+
+    holding: list[SensorAlarm] = []
+
+
 class Outcomes(Struct, frozen=True, rename={"return_": "return"}):
     """What becomes of a resource on each way, as policy words."""
 

@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerState
 from node.clock import Clock
 from tui.client import ConsoleApi
 from tui.commands import command_target
-from tui.decision import Ask, Decided, Decision, Outcome, Result, carry_out
+from tui.decision import Ask, Decided, Outcome, Result, carry_out
 from tui.desk import Desk
 from tui.feed import Feed, Question
 from tui.keys import QUIT, THEME
@@ -28,10 +28,14 @@ from tui.pages.entries import EntriesPage
 from tui.pages.entry import EntryPage
 from tui.pages.event import EventPage
 from tui.pages.events import EventsPage
+from tui.pages.governance import GovernancePage
 from tui.pages.help import HelpPage
 from tui.pages.incidents import IncidentPage, IncidentsPage
+from tui.pages.matter import MatterPage
 from tui.pages.node import NodePage
-from tui.pages.page import Go, Page, Typed
+from tui.pages.oversight import OversightPage
+from tui.pages.oversight_details import LogEntryPage, ScorePage, VerdictPage
+from tui.pages.page import Fetch, Go, Page, Typed
 from tui.pages.resource import ResourcePage
 from tui.pages.resources import ResourcesPage
 from tui.pages.tree import TreePage
@@ -55,6 +59,8 @@ LISTS: dict[str, type[Page]] = {
     "incidents": IncidentsPage,
     "devices": DevicesPage,
     "entries": EntriesPage,
+    "governance": GovernancePage,
+    "oversight": OversightPage,
 }
 DETAILS: dict[str, type[Page]] = {
     "node": NodePage,
@@ -63,6 +69,10 @@ DETAILS: dict[str, type[Page]] = {
     "incident": IncidentPage,
     "device": DevicePage,
     "entry": EntryPage,
+    "matter": MatterPage,
+    "score": ScorePage,
+    "log_entry": LogEntryPage,
+    "verdict": VerdictPage,
     "help": HelpPage,
 }
 
@@ -182,11 +192,11 @@ class Console(App[int]):
 
     def on_decided(self, message: Decided) -> None:
         """Tell the node, once: the dialog takes no further press until this is settled."""
-        self.run_worker(self._decide(message.decision, message.by, message.why), group="decision", exit_on_error=False)
+        self.run_worker(self._decide(message), group="decision", exit_on_error=False)
 
-    async def _decide(self, decision: Decision, by: str, why: str) -> None:
+    async def _decide(self, said: Decided) -> None:
         """Tell the node, look at the thing again, then show what came of it: so what may be pressed next rests on fresh answers."""
-        outcome = await carry_out(self._api, decision, by=by, why=why)
+        outcome = await carry_out(self._api, said.decision, by=said.by, why=said.why, filled=said.filled)
         self.feed.shelf.overtake()
         await self.refresh_answers()
         self._settle(outcome)
@@ -196,6 +206,18 @@ class Console(App[int]):
             self.dialog.settle(outcome)
         if outcome.result is Result.DONE:
             self.page.tell(outcome.words)
+
+    def on_wanted(self) -> None:
+        """A page needs other answers than before."""
+        self._wanted.set()
+
+    def on_fetch(self, message: Fetch) -> None:
+        """Ask what takes long; the rounds go on meanwhile."""
+        self.run_worker(self._fetch(message.question), group="fetch", exclusive=True, exit_on_error=False)
+
+    async def _fetch(self, question: Question[Struct]) -> None:
+        await self.feed.ask(question)
+        self.repaint()
 
     async def on_go(self, message: Go) -> None:
         """Show another page."""
@@ -220,7 +242,7 @@ class Console(App[int]):
         elif name in LISTS:
             await self._close_pages(down_to=1)
             if name != "tree":
-                await self.push_screen(LISTS[name](self.desk))
+                await self.push_screen(LISTS[name](self.desk, about))
         elif len(self.screen_stack) < PAGES_DEEP_MAX:
             await self.push_screen(DETAILS[name](self.desk, about))
         self._wanted.set()

@@ -20,7 +20,7 @@ CALL_TIMEOUT_S = 5.0
 ANSWER_BYTES_MAX = 16 * 1024 * 1024
 """An answer above this many bytes is refused: 5,000 rows with room to spare."""
 
-ArgumentValue = str | int | bool | tuple[str, ...]
+ArgumentValue = str | int | bool | tuple[str, ...] | Mapping[str, object]
 
 
 class ConsoleApi(Protocol):

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from node.texts import LANGUAGES, text
 from tui.desk import Desk
-from tui.keys import TABS
+from tui.keys import SECTION_NAMES, TABS
 from tui.palette import PALETTES
 from tui.pinyin import initials
 from tui.questions import RESOURCES
 
 ENTRY_PREFIX = "NL-"
 """Before the id of a case in the id of its entry; people have either at hand."""
+
+LOG = "log"
+"""Section whose rows the node filters by what follows the word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,15 @@ def _plain(word: str) -> Target | None:
         titles = [text(f"console.page_{name}", language).lower() for language in LANGUAGES]
         if any(known.startswith(word) for known in (name, *titles, *(initials(title) for title in titles))):
             return Target(name)
+    return _section(word)
+
+
+def _section(word: str) -> Target | None:
+    for page, sections in SECTION_NAMES.items():
+        for name in sections:
+            titles = [text(f"console.section_{name}", language).lower() for language in LANGUAGES]
+            if any(known.startswith(word) for known in (name, *titles, *(initials(title) for title in titles))):
+                return Target(page, name)
     return None
 
 
@@ -51,6 +63,10 @@ def _thing(kind: str, about: str, desk: Desk) -> Target | None:
         return _node(about, desk)
     if kind == "entry":
         return Target("entry", about.removeprefix(ENTRY_PREFIX))
+    if kind in SECTION_NAMES["governance"][1:]:
+        return Target("matter", f"{kind}/{about}")
+    if kind == LOG:
+        return Target("oversight", f"{LOG} {about}")
     catalogue = desk.seen(RESOURCES).value
     if kind == "resource" and (catalogue is None or any(resource.code == about for resource in catalogue.resources)):
         return Target("resource", about)

@@ -5,6 +5,7 @@ Owns the distinction between done, refused and not known. Refuses to send anythi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,7 @@ from textual.message import Message
 
 from tui.client import ArgumentValue, ConsoleApi
 from tui.errors import ApiProblem
+from tui.words import Words
 
 DECISION_TIMEOUT_S = 30.0
 """A decision waits for the disk and a new bundle; after this it counts as unanswered."""
@@ -25,12 +27,25 @@ REFUSALS = frozenset({"INVALID", "NOT_FOUND", "DENIED", "UNKNOWN_VERB", "NOT_REA
 
 
 @dataclass(frozen=True, slots=True)
+class Blank:
+    """Something besides reason and name that the dialog asks for; its label is the text `console.blank_<name>`."""
+
+    name: str
+    start: str = ""
+    is_needed: bool = True
+
+
+def _as_filled(filled: Mapping[str, str]) -> Mapping[str, ArgumentValue]:
+    return {**filled}
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """One decision about one thing, in words for the person who makes it; values of peers in the words are made safe already."""
 
     verb: str
     arguments: tuple[tuple[str, ArgumentValue], ...]
-    """What the verb gets besides `by` and `why`."""
+    """What the verb gets besides `by`, `why` and what the blanks give."""
     title: str
     sentence: str
     """What will happen, and to whom."""
@@ -44,6 +59,11 @@ class Decision:
     """The node's answer in words; raises ApiProblem for one that is none."""
     typed: str = ""
     """What the person must type because the scope is wide; empty: nothing."""
+    blanks: tuple[Blank, ...] = ()
+    takes_why: bool = True
+    """False where the verb knows no reason."""
+    told: Callable[[Mapping[str, str]], Mapping[str, ArgumentValue]] = _as_filled
+    """What the verb gets from what was filled into the blanks; may read files, raises ApiProblem for what it cannot use."""
 
 
 class Result(Enum):
@@ -75,18 +95,31 @@ class Ask(Message):
 class Decided(Message):
     """A person pressed the button: tell the node."""
 
-    def __init__(self, decision: Decision, *, by: str, why: str) -> None:
+    def __init__(self, decision: Decision, *, by: str, why: str, filled: Mapping[str, str]) -> None:
         super().__init__()
         self.decision = decision
         self.by = by
         self.why = why
+        self.filled = filled
 
 
-async def carry_out(api: ConsoleApi, decision: Decision, *, by: str, why: str) -> Outcome:
+async def carry_out(api: ConsoleApi, decision: Decision, *, by: str, why: str, filled: Mapping[str, str]) -> Outcome:
     """Tell the node once, and say what it answered."""
     try:
-        answer = await api.call(decision.verb, timeout_s=DECISION_TIMEOUT_S, **dict(decision.arguments), by=by, why=why)
+        told = {**dict(decision.arguments), **await asyncio.to_thread(decision.told, filled), "by": by}
+        if decision.takes_why:
+            told["why"] = why
+        answer = await api.call(decision.verb, timeout_s=DECISION_TIMEOUT_S, **told)
         return Outcome(Result.DONE, decision.answered(answer))
     except ApiProblem as problem:
         result = Result.REFUSED if problem.code in REFUSALS else Result.UNKNOWN
         return Outcome(result, problem.message if result is Result.REFUSED else str(problem))
+
+
+def hindrance(words: Words, problem: ApiProblem | None, takes: Mapping[str, object] | None, name: str, *, state: str) -> str:
+    """Why `name` cannot be said about a case whose newest answer `takes` what it takes; empty when it can."""
+    if problem is not None:
+        return words("decide_away", code=words.value(problem.code))
+    if takes is None:
+        return words("decide_waiting")
+    return "" if name in takes else words("decide_moved", state=state)

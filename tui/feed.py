@@ -39,6 +39,8 @@ class Question(Generic[ShapeOut]):
     """Seconds for which an answer is good enough; 0 asks in every round."""
     basis: str = field(default="", compare=False)
     """What the answer rests on, such as a policy version; another basis asks anew before `lasts_s` is over."""
+    timeout_s: float | None = field(default=None, compare=False)
+    """How long an answer may take; None the usual time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Feed:
         ticket = self._tickets
         try:
             answer: Shape | ApiProblem = shaped(
-                await self._api.call(question.verb, timeout_s=None, **dict(question.arguments)), question.shape
+                await self._api.call(question.verb, timeout_s=question.timeout_s, **dict(question.arguments)), question.shape
             )
         except ApiProblem as problem:
             answer = problem

@@ -41,6 +41,8 @@ TABS = (
     ("incidents", Key("4", "4", "tab('incidents')", "tab_incidents", hint=False)),
     ("devices", Key("5", "5", "tab('devices')", "tab_devices", hint=False)),
     ("entries", Key("6", "6", "tab('entries')", "tab_entries", hint=False)),
+    ("governance", Key("7", "7", "tab('governance')", "tab_governance", hint=False)),
+    ("oversight", Key("8", "8", "tab('oversight')", "tab_oversight", hint=False)),
 )
 """The list pages and their keys, in the order of the tab bar."""
 
@@ -52,6 +54,45 @@ DECISIONS = (
     Key("x", "x", "decide('revoke')", "revoke"),
 )
 """What may be decided about an entry of the negative list: each has its key on the page of a case that takes it."""
+
+SECTION_NAMES = {
+    "governance": ("all", "emergency", "recall", "regrade", "review", "quality", "request"),
+    "oversight": ("returns", "scores", "log"),
+}
+"""Sections of the pages that have some, the most urgent first."""
+
+SECTION = Key("tab", "Tab", "section(1)", "section")
+SECTION_BACK = Key("shift+tab", "Shift-Tab", "section(-1)", "section_back", hint=False)
+NEW = Key("n", "n", "new", "new")
+VERIFY_LOG = Key("v", "v", "verify_log", "verify_log")
+OLDER = Key("o", "o", "older", "older")
+NEWER = Key("i", "i", "newer", "newer")
+SECTIONS = (SECTION, SECTION_BACK, NEW, VERIFY_LOG, OLDER, NEWER)
+"""Keys of the pages with sections."""
+
+
+def _says(press: str, *names: str) -> dict[str, Key]:
+    return {name: Key(press, press, f"say('{press}')", name) for name in names}
+
+
+SAYS = {
+    **_says("a", "approve", "grant", "accept"),
+    **_says("r", "refuse"),
+    **_says("v", "review", "verify"),
+    **_says("w", "withdraw"),
+    **_says("u", "uphold"),
+    **_says("o", "overturn", "reopen"),
+    **_says("l", "lift", "release"),
+    **_says("p", "keep", "appeal"),
+    **_says("e", "end"),
+    **_says("c", "correct"),
+    **_says("d", "dispute"),
+    **_says("i", "insist"),
+    **_says("s", "supply"),
+    **_says("m", "missing"),
+    **_says("x", "revoke", "close"),
+}
+"""What may be said about a matter of governance: one press means one of them, the one that the matter takes."""
 
 COMMON = (OPEN, BACK, FILTER, GO, FREEZE, HELP, QUIT, MOVE, THEME, COPY, *(key for _, key in TABS))
 """Keys that mean the same on every page."""

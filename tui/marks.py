@@ -46,3 +46,13 @@ def badge(state: State, words: Words, palette: Palette) -> Text:
     """Mark and word in the state's colour, such as `! WARN`."""
     bold = "bold " if state in (State.WARN, State.FAIL) else ""
     return Text(f"{state.mark} {words(f'mark_{state.value.lower()}')}", style=f"{bold}{state.colour(palette)}")
+
+
+def marked(mark: str, shown: str, colour: str) -> Text:
+    """A mark, words and a colour for what is no state of a node; the colour is bold where the mark says that something is up."""
+    return Text(f"{mark} {shown}", style=f"bold {colour}" if mark != " " else colour)
+
+
+def unmarked(shown: Text) -> Text:
+    """A badge without the room for a mark where it has none."""
+    return shown if shown.plain.strip() == shown.plain else shown[2:]

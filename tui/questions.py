@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tui.answers import Devices, Events, Evidence, Explanation, Incidents, Resources, Specimen, Status, Tree
+from tui.answers import Devices, Events, Evidence, Explanation, Incidents, Resources, SensorAlarms, Specimen, Status, Tree
 from tui.case_answers import EntryCase, EntryCases, Register
 from tui.feed import Question
+from tui.oversight_answers import LogPage, LogVerdict, Returns, Scores
 
 EVENTS_MAX = 500
 INCIDENTS_MAX = 500
@@ -15,6 +16,12 @@ SETTLED_MAX = 200
 SETTLED_LASTS_S = 5.0
 REGISTER_LASTS_S = 10.0
 """The node folds every case it lists, so what seldom changes is not asked every second."""
+LOG_PAGE = 200
+"""Entries of the audit log on one page."""
+LOG_LASTS_S = 5.0
+OVERSIGHT_LASTS_S = 5.0
+VERIFY_TIMEOUT_S = 3_600.0
+"""A walk over a long log takes its time; the console goes on meanwhile."""
 
 TREE = Question("tree", Tree)
 STATUS = Question("status", Status)
@@ -22,12 +29,17 @@ EVENTS = Question("events", Events, (("limit", EVENTS_MAX),))
 NEWEST = Question("events", Events, (("limit", 1),))
 INCIDENTS = Question("incidents", Incidents, (("limit", INCIDENTS_MAX),))
 DEVICES = Question("devices", Devices, (("limit", DEVICES_MAX),))
+ALARMS = Question("sensor_alarms", SensorAlarms)
 RESOURCES = Question("resources", Resources)
 WAITING = Question("entry_list", EntryCases, (("states", ("proposed", "reviewed")), ("limit", WAITING_MAX)))
 APPROVED = Question("entry_list", EntryCases, (("states", ("approved",)), ("limit", SETTLED_MAX)), lasts_s=SETTLED_LASTS_S)
 DECIDED = Question(
     "entry_list", EntryCases, (("states", ("refused", "withdrawn", "revoked")), ("limit", SETTLED_MAX)), lasts_s=SETTLED_LASTS_S
 )
+RETURNS = Question("returns", Returns, lasts_s=OVERSIGHT_LASTS_S)
+SCORES = Question("quality_scores", Scores, lasts_s=OVERSIGHT_LASTS_S)
+VERDICT = Question("audit_verify", LogVerdict, timeout_s=VERIFY_TIMEOUT_S)
+"""Asked when somebody wants it, never by the round."""
 REGISTER = Question("entry_register", Register, lasts_s=REGISTER_LASTS_S)
 
 
@@ -49,3 +61,13 @@ def specimen(resource: str, *, lasts_s: float = 0.0, policy: str = "") -> Questi
 def explain(resource: str, direction: str, distance: int) -> Question[Explanation]:
     """Why `resource` goes `direction` (up or return) over `distance` levels as it does."""
     return Question("explain", Explanation, (("resource", resource), ("direction", direction), ("distance", distance)))
+
+
+def audit_page(
+    kinds: tuple[str, ...] = (), *, subject: str = "", before_seq: int | None = None, limit: int = LOG_PAGE
+) -> Question[LogPage]:
+    """A page of the audit log; the newest is asked anew, an older one never changes."""
+    before = (("before_seq", before_seq),) if before_seq is not None else ()
+    chosen = (("kinds", kinds),) if kinds else ()
+    about = (("subject", subject),) if subject else ()
+    return Question("audit_log", LogPage, (*chosen, *about, *before, ("limit", limit)), once=before_seq is not None, lasts_s=LOG_LASTS_S)

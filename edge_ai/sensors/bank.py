@@ -21,7 +21,7 @@ from edge_ai.sensors.table import Floats, Ints, Table
 from edge_ai.sensors.usual import Usual
 from edge_ai.sensors.verdict import Verdict
 
-ROUNDS_MAX = 64
+ROUNDS_MAX = 512
 """Readings of one series that one call judges; of a flood the newest are judged and the others counted."""
 STATE_VERSION = 1
 VALUE_MAX = 1e100
@@ -64,9 +64,9 @@ class Bank:
         return alarms
 
     def tick(self, now_us: int) -> list[Alarm]:
-        """Time passes: gaps may begin."""
+        """Time passes: gaps may begin, each at the moment at which its reading was due, whenever it is noticed."""
         rows, verdict = self._rules.silent(now_us)
-        return self._turn(rows, np.full(len(rows), now_us), np.asarray(verdict.facts["last"]), [verdict])
+        return self._turn(rows, np.asarray(verdict.facts["since_us"]), np.asarray(verdict.facts["last"]), [verdict])
 
     def _rounds(self, rows: Ints, times_us: Ints, values: Floats) -> Iterator[Ints]:
         """Indices of readings to judge, each series at most once in a round."""

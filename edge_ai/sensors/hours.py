@@ -52,11 +52,10 @@ class Hours:
         is_weekend = (day + WEEKDAY_OF_1970) % 7 >= SATURDAY
         return rows * BINS + local_s % DAY_S // HOUR_S + is_weekend * (BINS // 2), day
 
-    def state(self, row: int) -> list[dict[str, float]]:
-        """The averages of a series as plain numbers."""
-        return [self._table.state(row * BINS + number) for number in range(BINS)]
+    def state(self, row: int) -> dict[str, list[float]]:
+        """The averages of a series as plain numbers, BINS of each field."""
+        return self._table.states(row * BINS, BINS)
 
-    def restore(self, row: int, state: Sequence[Mapping[str, float]]) -> None:
+    def restore(self, row: int, state: Mapping[str, Sequence[float]]) -> None:
         """Put back what `state` gave. Raises ValueError, KeyError or TypeError when it is not that."""
-        for number, each in zip(range(BINS), state, strict=True):
-            self._table.restore(row * BINS + number, each)
+        self._table.restore_many(row * BINS, BINS, state)

@@ -65,7 +65,8 @@ class Rules:
         own = self.table.everything()
         silent_us = now_us - own["time_us"]
         rows = np.flatnonzero(own["seen"] & (silent_us >= own["gap_us"]))
-        facts = {"silent_s": silent_us[rows] / SECOND_US, "limit_s": own["gap_us"][rows] / SECOND_US, "last": own["value"][rows]}
+        limit_us = own["gap_us"][rows]
+        facts = {"since_us": own["time_us"][rows] + limit_us, "limit_s": limit_us / SECOND_US, "last": own["value"][rows]}
         return rows, Verdict(AlarmKind.GAP, np.ones(len(rows), bool), np.zeros(len(rows), bool), facts)
 
 

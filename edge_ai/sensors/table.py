@@ -55,5 +55,16 @@ class Table:
         for name in self._names():
             self._records[name][row] = state[name]
 
+    def states(self, first: int, count: int) -> dict[str, list[float]]:
+        """Several records as plain numbers, by field."""
+        return {name: self._records[name][first : first + count].tolist() for name in self._names()}
+
+    def restore_many(self, first: int, count: int, state: Mapping[str, Sequence[float]]) -> None:
+        """Put back what `states` gave. Raises KeyError, ValueError or TypeError when it is not that."""
+        for name in self._names():
+            if len(state[name]) != count:
+                raise ValueError(f"{len(state[name])} numbers of {name}, where {count} are asked for")
+            self._records[name][first : first + count] = state[name]
+
     def _names(self) -> tuple[str, ...]:
         return tuple(self._records.dtype.names or ())

@@ -63,6 +63,8 @@ class AccumulationDesk:
 
     async def settle(self) -> None:
         """Open a review for each set past the table, and keep the holds as the reviews say. Raises CaseError, NoRoom, CountingFailed."""
+        # A life that ended between opening a review and taking it into the register would open it twice.
+        await self.reviews.cases.follow()
         known = await asyncio.to_thread(self.reviews.mine, TOPIC)
         for matter in await asyncio.to_thread(self._past_the_table, known):
             log.warning("%s is about %d persons, the table says %d: held, and a review is opened", matter.key, matter.count, matter.persons)

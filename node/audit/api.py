@@ -13,6 +13,7 @@ from msgspec import Meta
 from node.audit.admitting import AdmissionWatch
 from node.audit.desk import AuditDesk
 from node.audit.entry import TEXT_CHARS_MAX
+from node.audit.left_notes import LeftNotes
 from node.audit.reading import PAGE_MAX, Wish, page
 from node.audit.report import NO_WITNESS, report
 from node.audit.witness import Told, WitnessDesk
@@ -44,10 +45,11 @@ class Audit:
     desk: AuditDesk
     witnesses: WitnessDesk
     admissions: AdmissionWatch
+    left: LeftNotes
 
     def background(self) -> list[Coroutine[Any, Any, object]]:
         """What runs for as long as the node does."""
-        return [self.desk.run(), self.witnesses.run(), self.admissions.run()]
+        return [self.desk.run(), self.witnesses.run(), self.admissions.run(), self.left.run()]
 
     def facts(self) -> Plain:
         """For the status: how long the log is, where it ends, who has witnessed how much."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from node.assembly import Parts
 from node.audit.admitting import AdmissionWatch
 from node.audit.api import Audit
 from node.audit.desk import AuditDesk
-from node.audit.entry import LIST_ITEMS_MAX, Scalar
+from node.audit.entry import LIST_ITEMS_MAX, TEXT_CHARS_MAX, Scalar
+from node.audit.left_notes import LeftNotes
 from node.audit.witness import Neighbours, WitnessDesk
 from node.audit.words import AuditKind
 from node.cases.desk import CaseDesk
 from node.cases.fact import Fact
 from node.cases.kind import Kind
 from node.queries import QueryDesk
+from node.recall.desk import RecallDesk
+from node.recall.orders import Order
 from node.requests.giving import Giving
 from node.requests.shares import Share
 from node.summaries.pull import PULL_VERB
@@ -39,7 +42,8 @@ def audit_of(parts: Parts) -> Audit:
     witnesses.start()
     parts.audit.attend()
     _hear_of_policy(parts)
-    return Audit(parts.audit, witnesses, AdmissionWatch(parts.audit, parts.admissions.all))
+    left = LeftNotes(parts.audit, parts.config.data_dir)
+    return Audit(parts.audit, witnesses, AdmissionWatch(parts.audit, parts.admissions.all), left)
 
 
 def enter_all(audit: AuditDesk, cases: CaseDesk, giving: Giving, queries: QueryDesk) -> None:
@@ -61,6 +65,16 @@ def enter_all(audit: AuditDesk, cases: CaseDesk, giving: Giving, queries: QueryD
 
     cases.noting, giving.noting = said, handed_out
     queries.handlers[PULL_VERB] = _entered(audit, queries.handlers[PULL_VERB])
+
+
+def enter_recalls(audit: AuditDesk, recalls: RecallDesk) -> None:
+    """Enter each order before anything of it is erased here, and what came of it."""
+
+    async def step(order: Order, word: str, counts: Mapping[str, int | str]) -> None:
+        told: dict[str, Scalar | list[str] | list[int]] = {"step": word, "entry": order.entry.id, "issuer": order.issuer, **counts}
+        await audit.note(AuditKind.RECALL, order.id[:TEXT_CHARS_MAX], by=order.issuer, detail=told)
+
+    recalls.noting = step
 
 
 def _entered(audit: AuditDesk, answer: Callable[[bytes], Awaitable[bytes]]) -> Callable[[bytes], Awaitable[bytes]]:

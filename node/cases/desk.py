@@ -61,6 +61,8 @@ class CaseDesk:
     fault: str = ""
     """Why the register is not kept; empty when it is."""
     noting: Noting | None = None
+    naming: Callable[[], str] = new_id
+    """Names facts and cases."""
     _owed: set[tuple[str, str]] = field(default_factory=set)
     """Cases that changed and that nobody was told of yet."""
     _listeners: list[OnChange] = field(default_factory=list)
@@ -75,7 +77,7 @@ class CaseDesk:
     async def open(self, kind: Kind, body: Body, *, by: str, parties: Mapping[str, Party]) -> Case:
         """Open a case in which this node is the opener; `parties` are the others by role. Raises CaseRefused, NoRoom."""
         named = {role: party.encoded() for role, party in {**parties, kind.opener: self.me}.items()}
-        return await self._say(kind, None, self._fact(new_id(), kind.opening, {**body, PARTIES: named}, by))
+        return await self._say(kind, None, self._fact(self.naming(), kind.opening, {**body, PARTIES: named}, by))
 
     async def say(self, kind: Kind, case_id: str, word: str, body: Body, *, by: str) -> Case:
         """Say something about a case. Raises CaseUnknown, CaseRefused, NoRoom."""
@@ -93,7 +95,7 @@ class CaseDesk:
     def _fact(self, case_id: str, word: str, body: Body, by: str) -> Fact:
         """A fact as it would stand if it were stored now, after everything that is known here."""
         return Fact(
-            new_id(), case_id, word, by.strip(), body, Place(HybridTime(self.clock.wall_us()), self.me.node, 0, 0), self.me.territory
+            self.naming(), case_id, word, by.strip(), body, Place(HybridTime(self.clock.wall_us()), self.me.node, 0, 0), self.me.territory
         )
 
     async def _say(self, kind: Kind, case: Case | None, fact: Fact) -> Case:

@@ -58,6 +58,7 @@ RESOURCE_COLUMNS = (
     Column("grade", ("数据分级", "分级", "安全级别", "数据级别", "敏感级别"), ("grade", "sensitivity")),
     Column("national", ("国家分级", "国标级别"), ("national grade",)),
     Column("categories", ("业务类别", "类别", "标签"), ("categories", "category", "tags")),
+    Column("lineage", ("来源资源", "派生自"), ("made of", "lineage")),
     Column("mode", ("汇聚方式", "提供方式"), ("mode",)),
     Column("library", ("所属库", "库类", "库类型"), ("library",)),
     Column("lane", ("传输通道", "通道"), ("lane",)),

@@ -66,6 +66,7 @@ def _resource_cells(resource: Resource, language: str) -> dict[str, str]:
         "grade": words.GRADES.write(str(resource.grade), language),
         "national": words.NATIONALS.write(resource.national.value, language),
         "categories": LIST_MARK.join(resource.categories),
+        "lineage": LIST_MARK.join(resource.lineage),
         "mode": words.MODES.write(resource.mode.value, language),
         "library": words.LIBRARIES.write(resource.library, language) if resource.library in words.LIBRARIES.table else "",
         "lane": resource.lane.word,

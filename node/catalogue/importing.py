@@ -27,11 +27,12 @@ FILES_MAX = 16
 LISTED = ("class_code", "national_code", "provider_code", "abstract", "format", "share_condition", "share_way", "is_open", "open_condition",
           "published_on", "related")  # fmt: skip
 """Columns that go into an entry's listing under their own name."""
-PLAIN = ("title_zh", "title_en", "provider", "owner", "share", "grade", "national", "categories", "mode", "library", "lane", "purpose",
-         "source_level", "returns")  # fmt: skip
+PLAIN = ("title_zh", "title_en", "provider", "owner", "share", "grade", "national", "categories", "lineage", "mode", "library", "lane",
+         "purpose", "source_level", "returns")  # fmt: skip
 """Columns that go into the entry under their own name."""
 EMPTY: Mapping[str, object] = {
-    "title_en": "", "provider": "", "owner": "", "purpose": "", "source_level": "", "categories": [], "related": [], "is_open": False,
+    "title_en": "", "provider": "", "owner": "", "purpose": "", "source_level": "", "categories": [], "lineage": [], "related": [],
+    "is_open": False,
     "returns": False, "grade": 0, "national": "general", "share": "conditional", "mode": "replicate", "library": "topic", "lane": "bulk",
     "retention": 0,
 }  # fmt: skip

@@ -124,6 +124,7 @@ _RESOURCES: Mapping[str, Callable[[str], object]] = {
     "grade": lambda cell: int(words.GRADES.read(cell)),
     "national": words.NATIONALS.read,
     "categories": _parts,
+    "lineage": _parts,
     "mode": words.MODES.read,
     "library": words.LIBRARIES.read,
     "lane": words.LANES.read,

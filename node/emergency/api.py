@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from node.cases.errors import CaseRefused
-from node.emergency.desk import LISTED_MAX, EmergencyDesk
+from node.cases.verbs import CaseId, Listing, Name, Plain, Show, Table, Why, Words
+from node.emergency.desk import EmergencyDesk
 from node.emergency.kind import EMERGENCY_US_MAX, HOUR_US, PURPOSE
 from node.requests.arbiters import Parties
 from node.requests.kind import FIELDS_MAX, Ask
-
-Plain = dict[str, Any]
-CaseId = Annotated[str, Meta(min_length=1, max_length=64)]
-Words = Annotated[str, Meta(max_length=2_000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class Listing(msgspec.Struct, forbid_unknown_fields=True):
-    """The newest emergencies."""
-
-    limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 100
-
-
-class Show(msgspec.Struct, forbid_unknown_fields=True):
-    """One emergency."""
-
-    id: CaseId
 
 
 class Open(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,7 +23,7 @@ class Open(msgspec.Struct, forbid_unknown_fields=True):
 
     provider: Annotated[str, Meta(min_length=1, max_length=63)]
     resource: Name
-    why: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    why: Why
     by: Name
     hours: Annotated[int, Meta(ge=1, le=EMERGENCY_US_MAX // HOUR_US)] = 24
     fields: Annotated[list[Name], Meta(max_length=FIELDS_MAX)] = []
@@ -71,7 +55,7 @@ class EmergencyVerbs:
     parties: Callable[[], Parties]
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {
             "emergency_list": (Listing, self._list),

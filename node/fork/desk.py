@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from node.clock import Clock
+from node.fork.absence import Absence
 from node.fork.clones import FORKS_MAX, ForkMemory
-from node.fork.errors import ForkFound
+from node.fork.errors import AwayTooLong, ForkFound
 from node.fork.giveback import ReseedProgress, lane_tops
 from node.fork.reseed import end_reseed, is_reseed_wanted
 from node.store.journal import SqliteJournal
@@ -46,9 +47,14 @@ class ForkDesk:
         clock: Clock,
         memory: ForkMemory,
         on_found: Callable[[ForkFound], None],
+        on_away: Callable[[AwayTooLong], None] = lambda away: None,
         folder: Path | None = None,
     ) -> None:
-        """`on_found` ends the node's present life; it is called once at most for each. Without a `folder` no reseed is ever wanted."""
+        """`on_found` and `on_away` end the node's present life; without the latter a link after too long an absence is only refused.
+
+        Without a `folder` no reseed is ever wanted.
+        """
+        self.absence = Absence(node, journal, clock, is_wanted=lambda: self.is_reseed_wanted, on_away=on_away)
         self._folder = folder
         self._node = node
         self._incarnation = incarnation
@@ -159,7 +165,7 @@ class ForkDesk:
 
     def troubles(self) -> list[str]:
         """Words for status."""
-        return [CLONE_WORD] if self._watch.suspicions(self._clock.wall_us()) else []
+        return [CLONE_WORD] * bool(self._watch.suspicions(self._clock.wall_us())) + self.absence.troubles()
 
     def clones(self) -> list[dict[str, object]]:
         """The suspicions, for `yunnao status --json`."""

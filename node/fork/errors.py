@@ -2,6 +2,7 @@
 
 NodeError
 +-- ForkChangeError  a change of incarnation cannot be finished: files of two folders were mixed
++-- AwayTooLong      nothing was heard from above for too long: this node must be seeded anew before it goes on
 +-- ForkFound        a peer holds another copy's records: this node must go on under a new incarnation
 """
 
@@ -15,6 +16,10 @@ from sync.model import Lane
 
 class ForkChangeError(NodeError):
     """A change of incarnation that cannot be finished as the files are."""
+
+
+class AwayTooLong(NodeError):
+    """Nothing was heard from above for too long (absence.py). Ends the node's present life; the next one asks for a reseed."""
 
 
 class ForkFound(NodeError):

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from node.files import sync_folder
+from node.fork.absence import is_too_old
 from node.identity.files import write_file
 from node.store.failures import guarded
 from node.store.file import open_writer
@@ -21,15 +22,16 @@ from sync.model import Direction
 WISH_NAME = "reseed.wanted"
 
 
-def wish_reseed(folder: Path, journal: Path) -> None:
-    """Want a reseed from the next start on; no node may run. Raises IdentityError or JournalError.
+def wish_reseed(folder: Path, journal: Path, *, now_us: int) -> None:
+    """Want a reseed from the next start on; no node may run, and its clock shows `now_us`. Raises IdentityError or JournalError.
 
     What was returned before is forgotten first, so that the parent begins at the start of its journal; what is here already is found by
-    run map and stored once.
+    run map and stored once. After too long an absence (absence.py) children begin there, too: what came from them goes.
     """
     if journal.exists():
         with guarded(journal, "preparation of the reseed"), closing(open_writer(journal, DEFAULT_TUNING)) as connection:
-            connection.execute("DELETE FROM in_position WHERE direction = ?", (int(Direction.RETURN),))
+            is_away = is_too_old(connection, now_us)
+            connection.execute("DELETE FROM in_position WHERE direction = ? OR ?", (int(Direction.RETURN), is_away))
     write_file(folder / WISH_NAME, b"")
 
 

@@ -11,6 +11,9 @@ from node.identity.keys import read_manifest_key
 from node.identity.verify import verify_chain
 from policies.bundle import Bundle, SignedBundle, sign_bundle
 from policies.errors import BundleError
+from policies.roots import SignedRoot
+from policies.slices import root_of
+from sync.model import Level
 
 
 class BundleSeal:
@@ -31,16 +34,31 @@ class BundleSeal:
         The chain's dates are left unjudged: a bundle outlives the certificate it was signed under, and has dates of its own.
         """
         bundle = signed.bundle
+        name = f"bundle {bundle.issuer} epoch {bundle.epoch}"
+        return self._territory_of(name, (bundle.issuer, bundle.level), bundle.signed_bytes, signed.signature, signed.chain_pem)
+
+    def territory_of_root(self, signed: SignedRoot) -> str:
+        """As `territory_of`, for the signed root of slices."""
+        root = signed.root
+        return self._territory_of(signed.name, (root.issuer, root.level), root.signed_bytes, signed.signature, signed.chain_pem)
+
+    def own_root(self, bundle: Bundle) -> SignedRoot | None:
+        """The signed root of a bundle of this node; None for another's."""
+        chain_pem = self._files.tls().chain_pem
+        if verify_chain(chain_pem, root_pem=self._root_pem, now_us=None).node != bundle.issuer:
+            return None
+        root = root_of(bundle)
+        return SignedRoot(root, read_manifest_key(self._files.key("manifest")).sign(root.signed_bytes), chain_pem.decode())
+
+    def _territory_of(self, name: str, claimed: tuple[str, Level], signed_bytes: bytes, signature: bytes, chain_pem: str) -> str:
         try:
-            issuer = verify_chain(signed.chain_pem.encode(), root_pem=self._root_pem, now_us=None)
+            issuer = verify_chain(chain_pem.encode(), root_pem=self._root_pem, now_us=None)
         except ChainError as error:
-            raise BundleError(f"bundle {bundle.issuer} epoch {bundle.epoch} refused: {error}") from None
-        if (issuer.node, issuer.level) != (bundle.issuer, bundle.level):
-            raise BundleError(
-                f"bundle {bundle.issuer} ({bundle.level.word}) epoch {bundle.epoch} refused: signed by {issuer.node} ({issuer.level.word})"
-            )
+            raise BundleError(f"{name} refused: {error}") from None
+        if (issuer.node, issuer.level) != claimed:
+            raise BundleError(f"{name} ({claimed[1].word}) refused: signed by {issuer.node} ({issuer.level.word})")
         try:
-            Ed25519PublicKey.from_public_bytes(issuer.manifest_key).verify(signed.signature, bundle.signed_bytes)
+            Ed25519PublicKey.from_public_bytes(issuer.manifest_key).verify(signature, signed_bytes)
         except InvalidSignature:
-            raise BundleError(f"bundle {bundle.issuer} epoch {bundle.epoch} refused: its signature does not hold") from None
+            raise BundleError(f"{name} refused: its signature does not hold") from None
         return issuer.territory.code

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from node.ingest.hj212.packet import decode_hj212
 from node.ingest.json_messages import decode_object, decode_readings
+from node.ingest.jt808.location import decode_jt808
 from node.ingest.profiles import Format, Profile
 from node.ingest.senml import Record, readings_of
 from node.ingest.senml_formats import parse_cbor, parse_json, parse_msgpack, parse_xml
@@ -29,6 +30,7 @@ DECODERS: dict[Format, Decoder] = {
     Format.SENML_XML: _senml(parse_xml),
     Format.SENML_MSGPACK: _senml(parse_msgpack),
     Format.HJ212: decode_hj212,
+    Format.JT808: decode_jt808,
 }
 
 

@@ -71,6 +71,8 @@ class Intake:
         self._recalled_us: int | None = None
         self._flush_is_due = False
         self._room_callbacks: list[Callable[[], None]] = []
+        self.needed: Callable[[str], bool] = lambda resource: False
+        """Asks for the rules of a resource that a topic begins with; True when they are on their way. Set by node/appliance.py."""
         self.counts: Counter[str] = Counter()
         """Messages by what became of them since the start: accepted, repeated, empty, or a reject's reason; readings counts rows."""
 
@@ -132,6 +134,7 @@ class Intake:
     def _readings(self, message: Message, now_us: int) -> tuple[Profile, list[Reading]]:
         profile = self._profiles.route(message.topic)
         if profile is None:
+            self.needed(message.topic.partition("/")[0])
             raise DecodeError("no_route", "no device profile has a filter for this topic: add one under [[devices.profiles]]")
         readings = decode(profile, message.topic, message.payload, now_us)
         for reading in readings:

@@ -28,6 +28,7 @@ class Format(StrEnum):
     SENML_XML = "senml-xml"
     SENML_MSGPACK = "senml-msgpack"
     HJ212 = "hj212"
+    JT808 = "jt808"
     """A data segment of HJ 212-2017."""
 
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
-from node.cases.errors import CaseRefused
-from node.cases.kind import Party
-from node.directory import Directory, NodeStatus
+from node.cases.approver import approver_of
+from node.cases.verbs import LISTED_MAX, CaseId, Name, NodeName, Plain, Show, Table, Words
+from node.directory import Directory
 from node.negative_list.desk import ListDesk
 from sync.model import Level
 
-LISTED_MAX = 1_000
-
-Plain = dict[str, Any]
-CaseId = Annotated[str, Meta(min_length=1, max_length=64)]
-Words = Annotated[str, Meta(max_length=2_000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
 State = Literal["proposed", "reviewed", "approved", "refused", "withdrawn", "revoked"]
 
 
@@ -32,19 +26,13 @@ class Listing(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 100
 
 
-class Show(msgspec.Struct, forbid_unknown_fields=True):
-    """One case."""
-
-    id: CaseId
-
-
 class Propose(msgspec.Struct, forbid_unknown_fields=True):
     """An entry without id, proposer and approver; `approver` is the node, by default the nearest that may approve."""
 
     entry: dict[str, Any]
     by: Name
     why: Words
-    approver: Annotated[str, Meta(max_length=63)] = ""
+    approver: NodeName = ""
 
 
 class Decide(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,7 +56,7 @@ class ListVerbs:
     directory: Callable[[], Directory]
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {
             "entry_list": (Listing, self._list),
@@ -85,7 +73,8 @@ class ListVerbs:
 
     async def _propose(self, asked: Propose) -> Plain:
         desk = self.desk()
-        case = await desk.propose(asked.entry, self._approver(asked.approver), by=asked.by, why=asked.why)
+        approver = approver_of(self.directory(), desk.cases.me, asked.approver, is_me=desk.issuer.level >= Level.MUNICIPAL)
+        case = await desk.propose(asked.entry, approver, by=asked.by, why=asked.why)
         return await asyncio.to_thread(desk.shown, case.id)
 
     async def _decide(self, asked: Decide) -> Plain:
@@ -96,20 +85,3 @@ class ListVerbs:
 
     async def _register(self, _: Register) -> Plain:
         return {"entries": await asyncio.to_thread(self.desk().register)}
-
-    def _approver(self, named: str) -> Party:
-        """The node that is asked to approve: the one named, else this one or the nearest above that may withhold upward."""
-        me, level = self.desk().cases.me, self.desk().issuer.level
-        if named == me.node or (not named and level >= Level.MUNICIPAL):
-            return me
-        above = [status for name in self.directory().ancestors() if (status := self.directory().above(name)) is not None]
-        fitting = sorted((status for status in above if status.id == named or not named), key=_rank)
-        fitting = [status for status in fitting if named or _rank(status) >= Level.MUNICIPAL]
-        if not fitting:
-            known = ", ".join(sorted(status.id for status in above)) or "none yet: the link has not been up"
-            raise CaseRefused(f"no node to approve it is known here; name one with --approver (above this node are {known})")
-        return Party(fitting[0].id, fitting[0].territory)
-
-
-def _rank(status: NodeStatus) -> Level:
-    return Level.from_word(status.level)

@@ -15,13 +15,15 @@ from typing import Any
 
 from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError, CaseRefused
-from node.cases.kind import Case, Kind, Party, taken_from
+from node.cases.kind import Case, Party, taken_from
+from node.cases.own_part import OwnPart
+from node.cases.rounds import Rounds
 from node.cases.views import history_of
-from node.issuing import Issuer, IssueRefused
+from node.issuing import Issuer
 from node.negative_list.kind import APPROVER, DAY_US, ENTRY, ENTRY_PREFIX, Standing, entry_of, read_entry, standing
 from policies.bundle import Contents, check_predicates, schemas_of
 from policies.entry import Entry
-from policies.errors import PolicyError
+from policies.lineage import is_about
 
 CASES_MAX = 100_000
 """Approved entries that are looked at."""
@@ -47,16 +49,15 @@ class ListDesk:
     cases: CaseDesk
     issuer: Issuer
     _expiring: int = 0
-    _faults: dict[str, str] = field(default_factory=dict)
-    """By case why its entry is approved and not in force."""
-
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds = field(default_factory=lambda: Rounds(LOOK_EVERY_S))
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
     """What is issued is compared with what is held: one at a time."""
+    _part: OwnPart[Entry] = field(init=False)
 
     def __post_init__(self) -> None:
         """Hear of every case that changes."""
-        self.cases.on_change(self._changed)
+        self._part = OwnPart(ENTRY, ENTRY_PREFIX, "entries", lambda held: held.entries, _put, self.cases, self.issuer)
+        self._rounds.hear(self.cases, ENTRY.name)
 
     # ---- deciding
 
@@ -75,7 +76,7 @@ class ListDesk:
     def _check_fits(self, entry: Entry) -> None:
         """An entry that selects nothing, or whose predicate does not fit what it selects, is refused while its author is there."""
         resources = self.issuer.policy.ruleset.resources
-        if not any(entry.selects(code, resource.categories) for code, resource in resources.items()):
+        if not any(is_about(entry, resource) for resource in resources.values()):
             raise CaseRefused(f"entry refused: {entry.resource!r} selects no resource of the catalogue in force here")
         check_predicates((entry,), schemas_of(tuple(resources.values())))
 
@@ -84,24 +85,13 @@ class ListDesk:
         case = await asyncio.to_thread(self.cases.case, ENTRY, case_id)
         entry = replace(entry_of(case), approver=f"{by} ({self.issuer.node})")
         self._check_fits(entry)
-        await asyncio.to_thread(self.issuer.next_bundle, lambda contents: _with(contents, {entry.id: entry}, frozenset()))
+        await self._part.check(entry)
 
     # ---- into force
 
-    def _changed(self, kind: Kind, case_id: str) -> None:
-        if kind is ENTRY:
-            self._news.set()
-
     async def run(self) -> None:
         """Keep this node's bundle as the cases say, and look who ends soon, for as long as the node runs."""
-        while True:
-            self._news.clear()
-            await self.settle_soon()
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self.settle_soon)
 
     async def settle_soon(self) -> None:
         """As `settle`, but what fails is said, and tried again at the next look: what was decided is decided, and the node stores on."""
@@ -121,33 +111,14 @@ class ListDesk:
         self._expiring = sum(self._concerns(case) and standing(entry_of(case), now_us) in _NEAR_END for case in approved)
         mine = [entry_of(case) for case in approved if case.parties[APPROVER].node == self.issuer.node]
         wanted = {entry.id: entry for entry in mine if now_us < entry.valid_to_us + KEPT_PAST_END_US}
-        held = self.issuer.policy.held(self.issuer.node)
-        contents = held.contents if held else Contents()
-        managed = await asyncio.to_thread(self._managed, contents)
-        changed = _with(contents, wanted, managed)
-        if changed.entries != contents.entries:
-            await self._issue(changed.entries, new=sorted(set(wanted) - {entry.id for entry in contents.entries}))
-
-    async def _issue(self, entries: tuple[Entry, ...], *, new: list[str]) -> None:
-        try:
-            bundle = await asyncio.to_thread(self.issuer.next_bundle, lambda now: replace(now, entries=entries))
-            await self.issuer.issue_aside(bundle)
-            self._faults = {}
-        except (PolicyError, IssueRefused) as error:
-            self._faults = dict.fromkeys(new, str(error))
-            log.error("entries %s are approved and cannot be issued: %s", ", ".join(new), error)
-
-    def _managed(self, contents: Contents) -> frozenset[str]:
-        """The entries in this node's bundle that cases brought there."""
-        ids = [entry.id for entry in contents.entries if entry.id.startswith(ENTRY_PREFIX)]
-        return frozenset(name for name in ids if self.cases.register.case(ENTRY, name.removeprefix(ENTRY_PREFIX)) is not None)
+        await self._part.keep(wanted)
 
     def _concerns(self, case: Case) -> bool:
         return bool(case.roles_of(self.issuer.node))
 
     def troubles(self) -> list[str]:
         """Words for the status."""
-        return [EXPIRING] * bool(self._expiring) + [UNISSUED] * bool(self._faults)
+        return [EXPIRING] * bool(self._expiring) + [UNISSUED] * bool(self._part.faults)
 
     # ---- showing
 
@@ -173,7 +144,7 @@ class ListDesk:
             "opened_us": case.opened_us,
             "due_us": due_us,
             "overdue": due_us is not None and due_us < now_us,
-            "fault": self._faults.get(entry.id, ""),
+            "fault": self._part.faults.get(entry.id, ""),
             "takes": {word: list(step.needs) for word, step in taken_from(ENTRY, case, self.issuer.node).items()},
         }
 
@@ -181,7 +152,7 @@ class ListDesk:
         """One case whole, with its history. Blocking; raises CaseUnknown."""
         case = self.cases.case(ENTRY, case_id)
         entry, resources = entry_of(case), self.issuer.policy.ruleset.resources
-        selected = sorted(code for code, resource in resources.items() if entry.selects(code, resource.categories))
+        selected = sorted(code for code, resource in resources.items() if is_about(entry, resource))
         return self.line(case) | {
             "whole": entry.encoded(),
             "selects": selected[:SELECTED_SHOWN_MAX],
@@ -200,7 +171,5 @@ class ListDesk:
         return found
 
 
-def _with(contents: Contents, wanted: Mapping[str, Entry], managed: frozenset[str]) -> Contents:
-    """The contents with the entries of cases as they should be, and all others as they are."""
-    others = [entry for entry in contents.entries if entry.id not in managed and entry.id not in wanted]
-    return replace(contents, entries=tuple(others) + tuple(wanted[name] for name in sorted(wanted)))
+def _put(contents: Contents, entries: tuple[Entry, ...]) -> Contents:
+    return replace(contents, entries=entries)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
+from node.cases.verbs import LISTED_MAX, CaseId, Name, Plain, Show, Table, Why, Words
 from node.catalogue.desk import CatalogueDesk
 from node.quality.desk import QualityDesk
 from node.quality.kind import SAMPLE_CHARS_MAX, SAMPLES_MAX, Word
 from policies.quality import QualityRules
 
-LISTED_MAX = 1_000
-
-Plain = dict[str, Any]
-CaseId = Annotated[str, Meta(min_length=1, max_length=64)]
-Words = Annotated[str, Meta(max_length=2_000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Code = Annotated[str, Meta(min_length=1, max_length=63)]
 State = Literal["open", "accepted", "corrected", "disputed", "contested", "closed"]
 Sample = Annotated[str, Meta(min_length=1, max_length=SAMPLE_CHARS_MAX)]
@@ -40,19 +35,13 @@ class Tickets(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 100
 
 
-class Show(msgspec.Struct, forbid_unknown_fields=True):
-    """One ticket."""
-
-    id: CaseId
-
-
 class Report(msgspec.Struct, forbid_unknown_fields=True):
     """A ticket by hand, to the node that is the source; `territory` says where it stands while it is away."""
 
     resource: Code
     source: Code
     by: Name
-    why: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    why: Why
     territory: Annotated[str, Meta(pattern="^[0-9]{0,15}$")] = ""
     samples: Annotated[list[Sample], Meta(max_length=SAMPLES_MAX)] = []
 
@@ -81,7 +70,7 @@ class QualityVerbs:
     catalogue: Callable[[], CatalogueDesk]
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {
             "quality_scores": (Scores, self._scores),
@@ -104,9 +93,7 @@ class QualityVerbs:
 
     async def _report(self, asked: Report) -> Plain:
         desk = self.desk()
-        case = await desk.report(
-            asked.resource, asked.source, territory=asked.territory, samples=asked.samples, by=asked.by, why=asked.why
-        )
+        case = await desk.report(asked.resource, asked.source, territory=asked.territory, samples=asked.samples, by=asked.by, why=asked.why)
         return await asyncio.to_thread(desk.shown, case.id)
 
     async def _decide(self, asked: Decide) -> Plain:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from node.cases.verbs import Plain, Table
 from node.recall.desk import RecallDesk
 from node.recall.views import RecallViews
-
-Plain = dict[str, Any]
 
 
 class Listing(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,7 +32,7 @@ class RecallVerbs:
     desk: Callable[[], RecallDesk]
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {"recall_list": (Listing, self._list), "recall_show": (Show, self._show)}
 

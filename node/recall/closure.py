@@ -1,7 +1,7 @@
 """The open list of an order: who is known to have held what it recalls, and who has not answered yet. Pure.
 
-Every receipt names the nodes that the records came from and those that were given them; the list grows along those names until each of
-them has answered. Called by the desk for the issuer's screen and for everybody whom the receipts pass.
+Every receipt names the nodes that the records came from, those that were given them and those that fetched them on request; the list grows
+along those names until each of them has answered. Called by the desk for the issuer's screen and for everybody whom the receipts pass.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Answered:
     receipt: Receipt
     onward: dict[str, int]
     sources: frozenset[str]
+    fetched: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class OpenList:
     @property
     def expected(self) -> frozenset[str]:
         """Nodes that somebody named, and those that answered with anything."""
-        named = {node for one in self.answered.values() for node in (*one.onward, *one.sources)}
+        named = {node for one in self.answered.values() for node in (*one.onward, *one.sources, *one.fetched)}
         return frozenset(named | {node for node, one in self.answered.items() if _holds(one.receipt)})
 
     @property
@@ -70,8 +71,9 @@ def _answer(case: Case) -> Answered | None:
         return None
     onward = {node: count for receipt in receipts for node, count in receipt.onward.items()}
     sources = frozenset(node for receipt in receipts for node in receipt.sources)
-    return Answered(case.parties[HOLDER].node, case.opened_us, receipts[0], onward, sources)
+    fetched = {node: count for receipt in receipts for node, count in receipt.fetched.items()}
+    return Answered(case.parties[HOLDER].node, case.opened_us, receipts[0], onward, sources, fetched)
 
 
 def _holds(receipt: Receipt) -> bool:
-    return bool(receipt.erased or receipt.masked or receipt.kept or receipt.stores.damaged_copies)
+    return bool(receipt.erased or receipt.masked or receipt.kept or receipt.stores.damaged_copies or receipt.stores.pages)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,14 +24,16 @@ from node.recall.eraser import Eraser, Kept
 from node.recall.errors import RecallError
 from node.recall.kind import ISSUER, RECALL
 from node.recall.making import NotePage, read_page, receipt_of
-from node.recall.orders import Order, orders_of, resources_of
-from node.recall.receipt import pages_of
+from node.recall.orders import Order, RegradeOrder, orders_of, resources_of
+from node.recall.pages import Pages
+from node.recall.receipt import Receipt, pages_of
 from node.recall.tombs import Tombs
 from node.store import recalled
 from node.store.recalled import TOMBSTONE_LIFE_US, OrderNote
 from policies.catalogue import Resource
 from policies.entry import CLOCK_UNSURE_US
 from policies.errors import PolicyError
+from policies.words import Way
 from sync.model import ClockQuality, Level, SyncError
 
 LOOK_EVERY_S = 60.0
@@ -46,6 +48,10 @@ Plain = dict[str, Any]
 log = logging.getLogger("yunnao.recall")
 
 
+Noting = Callable[[Order, str, Mapping[str, int | str]], Awaitable[None]]
+"""Enters a step of an order in the audit log: the word, and what came of it."""
+
+
 @dataclass(slots=True)
 class RecallDesk:
     """One node's recalls."""
@@ -55,6 +61,7 @@ class RecallDesk:
     clock_quality: Callable[[], ClockQuality]
     territory_of: Callable[[str], str]
     """Territory of an issuer whose bundle is in force."""
+    noting: Noting | None = None
     tombs: Tombs = field(default_factory=Tombs)
     fault: str = ""
     """Why an order is not carried out or told; empty when nothing is wrong."""
@@ -71,6 +78,8 @@ class RecallDesk:
     _again: dict[str, str] = field(default_factory=dict)
     """Entry by resource of which a damaged batch came back whole."""
     _open: dict[str, OpenList] = field(default_factory=dict)
+    pages: Pages | None = None
+    """The books of pages of requests, once the node has them."""
     _wake: Callable[[], None] = lambda: None
 
     @property
@@ -108,18 +117,28 @@ class RecallDesk:
             return ""
         return f"{resource} cannot be read: entry {entry} recalls records of it, and this node has not complied yet"
 
-    def withdrawn(self, resource: str) -> list[Plain]:
-        """Orders that took records out from under a resource of totals: what was released before still counts them."""
+    def withdrawn(self, resource: str, *, is_summary: bool = False) -> list[Plain]:
+        """Orders that took records out from under a resource of totals, or under summaries of one: what was told before counts them."""
         resources = self.eraser.policy.ruleset.resources
         known = resources.get(resource)
         source = resources.get(known.derived.source) if known is not None and known.derived is not None else None
+        if source is None:
+            source = known if is_summary else None
         if source is None:
             return []
         return [
             {"order": order.id, "source": source.code, "until_us": self.notes[order.id].done_us}
             for order in self.due.values()
-            if self.is_done(order.id) and order.means(source)
+            if self.is_done(order.id) and order.means(source) and self._takes(order, source)
         ]
+
+    def _takes(self, order: Order, source: Resource) -> bool:
+        """False for a raise to a grade whose rows go up as before."""
+        if not isinstance(order, RegradeOrder):
+            return True
+        book, grade = self.eraser.policy.gate.book, order.regrade.grade
+        plans = [book.plan(source.code, hops=hops, way=Way.UP, level=self._level) for hops in (1, 2)]
+        return any(rule.grade == grade and rule.treatment != plan.base.treatment for plan in plans for rule in plan.grades)
 
     def is_done(self, order_id: str) -> bool:
         """True once this node has complied with an order, for every resource that it means today."""
@@ -189,16 +208,25 @@ class RecallDesk:
         if self.clock_quality().uncertainty_us > CLOCK_UNSURE_US:
             raise RecallError("the clock is in doubt, and an erasure has no way back: set the clock")
         now_us, means = self.eraser.clock.wall_us(), self._means.get(order.id, ())
-        note = replace(self.notes.get(order.id) or OrderNote(order.id, order.entry.id, order.issuer, now_us), done_us=0, told_us=0)
+        known = self.notes.get(order.id)
+        if known is None or known.done_us:
+            await self._enter(order, "begun" if self._is_meant(order) else "heard", {})
+        note = replace(known or OrderNote(order.id, order.entry.id, order.issuer, now_us), done_us=0, told_us=0)
         await self._keep(note)
         kept = await self.eraser.carry_out(order) if self._is_meant(order) else await self.eraser.find_own(order)
-        receipt = await asyncio.to_thread(receipt_of, order, note, kept, self.eraser)
+        receipt = await asyncio.to_thread(receipt_of, order, note, kept, self.eraser, self.pages)
+        if receipt is not None:
+            await self._enter(order, "done", _counts(receipt))
         page = NotePage([one.code for one in means], receipt)
         await self._keep(replace(note, done_us=self.eraser.clock.wall_us(), facts=msgspec.json.encode(page).decode()))
         await asyncio.to_thread(self._load_tombs)
         self._close()
         if receipt is not None:
             log.info("recall %s: %d erased, %d masked, %d kept", order.id, receipt.erased, receipt.masked, receipt.kept)
+
+    async def _enter(self, order: Order, word: str, counts: Mapping[str, int | str]) -> None:
+        if self.noting is not None:
+            await self.noting(order, word, counts)
 
     async def _look_again(self) -> None:
         """Batches that were damaged while an order was carried out are here again, maybe with rows that it took."""
@@ -257,3 +285,8 @@ class RecallDesk:
     def _is_mine(self, order_id: str) -> bool:
         order = self.due.get(order_id)
         return order is not None and order.issuer == self.eraser.node
+
+
+def _counts(receipt: Receipt) -> dict[str, int | str]:
+    """What the audit log says of a receipt."""
+    return {"erased": receipt.erased, "masked": receipt.masked, "kept": receipt.kept, "root": receipt.root}

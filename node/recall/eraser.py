@@ -32,8 +32,8 @@ from sync.wire.payload import unfold_payload
 SLICE_BATCHES_MAX = 32
 SLICE_BYTES_MAX = 8 << 20
 """Batches, and decoded bytes of those that are read, that one slice takes."""
-SLICE_RUNS_MAX = 500
-"""Runs after which a slice ends with the batch that it is at: each is a step of the engine, on the event loop."""
+SLICE_RUNS_MAX = 2_000
+"""Runs after which a slice ends with the batch that it is at: entering them into the books takes some ms of the event loop."""
 TRIES_MAX = 5
 """Passes over a resource of which a batch was being changed by somebody else, or is damaged."""
 LOG_TRIES_MAX = 200
@@ -129,23 +129,31 @@ class Eraser:
 
     async def _pass(self, order: Order, rewriting: Rewriting, kept: Kept) -> tuple[int, int]:
         """One walk from the beginning: batches changed, and batches that could not be."""
-        after, changed, left = 0, 0, 0
+        changed, left = 0, 0
+        part = await asyncio.to_thread(self._slice, rewriting, 0, kept)
         while True:
-            part = await asyncio.to_thread(self._slice, rewriting, after, kept)
-            if part.works:
-                await self._replace(order, part)
-                left += await asyncio.to_thread(self._unchanged, part.works)
-                changed += len(part.works)
-            left += part.damaged
-            if part.is_last:
+            # The next slice lies behind this one in the journal, so it is looked for while this one is committed.
+            ahead = None if part.is_last else asyncio.create_task(asyncio.to_thread(self._slice, rewriting, part.upto, kept))
+            try:
+                left += part.damaged + await self._carried_out(order, part)
+            finally:
+                if ahead is not None:
+                    await asyncio.wait((ahead,))
+            changed += len(part.works)
+            if ahead is None:
                 return changed, left
-            after = part.upto
+            part = ahead.result()
+
+    async def _carried_out(self, order: Order, part: _Slice) -> int:
+        """Make a slice durable; how many of its batches were changed by somebody else meanwhile."""
+        if not part.works:
+            return 0
+        await self._replace(order, part)
+        return await asyncio.to_thread(self._unchanged, part.works)
 
     def _slice(self, rewriting: Rewriting, after: int, kept: Kept) -> _Slice:
         code = rewriting.resource.code
-        lsns = self.journal.look(
-            "search for recalled records", lambda db: recalled.next_with_rows(db, code, after, SLICE_BATCHES_MAX)
-        )
+        lsns = self.journal.look("search for recalled records", lambda db: recalled.next_with_rows(db, code, after, SLICE_BATCHES_MAX))
         part = _Slice(upto=after, is_last=len(lsns) < SLICE_BATCHES_MAX)
         size = 0
         for lsn in lsns:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from policies.bundle import canonical_json
 from policies.catalogue import Resource
 from policies.entry import Entry, Retroactive
+from policies.lineage import is_about
 from policies.regrade import Regrade
 from policies.ruleset import IssuedRegrade, Ruleset
 from policies.words import Verdict, Way
@@ -37,7 +38,7 @@ class Order:
 
     def means(self, resource: Resource) -> bool:
         """True when it is about this resource; facts about cases are never recalled."""
-        return not resource.is_of_facts and self.entry.selects(resource.code, resource.categories)
+        return not resource.is_of_facts and is_about(self.entry, resource)
 
     def targets(self, resource: Resource, level: Level) -> bool:
         """True when a node of this level may not hold what it recalls, whichever way that came."""

@@ -15,10 +15,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from node.recall.tombs import merge
 from node.store.recalled import Stretch
 from node.untrusted import UNREADABLE
-from sync.model import Stream
+from sync.model import Stream, merged_ranges
 
 PEERS_PER_FACT = 100
 """Nodes that one fact names; more go into further facts of the same case."""
@@ -40,7 +39,7 @@ class Stores(msgspec.Struct, frozen=True):
     evidence: Count = 0
     """Rows of the resource that keeps pictures, among those of the journal."""
     pages: Count = 0
-    """Pages of requests: an asker keeps none."""
+    """Pages of requests that were fetched here and handed to a person; none is kept at a node."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +60,10 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """Records by the node that was given them."""
     sources: Annotated[list[Node], Meta(max_length=PEERS_PER_FACT)] = []
     """Nodes that they came from."""
+    fetched: Annotated[dict[Node, Count], Meta(max_length=PEERS_PER_FACT)] = {}
+    """By node that fetched pages under a request, the rows on those that may hold such records."""
+    requests: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(max_length=PEERS_PER_FACT)] = []
+    """Requests under which this node fetched pages: whoever asked has files to destroy."""
 
 
 def read_receipt(body: Mapping[str, object]) -> Receipt | None:
@@ -74,7 +77,7 @@ def read_receipt(body: Mapping[str, object]) -> Receipt | None:
 
 def root_of(stretches: Iterable[Stretch]) -> str:
     """One hash over all that was erased: over the sorted hashes of its stretches, each with the hash of the payload it was in."""
-    leaves = sorted(hashlib.sha256(repr(_leaf(one)).encode()).digest() for one in stretches)
+    leaves = sorted([hashlib.sha256(_leaf(one).encode()).digest() for one in stretches])
     return hashlib.sha256(b"".join(leaves)).hexdigest()
 
 
@@ -83,7 +86,7 @@ def ranges_of(stretches: Iterable[Stretch]) -> dict[Stream, list[tuple[int, int]
     found: dict[Stream, list[tuple[int, int]]] = {}
     for one in stretches:
         found.setdefault(one.stream, []).append((one.first, one.last))
-    return {stream: merge(ranges) for stream, ranges in found.items()}
+    return {stream: merged_ranges(ranges) for stream, ranges in found.items()}
 
 
 def count_of(ranges: Ranges) -> int:
@@ -99,26 +102,27 @@ def given_to(ranges: Ranges, delivered: Iterable[tuple[str, Stream, int, int]]) 
             went.setdefault((peer, stream), []).append((first, last))
     found: Counter[str] = Counter()
     for (peer, stream), stretches in went.items():
-        found[peer] += sum(_shared(ranges[stream], first, last) for first, last in merge(stretches))
+        found[peer] += sum(shared(ranges[stream], first, last) for first, last in merged_ranges(stretches))
     return {peer: count for peer, count in sorted(found.items()) if count}
 
 
 def pages_of(receipt: Receipt) -> list[dict[str, Any]]:
     """The bodies of the facts that say a receipt: the first whole, the others with the nodes that did not fit."""
-    onward, sources = list(receipt.onward.items()), receipt.sources
-    count = max(1, -(-max(len(onward), len(sources)) // PEERS_PER_FACT))
+    onward, sources, fetched = list(receipt.onward.items()), receipt.sources, list(receipt.fetched.items())
+    count = max(1, -(-max(len(onward), len(sources), len(fetched)) // PEERS_PER_FACT))
     cuts = [slice(index * PEERS_PER_FACT, (index + 1) * PEERS_PER_FACT) for index in range(count)]
-    return [
-        msgspec.to_builtins(msgspec.structs.replace(receipt, onward=dict(onward[cut]), sources=sources[cut])) for cut in cuts
-    ]
+    parts = [msgspec.structs.replace(receipt, onward=dict(onward[cut]), sources=sources[cut], fetched=dict(fetched[cut])) for cut in cuts]
+    return [msgspec.to_builtins(part) for part in parts]
 
 
-def _leaf(one: Stretch) -> tuple[object, ...]:
-    stream = (one.stream.origin, one.stream.incarnation, int(one.stream.lane), one.stream.resource)
-    return (*stream, one.first, one.last, one.is_masked, one.was_sha256.hex())
+def _leaf(one: Stretch) -> str:
+    """The tuple of what a stretch is, as Python writes it."""
+    stream = one.stream
+    where = f"{stream.origin!r}, {stream.incarnation}, {int(stream.lane)}, {stream.resource!r}"
+    return f"({where}, {one.first}, {one.last}, {one.is_masked}, {one.was_sha256.hex()!r})"
 
 
-def _shared(ranges: Sequence[tuple[int, int]], first: int, last: int) -> int:
+def shared(ranges: Sequence[tuple[int, int]], first: int, last: int) -> int:
     """Numbers of `first`..`last` in ascending ranges."""
     total, place = 0, max(0, bisect_right(ranges, (first, 1 << 63)) - 1)
     while place < len(ranges) and ranges[place][0] <= last:

@@ -111,8 +111,7 @@ class Rewriting:
         foreign = _segments(foreign_rows(stored.batch.header, self.node))
         parts = [rows.slice(one.start, one.stop - one.start) for one in foreign]
         done = [
-            part if one.state is State.PRESENT else mask_columns(plan, part, tokens, settled=frozenset()).rows
-            for one, part in zip(foreign, parts, strict=True)
+            part if one.state is State.PRESENT else mask_columns(plan, part, tokens).rows for one, part in zip(foreign, parts, strict=True)
         ]
         if all(before is after for before, after in zip(parts, done, strict=True)):
             return None
@@ -132,13 +131,12 @@ def foreign_rows(header: BatchHeader, node: str) -> Flags:
 
 def _segments(chosen: Flags) -> list[Segment]:
     """The rows as stretches; the chosen ones are recalled."""
-    edges = np.flatnonzero(np.diff(chosen)) + 1
-    starts, stops = [0, *edges.tolist()], [*edges.tolist(), len(chosen)]
-    return [_segment(start, stop, is_gone=bool(chosen[start])) for start, stop in zip(starts, stops, strict=True)]
-
-
-def _segment(start: int, stop: int, *, is_gone: bool) -> Segment:
-    return Segment(start, stop, State.RECALLED, Reason.NEGATIVE_LIST.word) if is_gone else Segment(start, stop)
+    edges = (np.flatnonzero(chosen[1:] != chosen[:-1]) + 1).tolist()
+    starts = [0, *edges]
+    reason = Reason.NEGATIVE_LIST.word
+    meaning = {True: (State.RECALLED, reason), False: (State.PRESENT, "")}
+    parts = zip(starts, [*edges, len(chosen)], chosen[starts].tolist(), strict=True)
+    return [Segment(start, stop, *meaning[is_gone]) for start, stop, is_gone in parts]
 
 
 def _cut(stored: StoredBatch, segments: Sequence[Segment], *, decider: str) -> tuple[tuple[Run, ...], tuple[int, ...]]:
@@ -160,8 +158,9 @@ def parts_of(run: Run, chosen: Flags) -> list[Run]:
     """The stretches of a run whose rows are chosen."""
     inside = chosen[run.row_offset : run.row_offset + run.count]
     edges = np.flatnonzero(np.diff(np.concatenate(([False], inside, [False]))))
+    state, reason, decider, at, clock = run.state, run.reason, run.decider, run.at, run.clock
     return [
-        replace(run, first=run.first + start, last=run.first + stop - 1, row_offset=run.row_offset + start)
+        Run(run.origin, run.incarnation, run.first + start, run.first + stop - 1, run.row_offset + start, state, reason, decider, at, clock)
         for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
     ]
 

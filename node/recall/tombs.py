@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from policies.words import Reason
-from sync.model import BatchHeader, Stream
+from sync.model import BatchHeader, Stream, merged_ranges
 
 _NONE: tuple[list[int], list[int]] = ([], [])
 
@@ -28,7 +28,7 @@ class Tombs:
         merged: dict[Stream, list[tuple[int, int]]] = {}
         for stream, first, last in found:
             merged.setdefault(stream, []).append((first, last))
-        whole = {stream: merge(ranges) for stream, ranges in merged.items()}
+        whole = {stream: merged_ranges(ranges) for stream, ranges in merged.items()}
         self._ranges = {stream: ([one[0] for one in ranges], [one[1] for one in ranges]) for stream, ranges in whole.items()}
 
     def refusal(self, header: BatchHeader) -> str:
@@ -45,14 +45,3 @@ class Tombs:
                 number = max(run.first, firsts[place])
                 return f"{header.resource} refused: record {number} of {run.origin} was recalled here ({Reason.NEGATIVE_LIST.word})"
         return ""
-
-
-def merge(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Ranges in ascending order, those that touch or overlap as one."""
-    out: list[tuple[int, int]] = []
-    for first, last in sorted(ranges):
-        if out and first <= out[-1][1] + 1:
-            out[-1] = (out[-1][0], max(out[-1][1], last))
-        else:
-            out.append((first, last))
-    return out

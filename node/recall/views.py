@@ -94,4 +94,5 @@ def _entry(order_id: str) -> str:
 
 def _told(answer: Answered) -> Plain:
     receipt: Plain = msgspec.to_builtins(answer.receipt)
-    return receipt | {"node": answer.node, "at_us": answer.at_us, "onward": answer.onward, "sources": sorted(answer.sources)}
+    named = {"onward": answer.onward, "sources": sorted(answer.sources), "fetched": answer.fetched}
+    return receipt | {"node": answer.node, "at_us": answer.at_us} | named

@@ -6,10 +6,18 @@ from node.assembly import Parts
 from node.cases.desk import CaseDesk
 from node.recall.desk import RecallDesk
 from node.recall.eraser import Eraser
+from node.recall.pages import Pages
 from node.repair.desk import RepairDesk
+from node.requests.wiring import Requests
 
 
-def recalls_of(parts: Parts, cases: CaseDesk, repairs: RepairDesk) -> RecallDesk:
+def pages_of(parts: Parts, requests: Requests) -> Pages | None:
+    """The books of pages of the node's requests."""
+    fetched = requests.taking.fetched
+    return None if fetched is None else Pages(requests.desk.shares, fetched, parts.journal)
+
+
+def recalls_of(parts: Parts, cases: CaseDesk, repairs: RepairDesk, pages: Pages | None = None) -> RecallDesk:
     """The desk, with every reader and every link asking it; raises JournalError when its book cannot be read."""
     directory = parts.directory
 
@@ -17,7 +25,7 @@ def recalls_of(parts: Parts, cases: CaseDesk, repairs: RepairDesk) -> RecallDesk
         return frozenset().union(*(directory.subtree(child) for child in directory.children()))
 
     eraser = Eraser(parts.me.node, parts.me.level, parts.journal, parts.runtime, parts.policy, parts.marts, parts.clock, below)
-    desk = RecallDesk(cases, eraser, lambda: parts.runtime.engine.clock, parts.policy.territory_of)
+    desk = RecallDesk(cases, eraser, lambda: parts.runtime.engine.clock, parts.policy.territory_of, pages=pages)
     desk.start()
     parts.on_policy(lambda schemas: desk.look())
     parts.policy.closed = parts.marts.closed = desk.refusal

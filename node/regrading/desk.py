@@ -15,14 +15,15 @@ from typing import Any
 
 from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError, CaseRefused
-from node.cases.kind import Case, Kind, Party, taken_from
+from node.cases.kind import Case, Party, taken_from
+from node.cases.own_part import OwnPart
+from node.cases.rounds import Rounds
 from node.cases.views import history_of
-from node.issuing import Issuer, IssueRefused
+from node.issuing import Issuer
 from node.regrading.finding import Choose, by_condition, by_keys, find
 from node.regrading.kind import APPROVER, IN_FORCE, PREFIX, REGRADE, read_regrade, regrade_of
 from policies.bundle import Contents
 from policies.catalogue import Resource
-from policies.errors import PolicyError
 from policies.regrade import Regrade, check_may_regrade, streams_of
 from sync.model import Level
 
@@ -56,14 +57,14 @@ class RegradeDesk:
 
     cases: CaseDesk
     issuer: Issuer
-    _faults: dict[str, str] = field(default_factory=dict)
-    """By id why a change is approved and not in force."""
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds = field(default_factory=lambda: Rounds(LOOK_EVERY_S))
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _part: OwnPart[Regrade] = field(init=False)
 
     def __post_init__(self) -> None:
         """Hear of every case that changes."""
-        self.cases.on_change(self._changed)
+        self._part = OwnPart(REGRADE, PREFIX, "changed grades", lambda held: held.regrades, _put, self.cases, self.issuer)
+        self._rounds.hear(self.cases, REGRADE.name)
 
     # ---- deciding
 
@@ -113,24 +114,13 @@ class RegradeDesk:
         if case.parties[APPROVER].node != self.issuer.node:
             return
         regrade = replace(regrade_of(case), approver=f"{by} ({self.issuer.node})")
-        self.issuer.next_bundle(lambda contents: _with(contents, {regrade.id: regrade}, frozenset()))
+        await self._part.check(regrade)
 
     # ---- into force
 
-    def _changed(self, kind: Kind, case_id: str) -> None:
-        if kind is REGRADE:
-            self._news.set()
-
     async def run(self) -> None:
         """Keep this node's bundle as the cases say, for as long as the node runs."""
-        while True:
-            self._news.clear()
-            await self.settle_soon()
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self.settle_soon)
 
     async def settle_soon(self) -> None:
         """As `settle`, but what fails is said, and tried again at the next look: what was decided is decided."""
@@ -144,29 +134,11 @@ class RegradeDesk:
         async with self._settling:
             approved = await asyncio.to_thread(self.cases.register.cases, REGRADE, states=IN_FORCE, limit=CASES_MAX)
             mine = [regrade_of(case) for case in approved if case.parties[APPROVER].node == self.issuer.node]
-            wanted = {one.id: one for one in mine}
-            held = self.issuer.policy.held(self.issuer.node)
-            contents = held.contents if held else Contents()
-            changed = _with(contents, wanted, await asyncio.to_thread(self._managed, contents))
-            if changed.regrades != contents.regrades:
-                self._issue(changed.regrades, new=sorted(set(wanted) - {one.id for one in contents.regrades}))
-
-    def _issue(self, regrades: tuple[Regrade, ...], *, new: list[str]) -> None:
-        try:
-            self.issuer.issue(self.issuer.next_bundle(lambda now: replace(now, regrades=regrades)))
-            self._faults = {}
-        except (PolicyError, IssueRefused) as error:
-            self._faults = dict.fromkeys(new, str(error))
-            log.error("changed grades %s are approved and cannot be issued: %s", ", ".join(new), error)
-
-    def _managed(self, contents: Contents) -> frozenset[str]:
-        """The changes in this node's bundle that cases brought there."""
-        ids = [one.id for one in contents.regrades if one.id.startswith(PREFIX)]
-        return frozenset(name for name in ids if self.cases.register.case(REGRADE, name.removeprefix(PREFIX)) is not None)
+            await self._part.keep({one.id: one for one in mine})
 
     def troubles(self) -> list[str]:
         """Words for the status."""
-        return [UNISSUED] * bool(self._faults)
+        return [UNISSUED] * bool(self._part.faults)
 
     # ---- showing
 
@@ -191,7 +163,7 @@ class RegradeDesk:
             "opened_us": case.opened_us,
             "due_us": due_us,
             "overdue": due_us is not None and due_us < self.issuer.clock.wall_us(),
-            "fault": self._faults.get(regrade.id, ""),
+            "fault": self._part.faults.get(regrade.id, ""),
             "in_force": regrade.id in {one.regrade.id for one in self.issuer.policy.ruleset.regrades},
             "takes": {word: list(step.needs) for word, step in taken_from(REGRADE, case, self.issuer.node).items()},
         }
@@ -202,7 +174,5 @@ class RegradeDesk:
         return self.line(case) | {"basis": regrade_of(case).basis.encoded(), "history": history_of(case)}
 
 
-def _with(contents: Contents, wanted: dict[str, Regrade], managed: frozenset[str]) -> Contents:
-    """The contents with the changes of cases as they should be, and all others as they are."""
-    others = [one for one in contents.regrades if one.id not in managed and one.id not in wanted]
-    return replace(contents, regrades=tuple(others) + tuple(wanted[name] for name in sorted(wanted)))
+def _put(contents: Contents, regrades: tuple[Regrade, ...]) -> Contents:
+    return replace(contents, regrades=regrades)

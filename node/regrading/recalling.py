@@ -63,7 +63,7 @@ class RegradeRewriting(Rewriting):
     def _hidden(self, stored: StoredBatch, rows: pa.RecordBatch, chosen: Flags, rule: GradeRule, tokens: TokenTable) -> Rewritten | None:
         header = stored.batch.header
         graded = self.index.graded(header, rows)
-        masked = mask_columns(_masking(self.resource, rule, rows), graded, tokens, settled=frozenset()).rows
+        masked = mask_columns(_masking(self.resource, rule, rows), graded, tokens).rows
         if masked is rows:
             return None
         changed = tuple(part for run in header.runs if run.state.has_rows for part in parts_of(run, chosen))

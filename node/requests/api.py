@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import pyarrow as pa
 from msgspec import Meta
 
+from node.cases.verbs import LISTED_MAX, CaseId, Name, Plain, Show, Table, Why, Words
 from node.requests.envelope import Cursor
 from node.requests.kind import FIELDS_MAX, Ask
 from node.requests.wiring import Requests
 from sync.model import MICROSECONDS
 
-LISTED_MAX = 1_000
-
-Plain = dict[str, Any]
-CaseId = Annotated[str, Meta(min_length=1, max_length=64)]
-Words = Annotated[str, Meta(max_length=2_000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
 Fields = Annotated[list[Name], Meta(max_length=FIELDS_MAX)]
 Moment = Annotated[int, Meta(ge=0, le=1 << 53)]
 Position = Annotated[int, Meta(ge=0, le=1 << 62)]
@@ -42,19 +37,13 @@ class Duties(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=LISTED_MAX)] = 1_000
 
 
-class Show(msgspec.Struct, forbid_unknown_fields=True):
-    """One request."""
-
-    id: CaseId
-
-
 class Asking(msgspec.Struct, forbid_unknown_fields=True):
     """A request to a node; without `fields` every field of the resource."""
 
     provider: Annotated[str, Meta(min_length=1, max_length=63)]
     resource: Name
     purpose: Name
-    why: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    why: Why
     until_us: Moment
     by: Name
     fields: Fields = []
@@ -99,7 +88,7 @@ class Lacking(msgspec.Struct, forbid_unknown_fields=True):
     id: CaseId
     by: Name
     supplier: Name
-    why: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    why: Why
     by_us: Moment | None = None
 
 
@@ -138,7 +127,7 @@ class RequestVerbs:
         self._requests = requests
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {
             "request_list": (Listing, self._list),

@@ -16,6 +16,7 @@ from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError, CaseRefused
 from node.cases.fact import Body
 from node.cases.kind import Case, Kind, Party, taken_from
+from node.cases.rounds import Rounds
 from node.cases.views import history_of
 from node.clock import Clock
 from node.requests.kind import (
@@ -73,11 +74,11 @@ class RequestDesk:
     clock: Clock
     _overdue: int = 0
     """Cases that wait for this node past their time."""
-    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds = field(default_factory=lambda: Rounds(LOOK_EVERY_S, rest_s=LOOK_AGAIN_S))
 
     def __post_init__(self) -> None:
         """Hear of every case that changes."""
-        self.cases.on_change(self._changed)
+        self._rounds.hear(self.cases, NAME)
 
     # ---- saying
 
@@ -147,25 +148,16 @@ class RequestDesk:
 
     # ---- clocks
 
-    def _changed(self, kind: Kind, case_id: str) -> None:
-        if kind.name == NAME:
-            self._news.set()
-
     async def run(self) -> None:
         """Look what became overdue, for as long as the node runs."""
-        while True:
-            self._news.clear()
-            try:
-                await self.settle()
-            except CaseError as error:
-                # The register failing must not stop a node that stores records: it is said, and tried again.
-                log.warning("requests are not looked at: %s", error)
-            await asyncio.sleep(LOOK_AGAIN_S)
-            try:
-                async with asyncio.timeout(LOOK_EVERY_S):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
+        await self._rounds.run(self._look)
+
+    async def _look(self) -> None:
+        try:
+            await self.settle()
+        except CaseError as error:
+            # The register failing must not stop a node that stores records: it is said, and tried again.
+            log.warning("requests are not looked at: %s", error)
 
     async def settle(self) -> None:
         """Count what waits for this node past its time. Raises CaseError."""

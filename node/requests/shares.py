@@ -66,6 +66,16 @@ class Share:
     """Hash of the plan, hex."""
 
 
+@dataclass(frozen=True, slots=True)
+class PageSpan:
+    """Which stretch of the journal a page was made of."""
+
+    asker: str
+    rows: int
+    first_lsn: int
+    last_lsn: int
+
+
 class Shares(SideFile):
     """The file, open."""
 
@@ -97,3 +107,9 @@ class Shares(SideFile):
         keys = ("at_us", "asker", "by", "fields", "purpose", "rows", "withheld", "sha256", "policy")
         shown = [dict(zip(keys, row, strict=True)) for row in found]
         return {"pages": pages, "rows": rows, "newest": [one | {"withheld": msgspec.json.decode(one["withheld"])} for one in shown]}
+
+    def over(self, resource: str) -> list[PageSpan]:
+        """Every page with rows of a resource."""
+        with self.transaction() as db:
+            found = db.execute("SELECT asker, rows, first_lsn, last_lsn FROM page WHERE resource = ? AND rows > 0", (resource,)).fetchall()
+        return [PageSpan(*row) for row in found]

@@ -1,12 +1,13 @@
 """The asker's side of a fetch: asks the provider for the next page, proves who answered, and checks the rows by its own rules.
 
-Refuses a page beyond the grant as this node knows it, and one that its own policy closes: both ends enforce. Keeps nothing: what a grant
-gives is for its purpose and is no record of this node. Called by the local API.
+Refuses a page beyond the grant as this node knows it, and one that its own policy closes: both ends enforce. Keeps no row: what a grant
+gives is for its purpose and is no record of this node. That somebody has it is entered first (fetched.py). Called by the local API.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,9 @@ from node.identity.chance import new_nonce
 from node.policy_store import PolicyStore
 from node.requests.envelope import Cursor, Question, Seal, ask_paper, read_page
 from node.requests.errors import FetchRefused
+from node.requests.fetched import Fetched, FetchedPage
 from node.requests.giving import FETCH, PAGE_ROWS_MAX, case_among
-from node.requests.kind import ASKER, PROVIDER, grant_of, standing
+from node.requests.kind import ASKER, PROVIDER, ask_of, grant_of, standing
 from node.routes import RouteDesk
 from policies.grant import Grant
 from policies.granting import check_given
@@ -48,6 +50,8 @@ class Taking:
     nonce: Callable[[], bytes] = new_nonce
     others: Kind | None = None
     """Another kind of cases that give like requests: emergencies."""
+    fetched: Fetched | None = None
+    """Where pages are entered before a person has them; always there at a node."""
 
     async def case(self, case_id: str) -> Case:
         """What is fetched under; raises CaseError."""
@@ -65,6 +69,7 @@ class Taking:
         if who.territory.code != provider.territory:
             raise FetchRefused(f"page refused: it is of {who.node} of {who.territory.code}, the request went to {provider.territory}")
         rows = await asyncio.to_thread(self._rows, body.payload, grant)
+        await asyncio.to_thread(self._enter, case, body.payload, rows, by)
         facts = {
             "withheld": body.withheld,
             "masks": body.masks,
@@ -72,6 +77,13 @@ class Taking:
             "skip_rows": body.following.skip_rows,
         }
         return rows, facts | {"upto_lsn": body.following.upto_lsn, "is_last": body.is_last}
+
+    def _enter(self, case: Case, payload: bytes, rows: pa.RecordBatch | None, by: str) -> None:
+        """Note who gets a page: a recall asks for it. Raises FetchRefused."""
+        if rows is None or self.fetched is None:
+            return
+        resource, digest = ask_of(case).resource, hashlib.sha256(payload).hexdigest()
+        self.fetched.enter(FetchedPage(self.clock.wall_us(), case.id, case.parties[PROVIDER].node, by, resource, rows.num_rows, digest))
 
     def _grant(self, case: Case) -> Grant:
         if case.parties[ASKER].node != self.cases.me.node:

@@ -19,6 +19,8 @@ from node.requests.arbiters import WHO, Parties
 from node.requests.desk import RequestDesk
 from node.requests.envelope import Seal
 from node.requests.errors import TermsError
+from node.requests.fetched import FILE_NAME as FETCHED_NAME
+from node.requests.fetched import Fetched, FetchedDamaged
 from node.requests.giving import FETCH, Giving
 from node.requests.kind import NAME, request_kind
 from node.requests.shares import FILE_NAME, Shares, SharesDamaged
@@ -29,6 +31,7 @@ from node.store.side_file import open_or_begin_anew
 from policies.granting import RECIPIENT_KEY
 from policies.masks import KeyRing
 
+FETCHED_LOSS = "which pages were fetched before is in the file put aside: a recall of them is not answered for them"
 LOSS = "what was handed out before is in the file put aside"
 log = logging.getLogger("yunnao.requests")
 
@@ -43,8 +46,10 @@ class Requests:
     giving: Giving
 
     async def stop(self) -> None:
-        """Release the share records."""
+        """Release the share records and the book of what was fetched."""
         self.desk.shares.close()
+        if self.taking.fetched is not None:
+            self.taking.fetched.close()
 
 
 def terms_of(parts: Parts) -> Terms:
@@ -66,7 +71,8 @@ def requests_of(parts: Parts, cases: CaseDesk, terms: Terms) -> Requests:
     emergencies = cases.register.kinds.get(EMERGENCIES)
     giving.others = emergencies
     giving.above = frozenset((*parts.parent.path, parts.parent.node)) if parts.parent is not None else frozenset()
-    taking = Taking(cases, kind, parts.policy, routes, seal, parts.me.level, parts.clock, others=emergencies)
+    fetched = open_or_begin_anew(parts.config.data_dir / FETCHED_NAME, Fetched, damaged=FetchedDamaged, loss=FETCHED_LOSS)
+    taking = Taking(cases, kind, parts.policy, routes, seal, parts.me.level, parts.clock, others=emergencies, fetched=fetched)
     routes.answering[FETCH] = giving.answer
 
     async def who(_: bytes) -> bytes:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
+from node.cases.verbs import Plain, Table
 from node.returns.desk import ReturnsDesk
-
-Plain = dict[str, Any]
 
 
 class Returns(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,7 +23,7 @@ class ReturnVerbs:
     desk: Callable[[], ReturnsDesk]
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {"returns": (Returns, self._returns)}
 

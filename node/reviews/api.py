@@ -5,32 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from node.cases.verbs import CaseId, Listing, Name, Plain, Show, Table, Why
 from node.issuing import Issuer
-from node.reviews.desk import CASES_MAX, ReviewDesk
+from node.reviews.desk import ReviewDesk
 from policies.bundle import Contents
 from policies.scale import PERSONS_MAX, Scale
-
-Plain = dict[str, Any]
-CaseId = Annotated[str, Meta(min_length=1, max_length=64)]
-Words = Annotated[str, Meta(min_length=1, max_length=2_000)]
-Name = Annotated[str, Meta(min_length=1, max_length=200)]
-
-
-class Listing(msgspec.Struct, forbid_unknown_fields=True):
-    """The newest reviews."""
-
-    limit: Annotated[int, Meta(ge=1, le=CASES_MAX)] = 100
-
-
-class Show(msgspec.Struct, forbid_unknown_fields=True):
-    """One review."""
-
-    id: CaseId
 
 
 class Decide(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,7 +23,16 @@ class Decide(msgspec.Struct, forbid_unknown_fields=True):
     id: CaseId
     fact: Literal["uphold", "release"]
     by: Name
-    why: Words
+    why: Why
+
+
+class Justify(msgspec.Struct, forbid_unknown_fields=True):
+    """The basis of the lower of two entries that contradict each other, shown by its issuer."""
+
+    id: CaseId
+    basis: dict[str, str]
+    by: Name
+    why: Why
 
 
 class ScaleSet(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,12 +54,13 @@ class ReviewVerbs:
     """Has what a decision changes done at once."""
 
     @property
-    def table(self) -> dict[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]]:
+    def table(self) -> Table:
         """Arguments and answer of each verb."""
         return {
             "review_list": (Listing, self._list),
             "review_show": (Show, lambda asked: asyncio.to_thread(self.desk().shown, asked.id)),
             "review_decide": (Decide, self._decide),
+            "review_justify": (Justify, self._justify),
             "scale_set": (ScaleSet, self._scale),
         }
 
@@ -78,6 +72,10 @@ class ReviewVerbs:
     async def _decide(self, asked: Decide) -> Plain:
         await self.desk().decide(asked.id, asked.fact, by=asked.by, why=asked.why)
         await self.settle()
+        return await asyncio.to_thread(self.desk().shown, asked.id)
+
+    async def _justify(self, asked: Justify) -> Plain:
+        await self.desk().justify(asked.id, dict(asked.basis), by=asked.by, why=asked.why)
         return await asyncio.to_thread(self.desk().shown, asked.id)
 
     async def _scale(self, asked: ScaleSet) -> Plain:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,15 @@ import msgspec
 
 from node.cases.desk import CaseDesk
 from node.cases.errors import CaseError
-from node.cases.kind import Case, Party, taken_from
+from node.cases.kind import Case, Party, Step, taken_from
 from node.cases.views import history_of
 from node.clock import Clock
 from node.handing_in import NoRoom
+from node.issuing import IssueRefused
 from node.policy_store import PolicyStore
-from node.reviews.kind import AUTHORITY, BY_ITSELF, OTHER, REVIEW, About, about
+from node.reviews.kind import AUTHORITY, BY_ITSELF, OTHER, REVIEW, SAID_BY_PERSONS, About, about, has_lapsed
 from policies.contradictions import Contradiction, contradictions
+from policies.errors import PolicyError
 
 CASES_MAX = 1_000
 """Newest reviews that are looked at."""
@@ -30,6 +32,8 @@ LOOK_EVERY_S = 60.0
 SELECTED_MAX = 50
 OPEN = "review_open"
 """Word of the status: a review waits for this node."""
+
+LAPSED = "it stood against an entry of a higher level for ten days, and no basis was shown"
 
 Plain = dict[str, Any]
 log = logging.getLogger("yunnao.policy")
@@ -46,6 +50,8 @@ class ReviewDesk:
     """Who decides what this node opens: the data authority above it, or itself."""
     territory_of: Callable[[str], str]
     """Territory of an issuer whose bundle is in force."""
+    withdraw: Callable[[str, str], Awaitable[object]] | None = None
+    """Makes an entry of this node void: its id, and why. None for a node that issues none."""
     _waiting: int = 0
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -60,6 +66,10 @@ class ReviewDesk:
         """Uphold or release, as the authority. Raises CaseError, NoRoom."""
         return await self.cases.say(REVIEW, case_id, word, {"why": why}, by=by)
 
+    async def justify(self, case_id: str, basis: Plain, *, by: str, why: str) -> Case:
+        """As the issuer of the lower entry: show on which law it stands, so that it is not void by time. Raises CaseError, NoRoom."""
+        return await self.cases.say(REVIEW, case_id, "justify", {"why": why, "basis": basis}, by=by)
+
     def mine(self, topic: str) -> list[Case]:
         """The reviews of a topic that this node opened, newest first. Blocking."""
         found = self.cases.register.cases(REVIEW, states=frozenset(), limit=CASES_MAX)
@@ -73,7 +83,7 @@ class ReviewDesk:
         while True:
             try:
                 await self.settle()
-            except (CaseError, NoRoom) as error:
+            except (CaseError, NoRoom, PolicyError, IssueRefused) as error:
                 # What is not opened now is opened at the next look; the node stores on.
                 log.warning("reviews are not kept: %s", error)
             await asyncio.sleep(LOOK_EVERY_S)
@@ -81,20 +91,39 @@ class ReviewDesk:
     async def settle(self) -> None:
         """Open a review for each contradiction that has none. Raises CaseError, NoRoom."""
         async with self._opening:
+            # A life that ended between saying a fact and taking it into the register would say it twice.
+            await self.cases.follow()
             found = await asyncio.to_thread(self.contradictions)
             known = {about(case).key for case in await asyncio.to_thread(self.mine, "conflict")} if found else set()
             for one in found:
                 if one.key not in known:
                     matter = About(topic="conflict", key=one.key, resources=one.resources[:SELECTED_MAX])
                     await self.open(matter, {OTHER: Party(one.lower.issuer, self.territory_of(one.lower.issuer))})
+            await self._lapse()
             waiting = await asyncio.to_thread(self.cases.register.cases, REVIEW, states={"open"}, limit=CASES_MAX)
             self._waiting = sum(case.parties[AUTHORITY].node == self.cases.me.node for case in waiting)
 
+    async def _lapse(self) -> None:
+        """Entries of this node that stood against a higher level's for too long without a basis are void: the ticket's clock."""
+        found = await asyncio.to_thread(self.cases.register.cases, REVIEW, states={"open"}, limit=CASES_MAX)
+        now_us, me = self.clock.wall_us(), self.cases.me.node
+        for case in found:
+            if self.withdraw is None or OTHER not in case.roles_of(me) or not has_lapsed(case, now_us):
+                continue
+            for pair in await asyncio.to_thread(self._pairs):
+                if pair.key == about(case).key:
+                    log.warning("entry %s is void: no basis was shown in time (review %s)", pair.lower.entry.id, case.id)
+                    await self.withdraw(pair.lower.entry.id, LAPSED)
+            await self.cases.say(REVIEW, case.id, "lapse", {"why": LAPSED}, by=BY_ITSELF)
+
     def contradictions(self) -> list[Contradiction]:
         """Contradictions of entries of this node with entries of levels below."""
+        return [one for one in self._pairs() if one.upper.issuer == self.cases.me.node]
+
+    def _pairs(self) -> list[Contradiction]:
         book = self.policy.gate.book
         live = [place for place, (_, has_effect, _) in enumerate(book.judged) if has_effect]
-        return [one for one in contradictions(book.ruleset, live=live) if one.upper.issuer == self.cases.me.node]
+        return contradictions(book.ruleset, live=live)
 
     def troubles(self) -> list[str]:
         """Words for the status."""
@@ -117,8 +146,11 @@ class ReviewDesk:
             "opened_us": case.opened_us,
             "due_us": due_us,
             "overdue": due_us is not None and due_us < self.clock.wall_us(),
-            "takes": {word: list(step.needs) for word, step in taken_from(REVIEW, case, self.cases.me.node).items()},
+            "takes": {word: list(step.needs) for word, step in self._taken(case).items() if word in SAID_BY_PERSONS},
         }
+
+    def _taken(self, case: Case) -> dict[str, Step]:
+        return taken_from(REVIEW, case, self.cases.me.node)
 
     def shown(self, case_id: str) -> Plain:
         """One review whole. Blocking; raises CaseUnknown."""

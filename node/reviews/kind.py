@@ -12,10 +12,14 @@ from msgspec import Meta
 
 from node.cases.fact import Fact
 from node.cases.kind import Case, Kind, Step
+from policies.entry import Basis
+from policies.errors import PolicyError
 from sync.model import MICROSECONDS
 
 NAME, RESOURCE = "review", "reviews"
 OPENER, AUTHORITY, OTHER = "opener", "authority", "other"
+SAID_BY_PERSONS = frozenset({"uphold", "release"})
+"""What the authority decides; the issuer of a lower entry shows its basis (`justify`), and nobody says that a review lapses."""
 BY_ITSELF = "automatic"
 """Who says what no person said."""
 REVIEW_US = 10 * 86_400 * MICROSECONDS
@@ -44,9 +48,15 @@ def about(case: Case) -> About:
     return msgspec.convert(opening.body["about"], About)
 
 
+def has_lapsed(case: Case, now_us: int) -> bool:
+    """True when the time of a contradiction has passed and the issuer of the lower entry never showed on which law that stands."""
+    is_over = case.state == "open" and now_us >= case.since_us + REVIEW_US
+    return is_over and about(case).topic == "conflict" and "basis" not in case.data
+
+
 def _fault(case: Case | None, fact: Fact) -> str:
     if case is not None:
-        return ""
+        return _later_fault(case, fact)
     try:
         msgspec.convert(fact.body["about"], About)
     except msgspec.ValidationError as error:
@@ -54,7 +64,19 @@ def _fault(case: Case | None, fact: Fact) -> str:
     return ""
 
 
-_AUTHORITY = frozenset({AUTHORITY})
+def _later_fault(case: Case, fact: Fact) -> str:
+    if fact.word == "lapse" and not has_lapsed(case, fact.place.at.wall_us):
+        return "a review lapses when a contradiction of entries was left open for ten days and no basis was shown"
+    if fact.word != "justify":
+        return ""
+    try:
+        fault = Basis.of(fact.body["basis"], "basis").fault
+    except PolicyError as error:
+        return str(error)
+    return "it needs the instrument, the article and the quoted text with its hash" if fault else ""
+
+
+_AUTHORITY, _OTHER = frozenset({AUTHORITY}), frozenset({OTHER})
 
 REVIEW = Kind(
     name=NAME,
@@ -67,9 +89,11 @@ REVIEW = Kind(
     steps={
         ("open", "uphold"): Step("upheld", _AUTHORITY, needs=("why",)),
         ("open", "release"): Step("released", _AUTHORITY, needs=("why",)),
+        ("open", "justify"): Step("", _OTHER, needs=("why", "basis")),
+        ("open", "lapse"): Step("lapsed", _OTHER, needs=("why",)),
         ("upheld", "release"): Step("released", _AUTHORITY, needs=("why",)),
     },
-    final=frozenset({"released"}),
+    final=frozenset({"released", "lapsed"}),
     check=_fault,
     due_us=lambda case: case.since_us + REVIEW_US if case.state == "open" else None,
 )

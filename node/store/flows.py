@@ -164,14 +164,14 @@ def accounts(connection: sqlite3.Connection, peer: str, direction: Direction, sc
     filters = {"peer": peer, "direction": int(direction), "resource": scope.resource, "origin": scope.origin}
     limits = filters | {"first": scope.first, "last": scope.last, "sums_from": _sums_from(connection)}
     marks = {int(lane): mark for lane, mark in stored_marks(connection, peer, direction).items()}
-    statement = _PRODUCED if direction is Direction.UP else _SHARED
-    _enter_produced(books, connection.execute(statement, limits), marks, scope)
     wires = {int(lane): wire for lane, wire in wire_marks(connection, peer, direction).items()}
 
     def has_frame(lane: int, end: int, before: int) -> bool:
         return connection.execute(_FRAME_BEFORE, filters | {"lane": lane, "end": end, "before": before}).fetchone() is not None
 
     abandoned = _abandoned(connection.execute(_FRAMES, filters), wires, has_frame)
+    rows = connection.execute(_PRODUCED if direction is Direction.UP else _SHARED, limits)
+    _enter_produced(books, rows if direction is Direction.UP else _standing(rows, marks, abandoned), marks, scope)
     reading = _Reading(scope, marks, abandoned, _refusals(connection, filters))
     reading.enter(books, connection.execute(_SHARED, limits))
     for key in sorted(books):
@@ -199,6 +199,12 @@ def period(connection: sqlite3.Connection, since_us: int, until_us: int) -> Mapp
     """
     rows = connection.execute(statement, (after or 0, NUMBER_MAX if upto is None else upto))
     return {tuple(row[:4]): (row[4], row[5]) for row in rows}
+
+
+def _standing(rows: Iterable[Row], marks: Mapping[int, int], abandoned: frozenset[int]) -> Iterator[Row]:
+    """Rows of the share ledger without those of frames that a peer lost again, where their stretch was read anew: what was addressed to
+    it then and is not any more, because it was recalled here, is no business of this hop."""
+    return (row for row in rows if row[9] not in abandoned or row[6] > marks[row[2]])
 
 
 def _enter_produced(books: defaultdict[_StreamKey, _Books], rows: Iterable[Row], marks: Mapping[int, int], scope: Scope) -> None:

@@ -2,7 +2,8 @@
 
 Imports duckdb (as node/sql/engine.py does) only when a mart is opened. One table per resource that was asked for: the payload's columns,
 then `_lsn` and `_origin`. The journal is the truth: each step copies a short read and notes how far it came in the same transaction. A
-mart that is damaged, or ahead of its journal, is deleted and built again. Used by one thread (the node's DuckDB thread).
+mart that is damaged, ahead of its journal, or built under other grades of single records is deleted and built again. Used by one thread
+(the node's DuckDB thread).
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from sync.model import Span, StoredBatch, SyncError
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+    from policies.regrade import RegradeIndex
 
 MEMORY_MIB_MAX = 128
 """What DuckDB may use before it spills to disk."""
@@ -59,9 +62,10 @@ class Source(Protocol):
 class Mart:
     """An open mart of the resources it was asked for."""
 
-    def __init__(self, path: Path, resources: Sequence[str]) -> None:
-        """Open the file at `path`, or make it; a damaged one is deleted and starts empty."""
+    def __init__(self, path: Path, resources: Sequence[str], regrades: RegradeIndex | None = None) -> None:
+        """Open the file at `path`, or make it; a damaged one is deleted and starts empty. Rows get the grades that `regrades` say."""
         self.path = path
+        self._regrades = regrades
         self.resources = tuple(sorted(resources))
         self._connection = _open_or_replace(path)
 
@@ -130,12 +134,12 @@ class Mart:
         return not self._connection.execute("SELECT 1 FROM _mart").fetchall()
 
     def _note_owner(self, journal: Source) -> None:
-        self._connection.executemany("INSERT INTO _mart VALUES (?, ?)", list(_facts(journal).items()))
+        self._connection.executemany("INSERT INTO _mart VALUES (?, ?)", list(self._facts(journal).items()))
 
     def _continues(self, journal: Source) -> bool:
         facts = dict(self._connection.execute("SELECT key, value FROM _mart").fetchall())
         ((newest,),) = self._connection.execute("SELECT coalesce(max(lsn), 0) FROM _built_to").fetchall()
-        return facts == _facts(journal) and newest <= journal.last_lsn
+        return facts == self._facts(journal) and newest <= journal.last_lsn
 
     def _start_again(self, journal: Source) -> None:
         self._connection.close()
@@ -151,7 +155,7 @@ class Mart:
         while after < upto:
             batches = journal.find(resource, Span(after, upto), batches_max=STEP_BATCHES_MAX, bytes_max=STEP_BYTES_MAX)
             after = batches[-1].lsn if batches else upto
-            copied += self._copy(resource, [rows for batch in batches if (rows := _live_rows(batch, decode)) is not None], after)
+            copied += self._copy(resource, [rows for batch in batches if (rows := self._live_rows(batch, decode)) is not None], after)
         return copied
 
     def _copy(self, resource: str, tables: Sequence[pa.Table], built_to: int) -> int:
@@ -183,6 +187,26 @@ class Mart:
         for name, kind, *_ in self._connection.execute(f"DESCRIBE {_ROWS}").fetchall():
             if name not in known:
                 self._connection.execute(f"ALTER TABLE {_quoted(resource)} ADD COLUMN {_quoted(name)} {kind}")
+
+    def _facts(self, journal: Source) -> dict[str, str]:
+        digests = [self._regrades.digest(resource).hex() for resource in self.resources] if self._regrades is not None else []
+        grades = {"grades": ",".join(digests)} if any(digests) else {}
+        return {"node": journal.node, "incarnation": str(journal.incarnation), **grades}
+
+    def _live_rows(self, stored: StoredBatch, decode: Decode) -> pa.Table | None:
+        """The batch's rows that count here, graded as they count now, with where they are from; None when there are none."""
+        import pyarrow as pa
+
+        runs = [run for run in stored.live_runs if run.state.has_rows]
+        if not runs:
+            return None
+        decoded = decode(stored.batch.payload, stored.batch.header.decoded_bytes)
+        graded = self._regrades.graded(stored.batch.header, decoded) if self._regrades is not None else decoded
+        rows = pa.Table.from_batches([graded])
+        live = pa.concat_tables([rows.slice(run.row_offset, run.count) for run in runs])
+        origins = pa.concat_arrays([pa.repeat(pa.scalar(run.origin), run.count) for run in runs])
+        plain = _without_dictionaries(live)
+        return plain.append_column("_lsn", pa.repeat(pa.scalar(stored.lsn), live.num_rows)).append_column("_origin", origins)
 
     def _has_table(self, resource: str) -> bool:
         statement = "SELECT 1 FROM information_schema.tables WHERE table_name = ? AND table_schema = 'main'"
@@ -216,30 +240,12 @@ def _delete(path: Path) -> None:
     path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
-def _facts(journal: Source) -> dict[str, str]:
-    return {"node": journal.node, "incarnation": str(journal.incarnation)}
-
-
 def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0]
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _live_rows(stored: StoredBatch, decode: Decode) -> pa.Table | None:
-    """The batch's rows that count here, with where they are from; None when there are none."""
-    import pyarrow as pa
-
-    runs = [run for run in stored.live_runs if run.state.has_rows]
-    if not runs:
-        return None
-    rows = pa.Table.from_batches([decode(stored.batch.payload, stored.batch.header.decoded_bytes)])
-    live = pa.concat_tables([rows.slice(run.row_offset, run.count) for run in runs])
-    origins = pa.concat_arrays([pa.repeat(pa.scalar(run.origin), run.count) for run in runs])
-    plain = _without_dictionaries(live)
-    return plain.append_column("_lsn", pa.repeat(pa.scalar(stored.lsn), live.num_rows)).append_column("_origin", origins)
 
 
 def _without_dictionaries(rows: pa.Table) -> pa.Table:

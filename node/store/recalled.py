@@ -8,8 +8,9 @@ node/store/journal.py and by node/recall.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, batch_row, run_rows
 from sync.model import Lane, Run, State, Stream
@@ -119,17 +120,29 @@ def stretches(connection: sqlite3.Connection, order: str) -> list[Stretch]:
         SELECT t.origin, t.incarnation, t.lane, t.resource, t.first_seq, t.last_seq, t.lsn, b.source, t.is_masked, t.was_sha256
         FROM recalled t JOIN batch b ON b.lsn = t.lsn WHERE t.order_id = ? ORDER BY t.lsn, t.idx
     """
+    stream = _streams()
     return [
-        Stretch(Stream(origin, life, Lane(lane), resource), first, last, lsn, source, bool(is_masked), digest)
-        for origin, life, lane, resource, first, last, lsn, source, is_masked, digest in connection.execute(statement, (order,))
+        Stretch(stream(*key), first, last, lsn, source, bool(is_masked), digest)
+        for *key, first, last, lsn, source, is_masked, digest in connection.execute(statement, (order,))
     ]
 
 
 def tombstones(connection: sqlite3.Connection, since_us: int) -> Iterator[tuple[Stream, int, int]]:
     """Numbers that were erased since a moment: stream, first and last."""
     statement = "SELECT origin, incarnation, lane, resource, first_seq, last_seq FROM recalled WHERE is_masked = 0 AND at_us >= ?"
-    for origin, life, lane, resource, first, last in connection.execute(statement, (since_us,)):
-        yield Stream(origin, life, Lane(lane), resource), first, last
+    stream = _streams()
+    for *key, first, last in connection.execute(statement, (since_us,)):
+        yield stream(*key), first, last
+
+
+def _streams() -> Callable[[str, int, int, str], Stream]:
+    """Streams by their columns, each made once: scattered records are many stretches of few streams."""
+
+    @cache
+    def stream(origin: str, life: int, lane: int, resource: str) -> Stream:
+        return Stream(origin, life, Lane(lane), resource)
+
+    return stream
 
 
 def delivered(connection: sqlite3.Connection, resource: str) -> Iterator[tuple[str, Stream, int, int]]:

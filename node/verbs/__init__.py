@@ -6,7 +6,7 @@ NAMES = (
     "init", "restore", "reseed", "token", "join", "admit", "attach", "password", "device", "run",
     "status", "summary", "audit", "policy", "feed", "put", "doctor", "bundle", "journal", "trace",
     "quarantine", "catalogue", "classify", "entry", "request", "verify", "regrade", "emergency", "review", "quality", "sql", "recall",
-    "return",
+    "return", "territory", "alarm",
 )  # fmt: skip
 _ELSEWHERE = {"return": "returns"}
 """Verbs whose module cannot have their name, because it is a word of Python."""

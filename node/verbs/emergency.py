@@ -12,6 +12,7 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import Verb
 from node.verbs.actions import Actions
+from node.verbs.case_output import print_history
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of
 from node.verbs.request_file import fetch
 
@@ -91,9 +92,7 @@ def _print_case(case: dict[str, object], args: argparse.Namespace) -> int:
         print_json(case)
         return EXIT_OK
     print_table(text("emergency.columns", args.language).split("|"), [_row(case, args.language)])
-    keys = ("fact", "by", "node", "why", "fault")
-    rows = [[moment_text(one.get("at_us")), *(one.get(key) for key in keys)] for one in list_of(case.get("history"))]
-    print_table(text("emergency.history_columns", args.language).split("|"), rows)
+    print_history(case, "emergency", args.language)
     shares = table_of(case.get("shares"))
     if shares.get("pages"):
         print_line(text("emergency.shared", args.language, rows=shares.get("rows"), pages=shares.get("pages")))

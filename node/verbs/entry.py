@@ -16,7 +16,8 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb
 from node.verbs.actions import Actions
-from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
+from node.verbs.case_output import print_basis, print_history
+from node.verbs.output import list_of, moment_text, print_json, print_table, table_of, talk
 
 LISTED = 100
 FILE_BYTES_MAX = 65_536
@@ -93,12 +94,9 @@ def _print_case(case: dict[str, object], args: argparse.Namespace) -> int:
     if args.json:
         print_json(case)
         return EXIT_OK
-    basis = table_of(table_of(case.get("whole")).get("basis"))
     print_table(text("entry.columns", args.language).split("|"), [_row(case, args.language)])
-    print_line(text("entry.basis", args.language, **{key: basis.get(key, "") for key in ("instrument", "article", "quote")}))
-    keys = ("fact", "by", "node", "why", "fault")
-    rows = [[moment_text(one.get("at_us")), *(one.get(key) for key in keys)] for one in list_of(case.get("history"))]
-    print_table(text("entry.history_columns", args.language).split("|"), rows)
+    print_basis(table_of(case.get("whole")).get("basis"), "entry", args.language)
+    print_history(case, "entry", args.language)
     if case.get("fault"):
         talk(text("entry.not_issued", args.language, fault=case["fault"]))
     return EXIT_OK

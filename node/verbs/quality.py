@@ -16,6 +16,7 @@ from node.ingest.put import PUT_ROWS_MAX
 from node.texts import text
 from node.verb import UsageError, Verb
 from node.verbs.actions import Actions
+from node.verbs.case_output import print_history
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
 from node.verbs.put import cells_of, opened_csv, types_of
 
@@ -175,9 +176,7 @@ def _print_ticket(ticket: dict[str, object], args: argparse.Namespace) -> int:
     print_table(text("quality.ticket_columns", args.language).split("|"), [_row(ticket, args.language)])
     if samples := _names(ticket.get("samples")):
         print_line(text("quality.samples", args.language, source=ticket.get("source"), samples=", ".join(samples)))
-    keys = ("fact", "by", "node", "why", "fault")
-    rows = [[moment_text(one.get("at_us")), *(one.get(key) for key in keys)] for one in list_of(ticket.get("history"))]
-    print_table(text("quality.history_columns", args.language).split("|"), rows)
+    print_history(ticket, "quality", args.language)
     return EXIT_OK
 
 

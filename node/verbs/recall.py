@@ -47,6 +47,8 @@ def _show(args: argparse.Namespace, client: NodeClient) -> int:
     print_table(text("recall.columns", args.language).split("|"), [_row(one, args.language)])
     rows = [_receipt(receipt) for receipt in list_of(one.get("receipts"))]
     print_table(text("recall.receipt_columns", args.language).split("|"), rows)
+    for line in _fetched(list_of(one.get("receipts")), args.language):
+        print_line(line)
     for key in ("missing", "withdrawn"):
         if one.get(key):
             print_line(text(f"recall.{key}", args.language, nodes=", ".join(_words(one.get(key)))))
@@ -64,6 +66,18 @@ def _receipt(one: dict[str, object]) -> list[object]:
     root = str(one.get("root", ""))[:16]
     onward = one.get("onward")
     return [*counts, moment_text(one.get("done_us")), root, ", ".join(onward) if isinstance(onward, dict) else ""]
+
+
+def _fetched(receipts: list[dict[str, object]], language: str) -> list[str]:
+    """Who fetched pages under a request, and under which, where they answered: people have those files."""
+    found = []
+    for one in receipts:
+        fetched, cases = one.get("fetched"), _words(one.get("requests"))
+        if isinstance(fetched, dict) and fetched:
+            found.append(text("recall.fetched", language, node=one.get("node"), nodes=", ".join(fetched)))
+        if cases:
+            found.append(text("recall.destroy", language, node=one.get("node"), requests=", ".join(cases)))
+    return found
 
 
 def _words(value: object) -> list[str]:

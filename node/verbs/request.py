@@ -15,6 +15,7 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb
 from node.verbs.actions import Actions
+from node.verbs.case_output import print_basis, print_history
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
 from node.verbs.request_file import fetch
 
@@ -156,12 +157,8 @@ def _print_case(case: dict[str, object], args: argparse.Namespace) -> int:
         words = {"fields": _joined(given), "filter": given.get("filter") or "-", "conditions": given.get("conditions") or "-"}
         print_line(text("request.granted", language, **words, **dates))
     if basis:
-        print_line(text("request.basis", language, **{key: basis.get(key, "") for key in ("instrument", "article", "quote")}))
-    rows = [
-        [moment_text(one.get("at_us")), *(one.get(key) for key in ("fact", "by", "node", "why", "fault"))]
-        for one in list_of(case.get("history"))
-    ]
-    print_table(text("request.history_columns", language).split("|"), rows)
+        print_basis(basis, "request", language)
+    print_history(case, "request", language)
     _print_shares(table_of(case.get("shares")), language)
     return EXIT_OK
 

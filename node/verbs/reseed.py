@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+from node.audit.left import left
+from node.clock import SystemClock
 from node.errors import EXIT_OK
 from node.fork.reseed import wish_reseed
 from node.run_lock import run_lock
@@ -31,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{config.node.id} is provincial and has no parent to reseed from: its children send what they hold, start it")
     from node.engine_room import journal_path
 
-    with run_lock(config.folder):
+    with run_lock(config.folder), left(config.data_dir, "reseed", config.node.id, at_us=SystemClock().wall_us()):
         life = begin_new_life(config.folder, journal_path(config), node=config.node.id)
-        wish_reseed(config.folder, journal_path(config))
+        wish_reseed(config.folder, journal_path(config), now_us=SystemClock().wall_us())
     if args.json:
         print_json({"node": config.node.id, "reseed": "wanted"} | life.plain)
         return EXIT_OK

@@ -8,21 +8,34 @@ fork by itself (docs/recovery.md); this spares it.
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.errors import EXIT_OK
+from node.audit.left import left
+from node.clock import SystemClock
+from node.errors import EXIT_OK, EXIT_REFUSED, NodeError
+from node.fork.absence import AWAY_DAYS_MAX, AWAY_US_MAX, heard_at
 from node.fork.change import begin_change, finish_change
 from node.identity.chance import new_incarnation
 from node.identity.errors import KeyFileError
 from node.identity.files import IdentityFiles
 from node.run_lock import run_lock
+from node.store.failures import guarded
+from node.store.file import open_writer
 from node.store.rebrand import JournalFacts, read_facts
+from node.store.schema import DEFAULT_TUNING
 from node.texts import text
 from node.verb import Verb, help_text
 from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line
-from sync.model import Lane
+from sync.model import Lane, Level
+
+
+class BackupTooOld(NodeError):
+    """A journal that may hold what everybody else has erased."""
+
+    exit_code = EXIT_REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,20 @@ def begin_new_life(folder: Path, journal: Path, *, node: str) -> NewLife:
     return NewLife(found.incarnation, new, found.end)
 
 
+def refuse_too_old(journal: Path, *, now_us: int) -> None:
+    """Raise BackupTooOld for a journal from before everything that may have been recalled since."""
+    if not journal.exists():
+        return
+    with guarded(journal, "look at the age of the journal"), closing(open_writer(journal, DEFAULT_TUNING)) as connection:
+        heard_us = heard_at(connection)
+    if heard_us is not None and now_us - heard_us > AWAY_US_MAX:
+        days = (now_us - heard_us) // 86_400_000_000
+        raise BackupTooOld(
+            f"{journal.name} refused: its node heard from above {days} days ago, and what was recalled since may be in a backup of more "
+            f"than {AWAY_DAYS_MAX}; `yunnao reseed` keeps what the node made itself and has the rest from its parent"
+        )
+
+
 def _named(files: IdentityFiles) -> int:
     """The incarnation that the folder names; 0 when it names none, which nothing depends on without a journal."""
     try:
@@ -71,7 +98,9 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.dir)
     from node.engine_room import journal_path
 
-    with run_lock(config.folder):
+    with run_lock(config.folder), left(config.data_dir, "restore", config.node.id, at_us=SystemClock().wall_us()):
+        if config.level is not Level.PROVINCIAL:
+            refuse_too_old(journal_path(config), now_us=SystemClock().wall_us())
         life = begin_new_life(config.folder, journal_path(config), node=config.node.id)
     if args.json:
         print_json({"node": config.node.id} | life.plain)

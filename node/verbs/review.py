@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import getpass
 from collections.abc import Callable
+from pathlib import Path
 
 from node.client import NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import Verb
 from node.verbs.actions import Actions
+from node.verbs.case_output import print_history
 from node.verbs.output import list_of, moment_text, print_json, print_table, talk
+from node.verbs.request import read_basis
 
 CALL_TIMEOUT_S = 60.0
 LISTED = 100
@@ -27,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument("id", metavar="ID", help=actions.help("id"))
         sub.add_argument("--why", required=True, metavar="TEXT", help=actions.help("option_why"))
         sub.add_argument("--by", metavar="NAME", help=actions.help("option_by"))
+    justify = actions.add("justify")
+    justify.add_argument("id", metavar="ID", help=actions.help("id"))
+    justify.add_argument("--basis", required=True, type=Path, metavar="FILE", help=actions.help("option_basis"))
+    justify.add_argument("--why", required=True, metavar="TEXT", help=actions.help("option_why"))
+    justify.add_argument("--by", metavar="NAME", help=actions.help("option_by"))
     scale = actions.add("scale")
     scale.add_argument("resource", metavar="RESOURCE", help=actions.help("resource"))
     scale.add_argument("--persons", required=True, type=int, metavar="N", help=actions.help("option_persons"))
@@ -73,6 +81,11 @@ def _decide(args: argparse.Namespace, client: NodeClient) -> int:
     return _print_case(answer, args)
 
 
+def _justify(args: argparse.Namespace, client: NodeClient) -> int:
+    basis = read_basis(args.basis)
+    return _print_case(client.call("review_justify", timeout_s=CALL_TIMEOUT_S, id=args.id, basis=basis, by=args.by, why=args.why), args)
+
+
 def _scale(args: argparse.Namespace, client: NodeClient) -> int:
     said = {"resource": args.resource, "persons": args.persons, "field": args.field, "by": args.by}
     answer = client.call("scale_set", timeout_s=CALL_TIMEOUT_S, **said)
@@ -88,11 +101,12 @@ def _print_case(case: dict[str, object], args: argparse.Namespace) -> int:
         print_json(case)
         return EXIT_OK
     print_table(text("review.columns", args.language).split("|"), [_row(case, args.language)])
-    keys = ("fact", "by", "node", "why", "fault")
-    rows = [[moment_text(one.get("at_us")), *(one.get(key) for key in keys)] for one in list_of(case.get("history"))]
-    print_table(text("review.history_columns", args.language).split("|"), rows)
+    print_history(case, "review", args.language)
     return EXIT_OK
 
 
-ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {"list": _list, "show": _show, "scale": _scale}
+ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {
+    "list": _list, "show": _show, "scale": _scale,
+    "justify": _justify,
+}  # fmt: skip
 VERB = Verb("review", "cli.help_review", add_arguments, run)

@@ -61,12 +61,16 @@ def _print(answer: dict[str, object], language: str) -> None:
         talk(text("cli.summary_stood_in", language, node=node, deputy=deputy))
     for gap in list_of(answer.get("missing")):
         talk(text("cli.summary_missing", language, node=gap.get("node"), why=gap.get("why")))
+    for order in list_of(answer.get("withdrawn")):
+        talk(text("cli.summary_withdrawn", language, moment=moment_text(order.get("until_us")), order=order.get("order")))
+    if answer.get("uncounted"):
+        talk(text("cli.summary_uncounted", language, count=answer["uncounted"]))
     for column, bound in table_of(answer.get("errors")).items():
         talk(text("cli.summary_error", language, column=column, bound=bound))
 
 
 def _cell(name: str, value: object) -> object:
-    return moment_text(value) if name.endswith("_us") else value
+    return moment_text(value) if name.endswith("_us") else "-" if value is None else value
 
 
 VERB = Verb("summary", "cli.help_summary", add_arguments, run)

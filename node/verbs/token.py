@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from node.audit.left import left
 from node.clock import SystemClock
 from node.errors import EXIT_OK
 from node.texts import text
@@ -28,14 +29,19 @@ def run(args: argparse.Namespace) -> int:
     """Print the token; it is shown this once and stored hashed."""
     config = read_config(args.dir)
     territory = Territory(args.territory, config.territory.system, config.territory.edition)
-    with open_admissions(config.folder) as (files, admissions):
+    now_us = SystemClock().wall_us()
+    told = {"level": args.level, "auto_accept": bool(args.auto_accept)}
+    with (
+        open_admissions(config.folder) as (files, admissions),
+        left(config.data_dir, "token_create", territory.code, at_us=now_us, detail=told),
+    ):
         token, expires_us = admissions.create_token(
             ca_sha256=files.ca_sha256(),
             level=Level.from_word(args.level),
             territory=territory,
             ttl_s=duration_s(args.ttl),
             auto_accept=args.auto_accept,
-            now_us=SystemClock().wall_us(),
+            now_us=now_us,
         )
     if args.json:
         print_json({"token": str(token), "expires_us": expires_us, "ca_sha256": token.ca_sha256, "join_address": config.links.join_listen})

@@ -87,9 +87,9 @@ def _not_handed_on(
 
 
 def _delivered(copy: Copy) -> dict[Stream, int]:
-    """Records of each stream that a node holds, once did, or need not have because an old parent had them; each once."""
+    """Records of each stream that a node holds, held until a recall, or need not have because an old parent had them; each once."""
     runs = copy.runs
-    counts = _counted(copy, runs.live & (runs.state == State.PRESENT))
+    counts = _counted(copy, runs.live & ((runs.state == State.PRESENT) | (runs.state == State.RECALLED)))
     handed = runs.live & (runs.state == State.HANDED_OVER)
     for index in np.unique(runs.stream[handed]):
         known = runs.live & (runs.stream == index) & ((runs.state == State.PRESENT) | handed)

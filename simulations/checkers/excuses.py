@@ -64,7 +64,7 @@ def let_go(
             rows = connection.execute(_LET_GO, (json.dumps(sorted(states)),)).fetchall()
         for origin, incarnation, lane, resource, first, last in rows:
             flags = found.setdefault((node, resource), np.zeros(truth.made[resource].count, np.bool_))
-            _mark(flags, truth, Stream(origin, incarnation, Lane(lane), resource), first, last)
+            mark(flags, truth, Stream(origin, incarnation, Lane(lane), resource), first, last)
     return found
 
 
@@ -81,7 +81,7 @@ def expired(copies: Mapping[str, Copy], truth: Truth, gone: Presence) -> dict[tu
         if RETURNED in anywhere:
             found[node, RETURNED] = anywhere[RETURNED]
         for state in (State.SHED, State.RETENTION):
-            for resource, flags in _in_state(copy, truth, state).items():
+            for resource, flags in in_state(copy, truth, state).items():
                 if resource in anywhere:
                     found[node, resource] = found.get((node, resource), np.zeros(len(flags), np.bool_)) | (flags & anywhere[resource])
     return found
@@ -101,7 +101,7 @@ def refused_and_gone(
     for (child, resource), gone in let_go(copies, truth, nodes, states).items():
         lacking, parent = gone, copies[child].holder.parent
         while parent and lacking.any():
-            held = _in_state(copies[parent], truth, State.HELD).get(resource)
+            held = in_state(copies[parent], truth, State.HELD).get(resource)
             lacking = lacking & held if held is not None else np.zeros_like(lacking)
             found = joined(found, {(parent, resource): lacking})
             parent = copies[parent].holder.parent
@@ -158,9 +158,10 @@ _LET_GO = """
 """
 
 
-def _in_state(copy: Copy, truth: Truth, state: State) -> dict[str, Flags]:
-    """By resource: the records of which a journal has an account in `state`."""
-    return _marked(_runs_in_state(copy, state), truth)
+def in_state(copy: Copy, truth: Truth, state: State) -> dict[str, Flags]:
+    """By resource that the world made: the records of which a journal has an account in `state`."""
+    accounts = _runs_in_state(copy, state)
+    return _marked({stream: ranges for stream, ranges in accounts.items() if stream.resource in truth.made}, truth)
 
 
 def _marked(accounts: _Accounts, truth: Truth) -> dict[str, Flags]:
@@ -168,7 +169,7 @@ def _marked(accounts: _Accounts, truth: Truth) -> dict[str, Flags]:
     for stream, ranges in accounts.items():
         flags = found.setdefault(stream.resource, np.zeros(truth.made[stream.resource].count, np.bool_))
         for first, last in ranges:
-            _mark(flags, truth, stream, first, last)
+            mark(flags, truth, stream, first, last)
     return found
 
 
@@ -191,7 +192,7 @@ def _numbered_in(copy: Copy, records: Records, accounts: _Accounts) -> Flags:
     return chosen
 
 
-def _mark(flags: Flags, truth: Truth, stream: Stream, first: int, last: int) -> None:
+def mark(flags: Flags, truth: Truth, stream: Stream, first: int, last: int) -> None:
     """Set the flags of the records with the numbers `first` to `last`."""
     for entry in truth.numbered.get(stream, ()):
         low, high = max(entry.first, first), min(entry.last, last)

@@ -68,6 +68,8 @@ class Oracle:
     def __init__(self, holders: Mapping[str, Holder], change: Change) -> None:
         self._holders = holders
         self._change = change
+        self.homes: Mapping[str, tuple[str, ...]] = {}
+        """Territories besides its own whose returned records a node may have, by node."""
         self._above = {(holder, holder): True for holder in holders}
         for node in holders:
             self.moved(node, self._line(node))
@@ -93,7 +95,10 @@ class Oracle:
             may[below] = self._up(resource, rows, self._holders[holder].level, epoch, count=len(may))[below]
         if resource == "enterprises":
             # Everything else comes down or across: only enterprises do, and only to where they are.
-            own = flags(pc.starts_with(rows.column("territory"), self._holders[holder].territory))
+            codes = rows.column("territory")
+            own = flags(pc.starts_with(codes, self._holders[holder].territory))
+            for code in self.homes.get(holder, ()):
+                own |= flags(pc.starts_with(codes, code))
             may[(sides == Side.ELSEWHERE) & own] = May.ALL
         return may
 

@@ -28,6 +28,10 @@ class Promise(Enum):
     """An alarm takes two seconds at most for a hop, while a backlog drains over the same thin link."""
     ACCOUNTED = "P8"
     """produced = delivered + withheld + expired + lost + pending at every hop; in the end nothing pending, nothing lost."""
+    AUDITED = "P9"
+    """The audit log of every node is whole, whatever became of its disk."""
+    SCRIPT = "case"
+    """What the script of a hard case asks for (simulations/scenarios)."""
     RUNS = "run"
     """The product did not stop with an error of its own."""
 

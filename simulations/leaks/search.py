@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from simulations.leaks.frames import UNFOLDED_BYTES_MAX, Kind, unfold_frame
 
@@ -66,6 +67,12 @@ class Needles:
                 self._pairs[int.from_bytes(form[:2], "big")] = True
         self._heads = np.array(sorted(self._forms), np.uint32)
 
+    def _is_head(self, heads: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        if not len(self._heads):
+            return np.zeros(len(heads), np.bool_)
+        found: npt.NDArray[np.bool_] = self._heads[np.minimum(np.searchsorted(self._heads, heads), len(self._heads) - 1)] == heads
+        return found
+
     def plain(self, data: bytes) -> frozenset[Value]:
         """Values that stand in `data` as it is."""
         read = np.frombuffer(data, np.uint8)
@@ -74,7 +81,7 @@ class Needles:
         places = np.flatnonzero(self._pairs[read[: 1 - HEAD_BYTES].astype(np.uint16) << 8 | read[1 : 2 - HEAD_BYTES]])
         windows = np.stack([read[places + index] for index in range(HEAD_BYTES)], axis=1)
         heads = windows.astype(np.uint32) @ _HEAD_WEIGHTS
-        chosen = np.isin(heads, self._heads)
+        chosen = self._is_head(heads)
         return frozenset(
             value
             for place, head in zip(places[chosen].tolist(), heads[chosen].tolist(), strict=True)

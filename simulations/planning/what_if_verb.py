@@ -22,6 +22,7 @@ from policies.bundle import Bundle, decode_signed
 from policies.errors import PolicyError
 from policies.gate import CompiledGate, Station
 from policies.ruleset import merge
+from policies.slice_wire import decode as decode_slice
 from simulations.planning.what_if import Change, ResourceChange, compare, stored_batches
 from sync.model import Direction, Level
 from sync.ports import Flow
@@ -78,7 +79,8 @@ def as_json(change: ResourceChange) -> dict[str, object]:
 
 
 def _held(folder: Path) -> list[Bundle]:
-    return [decode_signed(path.read_bytes()).bundle for path in sorted(folder.glob("*.json"))]
+    whole = [decode_signed(path.read_bytes()).bundle for path in sorted(folder.glob("*.json"))]
+    return whole + [decode_slice(path.read_bytes(), lambda issuer: {}).bundle() for path in sorted(folder.glob("*.slice"))]
 
 
 def _gate(config: NodeConfig, bundles: dict[str, Bundle]) -> CompiledGate:

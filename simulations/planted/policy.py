@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from node import pipeline as pipeline_module
+from node import policy_store as policy_store_module
 from node.pipeline import Pipeline
 from node.policy_store import PolicyStore
 from policies import gate as gate_module
@@ -102,22 +103,30 @@ def returned_data_goes_up(planting: Planting) -> None:
 def older_policy_taken(planting: Planting) -> None:
     """A bundle of an older epoch replaces the newer one, and stays: neighbours that took both back would exchange them for ever."""
     fell_back: set[tuple[str, str]] = set()
+    taking: list[PolicyStore] = []
 
-    def any_age(reach: Any) -> Any:
-        def take(store: PolicyStore, signed: Any) -> Any:
-            held = store.held(signed.bundle.issuer)
-            place = (str(store._folder), signed.bundle.issuer)  # noqa: SLF001
+    def told(change: Any) -> Any:
+        def work_out(store: PolicyStore, *offered: Any) -> Any:
+            taking[:] = [store]
+            return change(store, *offered)
+
+        return work_out
+
+    def any_age(whole_held: Any) -> Any:
+        def take(signed: Any, data: bytes, former: Any, seal: Any) -> Any:
+            place = (str(taking[-1]._folder), signed.bundle.issuer)  # noqa: SLF001
             if place in fell_back:
                 return None
-            if held is not None and signed.bundle.epoch < held.epoch:
+            if former is not None and signed.bundle.epoch < former.bundle.epoch:
                 planting.hit()
                 fell_back.add(place)
-                return store._seal.territory_of(signed)  # noqa: SLF001
-            return reach(store, signed)
+                return whole_held(signed, data, None, seal)
+            return whole_held(signed, data, former, seal)
 
         return take
 
-    planting.swap(PolicyStore, "_reach_if_newer", any_age)
+    planting.swap(PolicyStore, "_change", told)
+    planting.swap(policy_store_module, "whole_held", any_age)
     # Peers offer what they have, whatever the other has.
     planting.swap(PolicyStore, "missing_in", lambda missing: lambda store, version, territory: missing(store, PolicyVersion(), territory))
 

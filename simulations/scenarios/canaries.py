@@ -14,7 +14,7 @@ from random import Random
 from typing import cast
 
 from simulations.leaks import Hit, Needles, find_values
-from simulations.network import Network, Session
+from simulations.network import Network, NetworkFaults, Session
 from simulations.rules import LIMIT_VALUE
 from simulations.topology import NodePlan
 from simulations.workload import Column, Values, Workload
@@ -66,6 +66,15 @@ class Tap:
     def __getattr__(self, name: str) -> object:
         return getattr(self._network, name)
 
+    @property
+    def faults(self) -> NetworkFaults:
+        """Those of the network."""
+        return self._network.faults
+
+    @faults.setter
+    def faults(self, faults: NetworkFaults) -> None:
+        self._network.faults = faults
+
     def send(self, session: Session, source: str, data: bytes, *, urgent: bool) -> None:
         """Keep, and send."""
         self.messages[session.other(source)].append(data)
@@ -99,13 +108,15 @@ class Canaries:
             if origin != node.id
         ]
 
-    def found(self, folder: Path, kinds: Mapping[str, Sequence[Level]]) -> list[Hit]:
-        """Every withheld canary in the files of a node below `folder`, or in a message to it."""
+    def found(self, folder: Path, kinds: Mapping[str, Sequence[Level]], erased: Mapping[str, Sequence[str]]) -> list[Hit]:
+        """Every withheld canary in the files of a node below `folder`, or in a message to it; in its files also those `erased` there."""
         hits: list[Hit] = []
         for plan in self.plans:
-            tokens = self.withheld(plan, kinds)
+            tokens, gone = self.withheld(plan, kinds), erased.get(plan.id, ())
+            if tokens or gone:
+                here = find_values(folder / plan.id, [*tokens, *gone])
+                hits += [Hit(hit.value, f"{plan.id}/{hit.file}", hit.where) for hit in here]
             if tokens:
-                hits += [Hit(hit.value, f"{plan.id}/{hit.file}", hit.where) for hit in find_values(folder / plan.id, tokens)]
                 needles = Needles(tokens)
                 hits += [Hit(value, f"{plan.id}/wire", "frame") for value in needles.inside(b"\0".join(self.tap.messages[plan.id]))]
         return hits

@@ -5,17 +5,18 @@ Called by the verb `simulate --scenario` and the tests.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 from simulations.leaks import Hit
 from simulations.planted import MUTATIONS
+from simulations.planted.governed import GOVERNED
 from simulations.planted.harness import planted
-from simulations.run import SeedReport, run_seed
+from simulations.run import DISK_BYTES_PER_NODE, SeedReport, run_seed
 from simulations.scenarios.canaries import Canaries
+from simulations.scenarios.script import Script
 from simulations.scenarios.table import Scenario
+from simulations.scratch import scratch
 from simulations.world import World
 
 PLANTED_SEEDS_MAX = 8
@@ -30,7 +31,7 @@ class DayReport:
     seed: SeedReport
     """What the checkers found."""
     withheld: Counter[str]
-    """Canaries that each node may not have."""
+    """Canaries that each node may not have, or must have erased."""
     hits: tuple[Hit, ...]
     """Where some of them were all the same."""
 
@@ -51,20 +52,27 @@ class DayReport:
 def run_day(scenario: Scenario, *, seed: int | None = None) -> DayReport:
     """Play a scenario; a failure is in the report, never an exception."""
     found: list[Canaries] = []
+    scripts: list[Script] = []
 
     def put(world: World) -> None:
         found.append(Canaries.put(world))
+        if scenario.script is not None:
+            scripts.append(scenario.script(world))
+            world.plot = scripts[-1]
+            scripts[-1].begin()
 
-    with tempfile.TemporaryDirectory(prefix="yunnao-day-") as room:
-        folder = Path(room) / "world"
+    with scratch(DISK_BYTES_PER_NODE * scenario.settings.nodes) as room:
+        folder = room.folder / "world"
         report = run_seed(scenario.seed if seed is None else seed, scenario.settings, keep=folder, on_world=put)
-        hits = found[0].found(folder, scenario.withheld)
-    return DayReport(scenario, report, found[0].planted(scenario.withheld), tuple(hits))
+        erased = scripts[0].erased if scripts else {}
+        hits = found[0].found(folder, scenario.withheld, erased)
+    withheld = found[0].planted(scenario.withheld) + Counter({node: len(tokens) for node, tokens in erased.items()})
+    return DayReport(scenario, report, withheld, tuple(hits))
 
 
 def run_planted_day(scenario: Scenario) -> tuple[DayReport, int]:
     """The same with the scenario's planted bug, under one seed after another until it is seen, and how often the changed line ran."""
-    mutation = next(mutation for mutation in MUTATIONS if mutation.name == scenario.planted)
+    mutation = next(mutation for mutation in (*MUTATIONS, *GOVERNED) if mutation.name == scenario.planted)
     for seed in range(scenario.seed, scenario.seed + PLANTED_SEEDS_MAX):
         with planted(mutation) as planting:
             report = run_day(scenario, seed=seed)

@@ -13,7 +13,16 @@ from simulations.faults import read_schedule
 from simulations.planted.plans import CHANGING, GARBLED, HARSH, LATE, MOVED, OVERTAKEN, REPLAYED, RESTORED, STALE_LISTED
 from simulations.rules import Change
 from simulations.run import Settings
+from simulations.scenarios.absence import OldNodeComesBack
+from simulations.scenarios.borders import StreetsMergeAndPart
 from simulations.scenarios.canaries import HIGH_READING, RESIDENT
+from simulations.scenarios.conflicts import TicketClockRuns
+from simulations.scenarios.crowds import ThresholdByTrickle
+from simulations.scenarios.grades import ReclassifiedDown, ReclassifiedUp
+from simulations.scenarios.heirs import HeirsKeepTheGrade
+from simulations.scenarios.recalls import RecalledOverThreeLevels
+from simulations.scenarios.script import Script
+from simulations.scenarios.totals import TotalsAreMarked
 from sync.model import Level
 
 ABOVE_STREET = (Level.DISTRICT, Level.MUNICIPAL, Level.PROVINCIAL)
@@ -40,6 +49,17 @@ _EDGES = """
 9000000 restore g1111 - 6000000 0 found
 24000000 crash s111 - 500000 1 in-commit
 """
+_ROUGH = """
+3000000 crash s111 - 500000 1 in-commit
+10000000 repeat - - 12000000 60 -
+10500000 loss - - 5000000 30 -
+11500000 crash m1 - 500000 1 before-commit
+12500000 crash d11 - 500000 1 in-commit
+13500000 crash p0 - 500000 1 in-commit
+14500000 crash s111 - 500000 1 before-sends
+"""
+GOVERNED = replace(HARSH, schedule=read_schedule(_ROUGH), fault_s=20, rounds=7, records=8, change=Change.NONE)
+"""A day on which people decide: shorter than others, because they do so at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +77,8 @@ class Scenario:
     planted: str = ""
     """A planted bug (simulations/planted) with which this day is broken, or its canaries are found."""
     seed: int = 0
+    script: type[Script] | None = None
+    """What people decide on that day; None for one on which nobody does."""
 
 
 SCENARIOS: tuple[Scenario, ...] = (
@@ -110,21 +132,49 @@ SCENARIOS: tuple[Scenario, ...] = (
         "source-alone-writes", "13", "what came down does not go up again as somebody else's word",
         HARSH, {RESIDENT: ABOVE_STREET}, "returned-data-goes-up",
     ),
+    Scenario(
+        "reclassified-up", "1", "records that are graded up are erased at every holder that may not have them, and no other is touched",
+        GOVERNED, {}, "grade-change-overslept", script=ReclassifiedUp,
+    ),
+    Scenario(
+        "reclassified-down", "1b", "what a raise withheld goes once, as backfill, when two persons end it, over two restarts",
+        GOVERNED, {}, "denied-for-ever", script=ReclassifiedDown,
+    ),
+    Scenario(
+        "recalled-over-three-levels", "3", "what was shared before the entry is erased at every holder, also at one that was away",
+        GOVERNED, {}, "recall-by-word-alone", script=RecalledOverThreeLevels,
+    ),
+    Scenario(
+        "threshold-by-trickle", "8", "a set that grows past the table is held and reviewed; once it is released it goes on",
+        GOVERNED, {}, "persons-not-counted", script=ThresholdByTrickle,
+    ),
+    Scenario(
+        "old-node-comes-back", "12", "who was away for longer than tombstones last is seeded anew, and brings nothing back",
+        GOVERNED, {}, "absence-not-noticed", script=OldNodeComesBack,
+    ),
+    Scenario(
+        "streets-merge-and-part", "9", "what returns follows the map of successors, and history keeps the old code",
+        replace(GOVERNED, has_two_streets=True), {}, "successors-overlooked", script=StreetsMergeAndPart,
+    ),
+    Scenario(
+        "totals-are-marked", "3b", "totals that count what was taken back later stay and say so; the next window counts without it",
+        GOVERNED, {}, "recall-by-word-alone", script=TotalsAreMarked,
+    ),
+    Scenario(
+        "heirs-keep-the-grade", "7", "what is made of records keeps their grade and masks, without a record of theirs beside it",
+        GOVERNED, {}, "lineage-forgotten", script=HeirsKeepTheGrade,
+    ),
+    Scenario(
+        "ticket-clock-runs", "5", "both sides and those above see a contradiction; the lower entry is void when no basis is shown in time",
+        GOVERNED, {}, "ticket-clock-stopped", script=TicketClockRuns,
+    ),
     Scenario("moved-child", "-", "a node below another parent brings there what policy lets it", MOVED, {RESIDENT: ABOVE_STREET}),
     Scenario("hostile-wire", "-", "turned bits and old messages open nothing", GARBLED, {RESIDENT: ABOVE_STREET}),
     Scenario("old-messages", "-", "messages of earlier policies that come again open nothing", REPLAYED, {RESIDENT: ABOVE_STREET}),
 )  # fmt: skip
 
 ELSEWHERE: Mapping[str, str] = {
-    "1": "node/regrade and its tests; not played here",
-    "1b": "node/regrade and its tests; not played here",
-    "3": "node/recall and its tests; not played here",
-    "3b": "node/recall and its tests; not played here",
-    "7": "tests/policies (grades inside records, widest of inputs); the simulator makes no derived data",
-    "8": "the count of persons by holder has tests of its own; not played here",
-    "9": "the successor map has tests of its own; not played here",
     "11 grants": "tests/node/requests and tests/e2e/test_requests.py: the last page after a revocation",
-    "12 tombstones": "node/recall and its tests; not played here",
     "13 disputes": "node/quality and its tests; not played here",
 }
 """Hard cases, or parts of them, that no scenario plays, and what answers for them."""

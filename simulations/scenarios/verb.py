@@ -87,7 +87,7 @@ def _show(report: DayReport, args: argparse.Namespace, *, is_right: bool) -> Non
         "name": scenario.name,
         "case": scenario.case,
         "records": report.seed.records,
-        "withheld": max(report.withheld.values()),
+        "withheld": max(report.withheld.values(), default=0),
         "found": found,
     }
     print_line(text(f"scenario.{word}", args.language, planted=scenario.planted, **values))

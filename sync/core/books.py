@@ -91,12 +91,16 @@ class Books:
         self._map(stream).lose(run.first, run.last)
         self._dirty.add(stream)
 
-    def recall(self, run: Run, lane: Lane, resource: str) -> None:
-        """The records of `run` were recalled: those that are present are erased here, and stay so."""
-        stream = run.stream(lane, resource)
-        known = self._map(stream)
-        if known.set(run.first, run.last, State.RECALLED):
-            self._entered(stream, known)
+    def recall(self, runs: Iterable[Run], lane: Lane, resource: str) -> None:
+        """The records of `runs` were recalled: those that are present are erased here, and stay so."""
+        ranges: dict[tuple[str, int], list[tuple[int, int]]] = {}
+        for run in runs:
+            ranges.setdefault((run.origin, run.incarnation), []).append((run.first, run.last))
+        for (origin, incarnation), found in ranges.items():
+            stream = Stream(origin, incarnation, lane, resource)
+            known = self._map(stream)
+            if known.set_all(found, State.RECALLED):
+                self._entered(stream, known)
 
     def take_dirty(self) -> Iterable[ChangeStream]:
         """What changed in the run maps since the last call, as writes."""

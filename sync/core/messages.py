@@ -33,6 +33,18 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Wants:
+    """What a node wants of policy: slices of bundles for the resources that it works with."""
+
+    resources: tuple[str, ...] = ()
+    """Ascending; none: whole bundles."""
+    have: bytes = b""
+    """Texts of slices that it has, each by the first bytes of its SHA-256 (policies.slices.MARK_BYTES): they need not travel."""
+    lacking: bool = False
+    """True when it has no slice of some of the resources: it wants slices of every bundle, whatever its epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Hello:
     """First message of both ends. Data flows once both are in and the policy versions are exchanged."""
 
@@ -63,6 +75,8 @@ class Hello:
     """What the sender holds of those that the receiver told; at most HELD_RANGES_MAX ranges in all."""
     heard: tuple[Heard, ...] = ()
     """The last refusal of the receiver's that the sender has entered, lane by lane; empty when an older program does not say."""
+    wants: Wants | None = None
+    """None when the sender knows no slices: it gets whole bundles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,8 @@ class Bundles:
     """Signed policy bundles the other end lacks, each as its canonical bytes."""
 
     bundles: tuple[bytes, ...]
+    slices: tuple[bytes, ...] = ()
+    """Slices of bundles, and the signed roots of whole ones, for a peer that knows them (policies/slice_wire.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +180,6 @@ class Stop:
     """The attachment order by which the other end stands elsewhere, as its signed bytes; empty when that is not why."""
 
 
-Message = Hello | Data | Ack | Refused | InForce | Bundles | Orders | Heartbeat | Query | Answer | Stop
+Message = Hello | Data | Ack | Refused | InForce | Bundles | Wants | Orders | Heartbeat | Query | Answer | Stop
 ForEngine = Data | Ack | Refused | InForce | Stop
 """What an open link's shell hands to Engine.receive."""

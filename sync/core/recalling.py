@@ -22,9 +22,8 @@ class Recalling:
     def recall(self, work: Recall) -> None:
         """Put what is left of a batch in its place; made twice, it changes nothing the second time."""
         header = work.stored.batch.header
-        for run in work.stored.live_runs:
-            if run.state is State.RECALLED:
-                self._desk.books.recall(run, header.lane, header.resource)
+        gone = [run for run in work.stored.live_runs if run.state is State.RECALLED]
+        self._desk.books.recall(gone, header.lane, header.resource)
         self._desk.write(work)
 
 

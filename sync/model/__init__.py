@@ -18,7 +18,7 @@ from sync.model.errors import ForkError, JournalCorrupt, JournalError, JournalFu
 from sync.model.limits import DEFAULT_LIMITS, Limits
 from sync.model.lives import LIVES_TOLD_MAX, Life, parting
 from sync.model.names import TERRITORY_DIGITS, Direction, Lane, Level, Territory, check_node_id, check_resource, code_contains
-from sync.model.runs import NO_ROWS, Run, RunMap, Segment, StateRange, Stream, split_runs
+from sync.model.runs import NO_ROWS, Run, RunMap, Segment, StateRange, Stream, merged_ranges, split_runs
 from sync.model.states import Fate, State, may_move
 from sync.model.version import PolicyVersion
 
@@ -66,6 +66,7 @@ __all__ = [
     "check_resource",
     "code_contains",
     "may_move",
+    "merged_ranges",
     "next_chain",
     "parting",
     "signed_bytes",

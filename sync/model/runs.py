@@ -11,11 +11,12 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sync.model.clock import ClockQuality, HybridTime
 from sync.model.errors import ModelError
 from sync.model.names import Lane
-from sync.model.states import MOVES, Fate, State, may_move
+from sync.model.states import MOVES, Fate, State
 
 NO_ROWS = -1
 """Row offset of a run whose records are not in the payload."""
@@ -74,9 +75,8 @@ class Run:
         return Stream(self.origin, self.incarnation, lane, resource)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of payload rows that one decision covers; `stop` is exclusive."""
+class Segment(NamedTuple):
+    """A stretch of payload rows that one decision covers; `stop` is exclusive. Scattered decisions make thousands: a tuple is cheapest."""
 
     start: int
     stop: int
@@ -94,7 +94,7 @@ def split_runs(runs: Iterable[Run], segments: Sequence[Segment], *, decider: str
     out: list[Run] = []
     for run in runs:
         if run.row_offset != NO_ROWS:
-            out.extend(_split_run(run, segments, starts, removed_before, decider))
+            _split_run(run, segments, starts, removed_before, decider, out)
         else:
             out.append(run)
     return tuple(out)
@@ -102,26 +102,26 @@ def split_runs(runs: Iterable[Run], segments: Sequence[Segment], *, decider: str
 
 def _removed_before(segments: Sequence[Segment]) -> list[int]:
     removed, totals = 0, []
-    for segment in segments:
+    for start, stop, state, _ in segments:
         totals.append(removed)
-        if not segment.state.has_rows:
-            removed += segment.stop - segment.start
+        if state is not _PRESENT:
+            removed += stop - start
     return totals
 
 
-def _split_run(run: Run, segments: Sequence[Segment], starts: list[int], removed: list[int], decider: str) -> Iterator[Run]:
+def _split_run(run: Run, segments: Sequence[Segment], starts: list[int], removed: list[int], decider: str, out: list[Run]) -> None:
+    origin, incarnation, at, clock = run.origin, run.incarnation, run.at, run.clock
     row, end = run.row_offset, run.row_offset + run.count
+    ahead = run.first - row  # from the place of a row to its number
     index = bisect_left(starts, row + 1) - 1
     while row < end:
-        segment = segments[index]
-        stop = min(end, segment.stop)
-        first = run.first + row - run.row_offset
-        last = first + stop - row - 1
-        if segment.state is _PRESENT:
-            kept = row - removed[index]
-            yield Run(run.origin, run.incarnation, first, last, kept, run.state, run.reason, run.decider, run.at, run.clock)
+        _, stop, state, reason = segments[index]
+        stop = stop if stop < end else end
+        first, last = row + ahead, stop + ahead - 1
+        if state is _PRESENT:
+            out.append(Run(origin, incarnation, first, last, row - removed[index], run.state, run.reason, run.decider, at, clock))
         else:
-            yield Run(run.origin, run.incarnation, first, last, NO_ROWS, segment.state, segment.reason, decider, run.at, run.clock)
+            out.append(Run(origin, incarnation, first, last, NO_ROWS, state, reason, decider, at, clock))
         row, index = stop, index + 1
 
 
@@ -137,6 +137,17 @@ class StateRange:
     def count(self) -> int:
         """Sequence numbers in the range."""
         return self.last - self.first + 1
+
+
+def merged_ranges(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges (first, last) in ascending order, those that touch or overlap as one."""
+    out: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if out and first <= out[-1][1] + 1:
+            out[-1] = (out[-1][0], max(out[-1][1], last))
+        else:
+            out.append((first, last))
+    return out
 
 
 class RunMap:
@@ -208,10 +219,11 @@ class RunMap:
         """Move `first`..`last` to `state` where the table of states allows it; the ranges that moved, with their new state."""
         if self.append(first, last, state):
             return [StateRange(first, last, state)]
-        moved = [StateRange(piece.first, piece.last, state) for piece in self.pieces(first, last) if may_move(piece.state, state)]
-        for entry in moved:
-            self._overwrite(entry)
-        return moved
+        return self._move([(first, last)], state, _LEAVES[state])
+
+    def set_all(self, ranges: Sequence[tuple[int, int]], state: State) -> list[StateRange]:
+        """`set` for many ranges (first, last) at once, in any order: what lies between lowest and highest is walked through once."""
+        return self._move(merged_ranges(ranges), state, _LEAVES[state]) if ranges else []
 
     def append(self, first: int, last: int, state: State) -> bool:
         """Move `first`..`last` to `state` when nothing at or above `first` has one: by far the most frequent change. False: use `set`."""
@@ -226,9 +238,7 @@ class RunMap:
 
     def lose(self, first: int, last: int) -> None:
         """What of `first`..`last` is PRESENT is LOST: its bytes are damaged here. No message of a peer does this, so no table allows it."""
-        for piece in self.pieces(first, last):
-            if piece.state is _PRESENT:
-                self._overwrite(StateRange(piece.first, piece.last, State.LOST))
+        self._move([(first, last)], State.LOST, _PRESENT_ALONE)
 
     def take_changes(self) -> tuple[tuple[int, ...], tuple[StateRange, ...]]:
         """What changed since the last call: first numbers of ranges that may be gone, and the ranges that are new or other than before.
@@ -288,34 +298,90 @@ class RunMap:
             start -= 1
         return start
 
-    def _overwrite(self, new: StateRange) -> None:
-        start, stop = self._start_of(new.first), bisect_left(self._firsts, new.last + 1)
+    def _move(self, ranges: Sequence[tuple[int, int]], state: State, leaves: frozenset[int]) -> list[StateRange]:
+        """Put what is in one of the states `leaves` within `ranges` in `state`; the ranges that moved."""
         # One neighbour on each side comes along: it may be of the same state and then is one range with it.
-        start, stop = max(0, start - 1), min(len(self._firsts), stop + 1)
-        old = [self._at(index) for index in range(start, stop)]
-        before = [entry for entry in old if entry.first < new.first]
-        behind = [entry for entry in old if entry.last > new.last]
-        parts = [StateRange(entry.first, min(entry.last, new.first - 1), entry.state) for entry in before]
-        parts.append(new)
-        parts += [StateRange(max(entry.first, new.last + 1), entry.last, entry.state) for entry in behind]
-        self._replace(start, stop, old, _merged(parts))
+        start = max(0, self._start_of(ranges[0][0]) - 1)
+        stop = min(len(self._firsts), bisect_left(self._firsts, ranges[-1][1] + 1) + 1)
+        old = list(zip(self._firsts[start:stop], self._lasts[start:stop], self._states[start:stop], strict=True))
+        sweep = _Sweep(old, int(state), leaves)
+        for first, last in ranges:
+            sweep.move(first, last)
+        if sweep.moved:
+            self._replace(start, stop, old, sweep.finished())
+        return [StateRange(first, last, state) for first, last in sweep.moved]
 
-    def _replace(self, start: int, stop: int, old: list[StateRange], parts: list[StateRange]) -> None:
-        for entry in {*old} ^ {*parts}:
-            self._touch(entry.first)
-        self._firsts[start:stop] = array("q", [entry.first for entry in parts])
-        self._lasts[start:stop] = array("q", [entry.last for entry in parts])
-        self._states[start:stop] = bytes(entry.state for entry in parts)
+    def _replace(self, start: int, stop: int, old: list[_Part], parts: list[_Part]) -> None:
+        for first, _, _ in {*old} ^ {*parts}:
+            self._touch(first)
+        self._firsts[start:stop] = array("q", [first for first, _, _ in parts])
+        self._lasts[start:stop] = array("q", [last for _, last, _ in parts])
+        self._states[start:stop] = bytes([state for _, _, state in parts])
+
+
+_Part = tuple[int, int, int]
+"""A range as plain numbers: first, last, state."""
+
+
+class _Sweep:
+    """One walk over ranges of a map, from the lowest up, that moves stretches of numbers to another state on its way."""
+
+    def __init__(self, old: list[_Part], state: int, leaves: frozenset[int]) -> None:
+        self._rest = iter(old)
+        self._next: _Part | None = next(self._rest, None)
+        self._state = state
+        self._leaves = leaves
+        self._parts: list[_Part] = []
+        self.moved: list[tuple[int, int]] = []
+
+    def move(self, first: int, last: int) -> None:
+        """Move `first`..`last`, which lies above all that was moved before."""
+        while self._next is not None and self._next[1] < first:
+            self._pass(self._next[1])
+        if self._next is not None and self._next[0] < first:
+            self._pass(first - 1)
+        position = first
+        while position <= last:
+            position = self._step(position, last) + 1
+
+    def finished(self) -> list[_Part]:
+        """The ranges as they are now, neighbours of one state merged."""
+        while self._next is not None:
+            self._pass(self._next[1])
+        return self._parts
+
+    def _step(self, position: int, last: int) -> int:
+        """Move what begins at `position` up to where the state changes; its end."""
+        if self._next is None or position < self._next[0]:
+            end = last if self._next is None else min(last, self._next[0] - 1)
+            if State.PENDING in self._leaves:
+                self._push(position, end, self._state)
+                self.moved.append((position, end))
+            return end
+        end = min(last, self._next[1])
+        if self._next[2] in self._leaves:
+            self.moved.append((position, end))
+            self._pass(end, self._state)
+        else:
+            self._pass(end)
+        return end
+
+    def _pass(self, end: int, state: int | None = None) -> None:
+        """Take the next range up to `end` as it is, or in another state."""
+        assert self._next is not None, "there is a range to take from"
+        first, last, was = self._next
+        self._push(first, end, was if state is None else state)
+        self._next = (end + 1, last, was) if end < last else next(self._rest, None)
+
+    def _push(self, first: int, last: int, state: int) -> None:
+        parts = self._parts
+        if parts and parts[-1][1] + 1 == first and parts[-1][2] == state:
+            parts[-1] = (parts[-1][0], last, state)
+        else:
+            parts.append((first, last, state))
 
 
 _FROM_PENDING = MOVES[State.PENDING]
-
-
-def _merged(parts: Iterable[StateRange]) -> list[StateRange]:
-    merged: list[StateRange] = []
-    for part in parts:
-        if merged and merged[-1].last + 1 == part.first and merged[-1].state is part.state:
-            merged[-1] = StateRange(merged[-1].first, part.last, part.state)
-        else:
-            merged.append(part)
-    return merged
+_LEAVES = {state: frozenset(int(old) for old, new in MOVES.items() if state in new) for state in State}
+"""The states that a number may leave for another."""
+_PRESENT_ALONE = frozenset({int(_PRESENT)})

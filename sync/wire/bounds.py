@@ -37,6 +37,10 @@ ORDERS_MAX = 64
 """Attachment orders in one message."""
 BUNDLES_MAX = 256
 """Policy bundles in one message."""
+WANTED_MAX = 2_000
+"""Resources of which a node wants slices; one that works with more takes whole bundles."""
+HAVE_BYTES_MAX = 32 << 10
+"""What a node says of the texts of slices that it has."""
 POSITIONS_MAX = 64
 """Positions in one Hello; a newer program may have lanes that this one does not know."""
 OVER_MAX = 8

@@ -1,13 +1,29 @@
 """What the messages other than data must be, before they are sent and before they are read.
 
-Owns: the sense of Hello, Ack, Refused, InForce, Bundles, Query. Refuses with WireError. Called by codec at both ends.
+Owns: the sense of Hello, Ack, Refused, InForce, Bundles, Wants, Query. Refuses with WireError. Called by codec at both ends.
 """
 
 from __future__ import annotations
 
 import re
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heard, Heartbeat, Hello, InForce, Message, Orders, Position, Query, Refused, Stop
+from sync.core.messages import (
+    Ack,
+    Answer,
+    Bundles,
+    Data,
+    Heard,
+    Heartbeat,
+    Hello,
+    InForce,
+    Message,
+    Orders,
+    Position,
+    Query,
+    Refused,
+    Stop,
+    Wants,
+)
 from sync.model import (
     LIVES_TOLD_MAX,
     HybridTime,
@@ -51,6 +67,9 @@ def check_message(message: Message, limits: Limits) -> None:
             _check_over(message.over)
         case Bundles():
             bounds.check_count(len(message.bundles), "bundles", most=bounds.BUNDLES_MAX)
+            bounds.check_count(len(message.slices), "slices", most=bounds.BUNDLES_MAX)
+        case Wants():
+            _check_wants(message)
         case Orders():
             bounds.check_count(len(message.orders), "orders", most=bounds.ORDERS_MAX)
         case Heartbeat():
@@ -83,6 +102,22 @@ def _check_hello(hello: Hello) -> None:
     _check_lives(hello.known_lives, "hello.known_lives")
     _check_renumbering(hello)
     _check_heard(hello.heard)
+    if hello.wants is not None:
+        _check_wants(hello.wants)
+
+
+def _check_wants(wants: Wants) -> None:
+    bounds.check_count(len(wants.resources), "wants.resources", most=bounds.WANTED_MAX)
+    bounds.check_number(len(wants.have), "wants.have bytes", most=bounds.HAVE_BYTES_MAX)
+    before = ""
+    for code in wants.resources:
+        try:
+            check_resource(code)
+        except ModelError as error:
+            raise WireError(f"wants.resources: {error}") from None
+        if code <= before:
+            raise WireError(f"wants.resources {code!r} refused: expected ascending codes, it follows {before!r}")
+        before = code
 
 
 def _check_over(over: tuple[str, ...]) -> None:

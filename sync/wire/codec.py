@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as PbMessage
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Orders, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Orders, Query, Refused, Stop, Wants
 from sync.model import DEFAULT_LIMITS, Limits, WireError
 from sync.wire import bounds
 from sync.wire import codec_messages as small
@@ -53,6 +53,7 @@ _READERS: dict[str, Callable[[pb.Envelope], Message]] = {
     "refused": lambda envelope: small.read_refused(envelope.refused),
     "in_force": lambda envelope: small.read_in_force(envelope.in_force),
     "bundles": lambda envelope: small.read_bundles(envelope.bundles),
+    "wants": lambda envelope: small.read_wants(envelope.wants),
     "orders": lambda envelope: small.read_orders(envelope.orders),
     "heartbeat": lambda envelope: small.read_heartbeat(envelope.heartbeat),
     "query": lambda envelope: small.read_query(envelope.query),
@@ -131,6 +132,8 @@ def _body(message: Message) -> tuple[str, PbMessage]:
             return "in_force", small.in_force_message(message)
         case Bundles():
             return "bundles", small.bundles_message(message)
+        case Wants():
+            return "wants", small.wants_message(message)
         case Orders():
             return "orders", small.orders_message(message)
         case Heartbeat():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sync.core.messages import Ack, Answer, Bundles, Heard, Heartbeat, Hello, InForce, Orders, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Heard, Heartbeat, Hello, InForce, Orders, Position, Query, Refused, Stop, Wants
 from sync.model import LIVES_TOLD_MAX, Direction, HybridTime, Lane, Level, Life, PolicyVersion, WireError
 from sync.model.renumbering import HELD_RANGES_MAX, RENUMBERED_TOLD_MAX, HeldBefore, Renumbered
 from sync.wire import bounds
@@ -38,6 +38,7 @@ def hello_message(hello: Hello) -> pb.Hello:
         renumbered=[_renumbered_message(entry) for entry in hello.renumbered],
         held_before=[_held_message(entry) for entry in hello.held_before],
         heard=[pb.Heard(direction=heard.direction, lane=heard.lane, upto=heard.upto, part=heard.part) for heard in hello.heard],
+        wants=wants_message(hello.wants) if hello.wants is not None else None,
     )
 
 
@@ -63,6 +64,7 @@ def read_hello(hello: pb.Hello) -> Hello:
         renumbered=_read_renumbered(hello.renumbered),
         held_before=_read_held(hello.held_before),
         heard=_read_heard(hello.heard),
+        wants=read_wants(hello.wants) if hello.HasField("wants") else None,
     )
 
 
@@ -158,12 +160,23 @@ def read_in_force(in_force: pb.InForce) -> InForce:
 
 def bundles_message(bundles: Bundles) -> pb.Bundles:
     """Bundles as their wire message."""
-    return pb.Bundles(bundles=bundles.bundles)
+    return pb.Bundles(bundles=bundles.bundles, slices=bundles.slices)
 
 
 def read_bundles(bundles: pb.Bundles) -> Bundles:
     """The Bundles in their wire message."""
-    return Bundles(bundles=tuple(bundles.bundles))
+    return Bundles(bundles=tuple(bundles.bundles), slices=tuple(bundles.slices))
+
+
+def wants_message(wants: Wants) -> pb.Wants:
+    """Wants as its wire message."""
+    return pb.Wants(resources=wants.resources, have=wants.have, lacking=wants.lacking)
+
+
+def read_wants(wants: pb.Wants) -> Wants:
+    """The Wants in its wire message."""
+    bounds.check_count(len(wants.resources), "wants.resources", most=bounds.WANTED_MAX)
+    return Wants(tuple(wants.resources), wants.have, wants.lacking)
 
 
 def orders_message(orders: Orders) -> pb.Orders:

@@ -16,8 +16,11 @@ import pyarrow as pa
 ZERO_BYTES = 32
 """Covers the widest fixed type (decimal256) and the two offsets of an empty text."""
 
-ROWS_PER_LOOK = 2_048
+FIRST_LOOK_ROWS = 2_048
 """Rows looked at before asking whether every word of a dictionary was met: most dictionaries are short and all in use."""
+
+FEW_WORDS = 8
+"""Words that are looked for one by one: up to so many comparisons take less than counts for all rows."""
 
 
 def scrub(rows: pa.RecordBatch) -> pa.RecordBatch:
@@ -32,11 +35,13 @@ def words_in_use(indices: pa.Array[Any], words: int) -> npt.NDArray[np.bool_]:
         is_used[0] = indices.null_count < len(indices)
         return is_used
     present = (indices.drop_null() if indices.null_count else indices).to_numpy(zero_copy_only=False)
-    for start in range(0, len(present), ROWS_PER_LOOK):
-        # Flags by position: finding the distinct indices by hashing them costs ten times as much.
-        is_used[present[start : start + ROWS_PER_LOOK]] = True
-        if is_used.all():
-            break
+    # Counts by position: finding the distinct indices by hashing them costs ten times as much.
+    is_used |= np.bincount(present[:FIRST_LOOK_ROWS].astype(np.intp, copy=False), minlength=words) > 0
+    rest, unmet = present[FIRST_LOOK_ROWS:], np.flatnonzero(~is_used)
+    if len(unmet) > FEW_WORDS:
+        is_used |= np.bincount(rest.astype(np.intp, copy=False), minlength=words) > 0
+    else:
+        is_used[unmet] = [bool((rest == word).any()) for word in unmet]
     return is_used
 
 

@@ -36,6 +36,7 @@ class Envelope(_message.Message):
     STOP_FIELD_NUMBER: _builtins.int
     ORDERS_FIELD_NUMBER: _builtins.int
     IN_FORCE_FIELD_NUMBER: _builtins.int
+    WANTS_FIELD_NUMBER: _builtins.int
     format: _builtins.int
     """version of this layout, from 1; 0 is refused"""
     @_builtins.property
@@ -60,6 +61,8 @@ class Envelope(_message.Message):
     def orders(self) -> Global___Orders: ...
     @_builtins.property
     def in_force(self) -> Global___InForce: ...
+    @_builtins.property
+    def wants(self) -> Global___Wants: ...
     def __init__(
         self,
         *,
@@ -75,12 +78,13 @@ class Envelope(_message.Message):
         stop: Global___Stop | None = ...,
         orders: Global___Orders | None = ...,
         in_force: Global___InForce | None = ...,
+        wants: Global___Wants | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "heartbeat", b"heartbeat", "hello", b"hello", "in_force", b"in_force", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "heartbeat", b"heartbeat", "hello", b"hello", "in_force", b"in_force", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop", "wants", b"wants"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "format", b"format", "heartbeat", b"heartbeat", "hello", b"hello", "in_force", b"in_force", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "body", b"body", "bundles", b"bundles", "data", b"data", "format", b"format", "heartbeat", b"heartbeat", "hello", b"hello", "in_force", b"in_force", "orders", b"orders", "query", b"query", "refused", b"refused", "stop", b"stop", "wants", b"wants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "data", "ack", "refused", "bundles", "heartbeat", "query", "answer", "stop", "orders", "in_force"]  # noqa: Y015
+    _WhichOneofReturnType_body: _TypeAlias = _typing.Literal["hello", "data", "ack", "refused", "bundles", "heartbeat", "query", "answer", "stop", "orders", "in_force", "wants"]  # noqa: Y015
     _WhichOneofArgType_body: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_body) -> _WhichOneofReturnType_body | None: ...
 
@@ -212,6 +216,7 @@ class Hello(_message.Message):
     RENUMBERED_FIELD_NUMBER: _builtins.int
     HELD_BEFORE_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
+    WANTS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     level: _builtins.int
@@ -252,6 +257,10 @@ class Hello(_message.Message):
     def heard(self) -> _containers.RepeatedCompositeFieldContainer[Global___Heard]:
         """the last refusal of the receiver's that the sender has entered, lane by lane"""
 
+    @_builtins.property
+    def wants(self) -> Global___Wants:
+        """what the sender wants of policy; a program that leaves it out knows no slices and gets whole bundles"""
+
     def __init__(
         self,
         *,
@@ -273,14 +282,47 @@ class Hello(_message.Message):
         renumbered: _abc.Iterable[Global___Renumbered] | None = ...,
         held_before: _abc.Iterable[Global___HeldBefore] | None = ...,
         heard: _abc.Iterable[Global___Heard] | None = ...,
+        wants: Global___Wants | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at", "wants", b"wants"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "territory", b"territory"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "territory", b"territory", "wants", b"wants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Hello: _TypeAlias = Hello  # noqa: Y015
+
+@_typing.final
+class Wants(_message.Message):
+    """The resources that a node works with: it wants slices of policy bundles for these (docs/policy.md, "Slices")."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCES_FIELD_NUMBER: _builtins.int
+    HAVE_FIELD_NUMBER: _builtins.int
+    LACKING_FIELD_NUMBER: _builtins.int
+    have: _builtins.bytes
+    """texts that the node has, each by the first MARK_BYTES of its SHA-256"""
+    lacking: _builtins.bool
+    """of some resources it has no slice: send slices of every bundle, whatever its epoch"""
+    @_builtins.property
+    def resources(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """ascending; none: whole bundles"""
+
+    def __init__(
+        self,
+        *,
+        resources: _abc.Iterable[_builtins.str] | None = ...,
+        have: _builtins.bytes = ...,
+        lacking: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["have", b"have", "lacking", b"lacking", "resources", b"resources"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Wants: _TypeAlias = Wants  # noqa: Y015
 
 @_typing.final
 class Renumbered(_message.Message):
@@ -733,16 +775,22 @@ class Bundles(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     BUNDLES_FIELD_NUMBER: _builtins.int
+    SLICES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def bundles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def slices(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """only to whom said Wants; with whole bundles, their signed roots"""
+
     def __init__(
         self,
         *,
         bundles: _abc.Iterable[_builtins.bytes] | None = ...,
+        slices: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundles", b"bundles", "slices", b"slices"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

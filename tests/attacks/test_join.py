@@ -13,7 +13,7 @@ from node.requests.giving import shuffled
 from policies import KeyRing, Verdict
 from policies.arrow import words_of
 from policies.granting import RECIPIENT_KEY
-from policies.masks import TokenTable
+from policies.masks import TokenTable, pseudonyms
 from sync.model import Level
 from sync.wire.payload import decode_payload, encode_payload
 from tests.policies.test_granting import GRANT, ROW, THINGS, batch_of, entry_of, gate_of
@@ -29,7 +29,7 @@ def people(*, is_minted: bool) -> pa.RecordBatch:
     """One row for each person, in the order of their names; with `is_minted`, under the pseudonym that an upward flow gave them."""
     names: list[str | None] = [f"人{number:04d}" for number in range(PERSONS)]
     if is_minted:
-        names = list(TokenTable(KeyRing({"up": b"up"})).tokens("up", names))
+        names = pseudonyms(pa.array(names), "up", TokenTable(KeyRing({"up": b"up"}))).to_pylist()
     return batch_of(TOKENS, [{**ROW, "name": name} for name in names])
 
 

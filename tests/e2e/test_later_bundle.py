@@ -1,4 +1,7 @@
-"""A resource that a later bundle brings: running nodes below take it from their devices and pass it up, without a restart."""
+"""A resource that a later bundle brings: running nodes below take it from their devices and pass it up, without a restart.
+
+The district holds the bundle whole; the grid holds a slice of it, and asks for the new resource's when somebody names it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,12 @@ from policies.bundle import decode_signed
 from sync.model import Level
 from tests.e2e.cluster import HOST, Cluster, Node, Place
 
-PARENT, CHILD = "shandong", "qd-shinan"
-TREE = (Place(PARENT, Level.PROVINCIAL, "37"), Place(CHILD, Level.DISTRICT, "370202", PARENT))
+PARENT, CHILD, GRID = "shandong", "qd-shinan", "qd-grid"
+TREE = (
+    Place(PARENT, Level.PROVINCIAL, "37"),
+    Place(CHILD, Level.DISTRICT, "370202", PARENT),
+    Place(GRID, Level.GRID, "370202001001001", CHILD),
+)
 COLUMNS = ["device", "quantity", "value", "text", "unit"]
 NEW = "street-noise"
 WAIT_S = 30.0
@@ -45,6 +52,18 @@ async def publish(node: Node) -> None:
         await client.publish(f"{NEW}/reading/n2", json.dumps(reading), qos=1, timeout=WAIT_S)
 
 
+def ask_and_put(cluster: Cluster, grid: Node) -> None:
+    """The first call asks for the slice, a later one finds it."""
+    with pytest.raises(ApiError, match=f"the rules of '{NEW}' are not in the slice that this node holds"):
+        put(grid)
+    cluster.wait("the slice", lambda: NEW in {entry["code"] for entry in grid.call("resources")["resources"]}, timeout_s=WAIT_S, watch=grid)
+    put(grid)
+
+
+def files_of(node: Node) -> set[str]:
+    return {path.suffix for path in (node.folder / "policy").iterdir()}
+
+
 @pytest.mark.slow
 def test_a_resource_of_a_later_bundle_needs_no_restart_of_the_nodes_below(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path)
@@ -64,8 +83,11 @@ def test_a_resource_of_a_later_bundle_needs_no_restart_of_the_nodes_below(tmp_pa
         cluster.wait("the new bundle", has_come, timeout_s=WAIT_S, watch=cluster[CHILD])
         put(cluster[CHILD])
         asyncio.run(publish(cluster[CHILD]))
-        cluster.wait_records(NEW, 2, PARENT, timeout_s=WAIT_S)
-        assert cluster[CHILD].lives == 1
+        ask_and_put(cluster, cluster[GRID])
+        cluster.wait_records(NEW, 3, PARENT, timeout_s=WAIT_S)
+        assert cluster[CHILD].lives == cluster[GRID].lives == 1
+        assert files_of(cluster[CHILD]) == {".json", ".root"}
+        assert files_of(cluster[GRID]) == {".slice"}
         assert cluster[PARENT].call("quarantine")["refusals"] == []
     finally:
         cluster.stop()

@@ -21,9 +21,10 @@ VERBS = [
     "emergency_show", "entry_decide", "entry_list", "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
     "incidents", "put", "quality_decide", "quality_report", "quality_rules", "quality_scores", "quality_show", "quality_tickets",
     "quarantine", "quarantine_decide", "readings", "recall_list", "recall_show", "regrade_decide", "regrade_list", "regrade_propose",
-    "regrade_show", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing", "request_rate",
-    "request_refuse", "request_say", "request_show", "resources", "returns", "review_decide", "review_list", "review_show", "scale_set",
-    "specimen", "sql", "status", "summary", "token_create", "trace_record", "tree", "verify", "verify_log",
+    "regrade_show", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing",
+    "request_rate", "request_refuse", "request_say", "request_show", "resources", "returns", "review_decide", "review_justify",
+    "review_list", "review_show", "scale_set", "sensor_alarms", "specimen", "sql", "status", "summary", "territory_drop",
+    "territory_issue", "territory_list", "territory_plan", "token_create", "trace_record", "tree", "verify", "verify_log",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 

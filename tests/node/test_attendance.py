@@ -65,3 +65,12 @@ def test_a_file_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "silent.json").write_bytes(b"[")
     with pytest.raises(AttendanceError, match=r"silent\.json cannot be read"):
         attendance(tmp_path)
+
+
+def test_a_child_silent_for_longer_than_tombstones_last_must_be_seeded_anew(tmp_path: Path) -> None:
+    book = attendance(tmp_path)
+    book.look(["grid", "pole"], ["pole"], after(0))
+    book.look(["grid", "pole"], ["pole"], after(90))
+    assert not book.is_too_long_silent("grid")
+    book.look(["grid", "pole"], ["pole"], after(91))
+    assert [book.is_too_long_silent(child) for child in ("grid", "pole")] == [True, False]

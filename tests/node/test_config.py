@@ -71,6 +71,8 @@ def test_problem_in_a_rule_has_its_line() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        (STREET + '[policy]\nresources = ["A B"]\n', "resource 'A B' refused"),
+        (STREET.replace('"street"', '"municipal"') + '[policy]\nslices = "on"\n', "'on' refused at level municipal"),
         (STREET.replace("street", "grid") + '[links]\nlisten = "0.0.0.0:1"\n', "a grid node opens no listening socket on the node plane"),
         ('[node]\nid="p1"\nlevel="provincial"\nterritory="37"\n[parent]\naddress="a:1"\n', "has no parent"),
         (STREET.replace("badaguan", "Bad_id"), "node.toml:2: node id 'Bad_id' refused"),
@@ -81,6 +83,10 @@ def test_problem_in_a_rule_has_its_line() -> None:
         (STREET + '[links]\nfresh_first = ["Air"]\n', "resource 'Air' refused"),
         (STREET + '[devices]\ntls_key = "k"\n', "go together"),
         (STREET + '[devices]\nmosquitto = [{url = "http://x", topics = ["#"]}]\n', "mqtts://host:port"),
+        (STREET + '[[sensors.limits]]\nresource="air"\nlow=nan\n', "must be finite"),
+        (STREET + '[[sensors.limits]]\nresource="air"\nlow=1\nhigh=5\nhysteresis=2\n', "leave no room"),
+        (STREET + '[[sensors.groups]]\nresource="air"\nname="g"\nmembers=["a/x", "b"]\n', "write device/quantity"),
+        (STREET + '[[sensors.groups]]\nresource="air"\nname="g"\nmembers=["a/x", "a/x"]\n', "in one group, and once"),
         (STREET + '[[devices.profiles]]\ntopic="a"\nresource="Air"\nformat="json"\n', "resource 'Air' refused"),
         (STREET + '[[devices.profiles]]\ntopic="a"\nresource="air"\nformat="json"\nterritory="370203001"\n', "is not inside this node's"),
         (STREET + "[limits]\nframe_bytes_mx = 1\n", "node.toml:6: unknown key 'limits.frame_bytes_mx': did you mean 'frame_bytes_max'?"),

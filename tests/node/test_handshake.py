@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from node.handshake import BUNDLES_BYTES_MAX, Handshake, Me, Step, bundle_messages
+from node.handshake import BUNDLES_BYTES_MAX, Handshake, Me, Step, bundle_messages, offer_messages
+from node.slicing import Offered
 from sync.core.messages import Ack, Bundles, Heartbeat, Hello, Position, Stop
 from sync.model import Direction, HybridTime, Lane, Level, LinkError, PolicyVersion
 
@@ -120,6 +121,13 @@ def test_bundles_that_are_large_together_go_in_several_messages_in_their_order()
     messages = bundle_messages(large)
     assert [len(message.bundles) for message in messages if isinstance(message, Bundles)] == [2, 2, 1]
     assert [bundle for message in messages if isinstance(message, Bundles) for bundle in message.bundles] == large
+
+
+def test_a_signed_root_goes_in_the_message_of_its_bundle() -> None:
+    large = bytes(BUNDLES_BYTES_MAX - 4)
+    offer = (Offered(large, b"root"), Offered(b"whole", b"another"), Offered(part=b"slice"))
+    assert offer_messages(offer) == [Bundles((large,), (b"root",)), Bundles((b"whole",), (b"another", b"slice"))]
+    assert offer_messages(()) == [Bundles(())]
 
 
 def test_no_bundles_are_one_empty_message() -> None:

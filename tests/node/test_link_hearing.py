@@ -10,14 +10,16 @@ import pytest
 from node.link_hearing import Hearing
 from node.link_peer import MESSAGES_BURST, MESSAGES_PER_S, Peer
 from node.newer import NewerWords
+from policies.slice_wire import decode as decode_slice
 from sync.core.bearers import Standing
-from sync.core.messages import Heartbeat
+from sync.core.messages import Bundles, Data, Heartbeat, Wants
 from sync.model import HybridTime, WireError
 from sync.transport.mailbox import Group
-from sync.wire.codec import encode
+from sync.wire.codec import decode, encode
 from tests.node.station import until
 from tests.node.test_link_opening import FROM_THE_FUTURE
 from tests.node.two_nodes import Pair, two_nodes
+from tests.sync.wire.samples import sample_frame
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +43,29 @@ async def test_garbage_ends_the_link_with_a_reason(tmp_path: Path) -> None:
         pair.down[Group.BULK].put(b"\xff" * 40)
         await pair.ended()
         assert isinstance(pair.ends[0].exception().__cause__, WireError)  # type: ignore[union-attr]
+
+
+async def test_a_child_that_wants_slices_is_sent_them_on_the_open_link(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        before = len(pair.down[Group.URGENT].sent)
+        pair.down[Group.URGENT].put(encode(Wants(("residents",), lacking=True)))
+        await until(lambda: any(slices_in(data) for data in pair.down[Group.URGENT].sent[before:]))
+        assert pair.parent.links.is_linked("city")
+
+
+def slices_in(data: bytes) -> list[frozenset[str] | None]:
+    message = decode(data)
+    return [decode_slice(part, lambda issuer: {}).codes for part in message.slices] if isinstance(message, Bundles) else []
+
+
+async def test_the_rules_of_what_a_frame_is_of_are_asked_for(tmp_path: Path) -> None:
+    async with two_nodes(tmp_path) as pair:
+        await linked(pair)
+        asked: list[str] = []
+        pair.parent.policy.needed = lambda resource: bool(asked.append(resource))  # type: ignore[func-returns-value]
+        pair.down[Group.BULK].put(encode(Data(sample_frame())))
+        await until(lambda: asked == [sample_frame().batch.header.resource])
 
 
 async def test_what_a_child_says_of_its_subtree_reaches_the_engine_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from node.marts import Marts
 from node.store.mart import Mart
-from tests.node.shelf import Shelf, open_shelf
+from policies.entry import Basis
+from policies.regrade import Regrade, RegradeIndex, numbers_text
+from tests.node.shelf import INCARNATION, NODE, Shelf, open_shelf
 
 
 @pytest.fixture
@@ -47,3 +50,28 @@ async def test_questions_at_once_are_answered_one_after_the_other(shelf: Shelf, 
     marts = Marts(tmp_path / "marts", shelf.journal)
     assert await asyncio.gather(*(marts.ask("air-quality", count) for _ in range(8))) == [5] * 8
     marts.close()
+
+
+def of_grade(mart: Mart, grade: int) -> int:
+    return int(mart.query(f"SELECT count(*) AS n FROM {mart.table('air-quality')} WHERE grade = ?", [grade]).column(0)[0].as_py())
+
+
+def raising(*numbers: int) -> RegradeIndex:
+    basis = Basis("i", "1", "q", hashlib.sha256(b"q").hexdigest())
+    streams = ((NODE, INCARNATION, numbers_text((number, number) for number in numbers)),)
+    return RegradeIndex([Regrade("RG-1", "air-quality", True, 4, streams, basis, "a", "b")])
+
+
+async def test_a_record_that_was_raised_since_counts_with_its_new_grade_also_after_a_restart(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.add("air-quality", [{"grade": 1}] * 5)
+    marts = Marts(tmp_path / "marts", shelf.journal)
+    assert await marts.ask("air-quality", lambda mart: of_grade(mart, 4)) == 0
+    marts.regrades = lambda: raising(2, 3)
+    assert await marts.ask("air-quality", lambda mart: of_grade(mart, 4)) == 2
+    marts.close()
+    again = Marts(tmp_path / "marts", shelf.journal)
+    assert await again.ask("air-quality", lambda mart: (of_grade(mart, 4), count(mart))) == (0, 5)
+    again.regrades = lambda: raising(1)
+    shelf.add("air-quality", [{"grade": 1}])
+    assert await again.ask("air-quality", lambda mart: (of_grade(mart, 4), count(mart))) == (1, 6)
+    again.close()

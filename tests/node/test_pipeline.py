@@ -167,6 +167,20 @@ def test_a_column_of_another_type_is_refused_and_never_breaks_the_job(shelf: She
     assert f"column {name} has type" in inbound(shelf, frame_of(forged)).refusal
 
 
+def test_a_child_cannot_count_the_records_of_those_below_it_as_its_own(shelf: Shelf) -> None:
+    """Two hops from their origin fewer records may be seen than one hop from it."""
+    run = (Run("grid", 5, 1, 1, 0),)
+    assert "records of grid were made by street" in inbound(shelf, frame_of(sound(), runs=run)).refusal
+    assert inbound(shelf, frame_of(sound(), runs=run, origin_distance=2)).refusal == ""
+    assert "made here" in inbound(shelf, frame_of(sound(), origin_distance=0)).refusal
+
+
+def test_a_header_says_of_rows_without_a_territory_that_nobody_knows_where_they_are_from() -> None:
+    rows = rows_of(city().resources["air-quality"], [{"territory": "370202001"}, {"territory": None}])
+    assert facts_of(rows).territories == ("", "370202001")
+    assert facts_of(rows.slice(0, 1)).territories == ("370202001",)
+
+
 def test_a_resource_nobody_knows_is_refused(shelf: Shelf) -> None:
     assert "not in the catalogue" in inbound(shelf, frame_of(sound(), code="moonlight")).refusal
 

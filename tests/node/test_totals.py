@@ -13,15 +13,18 @@ import pytest
 from node.handshake import Me
 from node.ingest.inbox import Inbox, PendingBatch
 from node.totals import Totals
-from policies import Ruleset
+from policies import Entry, Ruleset, Verdict
 from policies.bundle import schemas_of
 from policies.catalogue import Scalar
 from policies.ceiling import ReleaseRule
+from policies.regrade import Regrade, numbers_text
+from policies.ruleset import IssuedEntry, IssuedRegrade
 from sync.model import Level
 from tests.contracts.batches import commit_of
 from tests.node.identity.family import StandingClock
-from tests.node.shelf import NODE, Shelf, open_shelf
+from tests.node.shelf import INCARNATION, NODE, Shelf, open_shelf
 from tests.policies.city import city, gate
+from tests.policies.random_policies import BASIS, END_US
 
 RESIDENTS, SUMMARY = "residents", "residents-summary"
 START_US = 1_000_000
@@ -82,6 +85,19 @@ class Office:
 
 def person(number: int, street: str, year: int) -> dict[str, Scalar]:
     return {"resident_id": f"r{street}-{year}-{number}", "territory": street, "birth_year": year}
+
+
+def raising(rules: Ruleset, *numbers: int) -> Ruleset:
+    """The rules with a raise of some records of street-1 to L4."""
+    streams = (("street-1", INCARNATION, numbers_text((number, number) for number in numbers)),)
+    raised = Regrade("RG-1", RESIDENTS, True, 4, streams, BASIS, "a", "b")
+    return replace(rules, regrades=(IssuedRegrade("qingdao", Level.MUNICIPAL, raised),))
+
+
+def denying(rules: Ruleset, predicate: str) -> Ruleset:
+    """The rules with an entry that lets nothing of some residents go up."""
+    entry = Entry("NL-1", Verdict.DENY, RESIDENTS, predicate=predicate, basis=BASIS, approver="city", valid_from_us=0, valid_to_us=END_US)
+    return replace(rules, entries=(*rules.entries, IssuedEntry("qingdao", Level.MUNICIPAL, entry)))
 
 
 @pytest.fixture
@@ -172,3 +188,23 @@ async def test_a_release_waits_until_its_rows_are_stored(office: Office) -> None
     office.inbox.stored(batches[0])
     await releasing
     assert pa.Table.from_batches([batches[0].rows]).num_rows == office.rows.num_rows
+
+
+def test_a_record_that_was_raised_beyond_counting_leaves_the_window_though_nothing_new_came(office: Office) -> None:
+    """With the raise the table is graded L4, whose k is 20: 30 people stay enough, 12 do not."""
+    office.move_in(30)
+    office.move_in(12, year=1815)
+    assert shown(office.count()) == [12, 30]
+    assert office.count() == {}, "one window, one count"
+    office.policy.gate = gate(Level.DISTRICT, raising(office.policy.rules, 3))
+    found = office.count()
+    assert found
+    assert shown(found) == []
+
+
+def test_what_an_entry_denies_since_is_counted_no_longer_though_nothing_new_came(office: Office) -> None:
+    office.move_in(30)
+    office.move_in(30, year=1815)
+    assert shown(office.count()) == [30, 30]
+    office.policy.gate = gate(Level.DISTRICT, denying(office.policy.rules, "birth_year = 1815"))
+    assert shown(office.count()) == [30]

@@ -71,7 +71,7 @@ def stored(
         0,
         0,
         grade_max=highest_grade(rows),
-        territories=tuple(sorted({code for code in rows.column("territory").to_pylist() if code})),
+        territories=tuple(sorted({code or "" for code in rows.column("territory").to_pylist()})),
         direction=direction,
         origin_distance=distance,
         policy_version=version,

@@ -15,7 +15,7 @@ Row = Mapping[str, str | int | None]
 ORDER = ("allow", "mask", "verify", "aggregate", "hold", "deny")
 CLEAR = ("allow", "mask")
 FLOOR = {"state-secret", "face-template"}
-COLUMN = {("up", 1): "parent", ("up", 2): "above", ("return", 1): "return", ("sideways", 1): "sideways"}
+COLUMN = {("own", 0): "own", ("up", 1): "parent", ("up", 2): "above", ("return", 1): "return", ("sideways", 1): "sideways"}
 CLOCK_UNSURE_US = 300_000_000
 
 
@@ -30,6 +30,8 @@ class Flow:
     """Empty: the standing one."""
     given: tuple[str, ...] | None = None
     """Columns that a grant names; None without a grant."""
+    is_question: bool = False
+    """A yes or no on a supplied value, instead of the record."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,20 @@ class World:
             found.append(verdict)
             hidden |= columns
         return max(found, key=ORDER.index), hidden
+
+    def unseen(self, row: Row, level: Level, clearance: int) -> set[str]:
+        """The columns of a record that a person of a clearance at a node of `level` may not see in the clear."""
+        known = [one for bundle in self.bundles for one in bundle.contents.catalogue]
+        names = {item.name for one in known[:1] for item in one.fields}
+        if not known or not known[0].grade or row["grade"] not in (0, 1, 2, 3, 4):
+            return names
+        national = known[0].national.value
+        grade = max(*(one.grade for one in known), int(row["grade"]), 3 if national != "general" else 1)
+        own = self._cell(grade, national, Flow("own", 0, level))
+        if grade > clearance or own not in CLEAR or national == "core" or FLOOR & set(known[0].categories):
+            return names
+        fields = known[0].fields
+        return {item.name for item in fields if item.grade > clearance or item.category in FLOOR or (own == "mask" and is_direct(item))}
 
     def _grades(self, known: list[Resource], row: Row, flow: Flow) -> list[tuple[str, set[str]]]:
         """Bundle gate, legal floor and ceiling."""
@@ -90,7 +106,7 @@ class World:
             return max((table.verdict(line, column).word for table in tables), key=ORDER.index, default="hold")
 
         cell = strictest(f"L{grade}")
-        if cell == "verify" and flow.given is not None and grade <= 3:
+        if cell == "verify" and (flow.given is not None or flow.is_question) and (grade <= 3 or (flow.given and flow.is_question)):
             cell = "allow"
         return cell if national == "general" else max(cell, strictest(national), key=ORDER.index)
 
@@ -135,7 +151,9 @@ def _grant(known: list[Resource], flow: Flow) -> list[tuple[str, set[str]]]:
     """Share type and grant."""
     if flow.given is not None:
         return [("allow", {item.name for item in known[0].fields} - set(flow.given))]
-    if flow.way == "return" or all(one.share.value == "unconditional" for one in known):
+    shares = {one.share.value for one in known}
+    is_asked = flow.is_question and "none" not in shares and flow.purpose.split("/")[0] == "verification"
+    if flow.way == "return" or is_asked or shares == {"unconditional"}:
         return []
     standing = known[0].purpose
     is_granted = flow.way == "up" and standing and (flow.purpose or standing) == standing

@@ -9,10 +9,11 @@ import pytest
 
 from policies import CompiledGate, Ruleset, Station, Way
 from policies.arrow import words_of
-from policies.catalogue import schema
+from policies.catalogue import Scalar, schema
+from policies.ceiling import COLUMNS, Ceiling
 from policies.masks import MASK_KEY
 from policies.territories import Change
-from policies.words import National
+from policies.words import National, Verdict
 from sync.model import Direction, Level, Run, State
 from sync.ports import RESEED_PURPOSE, Outcome
 from tests.policies.city import END_US, NOW_US, STREET, back_to, city, gate, onward, rows_of, states, stored, up_to
@@ -208,7 +209,6 @@ def test_the_receiver_accepts_what_an_equal_plan_released() -> None:
     batch = stored(RESIDENTS, rows)
     released = street.release(up_to(Level.DISTRICT), batch, rows)
     header = onward(RESIDENTS, batch, released, rows, version=street.version.digest).batch.header
-    assert gate(Level.DISTRICT).needs_rows(up_to(Level.DISTRICT), header)
     assert gate(Level.DISTRICT).inspect(up_to(Level.DISTRICT), header, released.rows) == ""
 
 
@@ -225,6 +225,62 @@ def test_the_receiver_refuses_what_is_looser(change: dict[str, str | int], word:
     rows = rows_of(RESIDENTS, [{**masked, **change}])
     header = replace(stored(RESIDENTS, rows, distance=1).batch.header, grade_max=3)
     assert word in gate(Level.DISTRICT).inspect(up_to(Level.DISTRICT), header, rows)
+
+
+def open_to_the_parent() -> Ruleset:
+    """The city's rules with a ceiling that lets records of every grade go to the parent as they are."""
+    assert RULES.ceiling is not None
+    cells = list(RULES.ceiling.cells)
+    for grade in range(4):
+        cells[grade * len(COLUMNS) + COLUMNS.index("parent")] = Verdict.ALLOW
+    return replace(RULES, ceiling=Ceiling(tuple(cells)))
+
+
+HOSTILE = [
+    ({"grade": 4}, {}, "header says grade 1 and a row has grade 4"),
+    ({"grade": 0}, {}, "header says grade 1 and a row has grade 4"),
+    ({"grade": 0}, {"grade_max": 4}, ""),
+    ({}, {"grade_max": 0}, "header says grade 0 and a row has grade 1"),
+    ({"territory": "370203001"}, {"territories": (STREET,)}, "header says territories 370202001 and a row is of 370203001"),
+    ({"territory": STREET + "001"}, {"territories": (STREET,)}, ""),
+    ({"territory": None}, {"territories": (STREET,)}, "header says territories 370202001 and a row is of none"),
+    ({"territory": None}, {"territories": ("", STREET)}, ""),
+    ({}, {"origin_distance": 0}, "header says that its records were made here"),
+]
+
+
+@pytest.mark.parametrize(("row", "header", "word"), HOSTILE)
+@pytest.mark.parametrize("rules", [RULES, open_to_the_parent()], ids=["ceiling", "everything open to the parent"])
+def test_the_receiver_refuses_a_header_that_its_rows_do_not_bear_out(
+    rules: Ruleset, row: dict[str, Scalar], header: dict[str, object], word: str
+) -> None:
+    rows = rows_of(AIR, [{}, row])
+    honest = replace(stored(AIR, rows, distance=1).batch.header, grade_max=1)
+    refusal = gate(Level.DISTRICT, rules).inspect(up_to(Level.DISTRICT), replace(honest, **header), rows)  # type: ignore[arg-type]
+    assert word in refusal if word else not refusal
+
+
+def test_no_header_carries_a_row_past_the_parent_that_its_grade_keeps_there() -> None:
+    """Where the parent may have every grade, a child that understates one must not have it passed on at a glance."""
+    rules, rows = open_to_the_parent(), rows_of(AIR, [{"grade": 4}])
+    understated = replace(stored(AIR, rows, distance=1).batch.header, grade_max=1)
+    assert gate(Level.DISTRICT, rules).glance(up_to(Level.MUNICIPAL), understated) is Outcome.WHOLE
+    assert gate(Level.DISTRICT, rules).inspect(up_to(Level.DISTRICT), understated, rows)
+    assert gate(Level.DISTRICT, rules).glance(up_to(Level.MUNICIPAL), replace(understated, grade_max=4)) is not Outcome.WHOLE
+
+
+@pytest.mark.parametrize("none", [None, 9, -1])
+def test_the_receiver_refuses_rows_without_a_grade_where_every_grade_may_come(none: int | None) -> None:
+    rows = rows_of(AIR, [{}, {}]).set_column(2, "grade", pa.array([1, none], pa.int8()))
+    header = replace(stored(AIR, rows, distance=1).batch.header, grade_max=4)
+    opened = gate(Level.DISTRICT, open_to_the_parent())
+    assert "row 1 is held here (unclassified)" in opened.inspect(up_to(Level.DISTRICT), header, rows)
+
+
+def test_the_receiver_refuses_a_column_outside_the_catalogue_where_every_grade_may_come() -> None:
+    rows = rows_of(AIR, [{}]).append_column("owner_phone", pa.array(["10000000000"]))
+    header = stored(AIR, rows, distance=1).batch.header
+    assert "owner_phone is not masked" in gate(Level.DISTRICT, open_to_the_parent()).inspect(up_to(Level.DISTRICT), header, rows)
 
 
 def test_a_column_that_is_masked_for_want_of_a_policy_in_its_dates_is_refused_with_that_reason() -> None:
@@ -271,6 +327,29 @@ def test_a_column_outside_the_catalogue_is_withheld() -> None:
         replace(stored(AIR, extra, distance=1).batch.header, grade_max=3),
         rows.append_column("owner_phone", pa.array(["1"])),
     )
+
+
+@pytest.mark.parametrize("value", ["protected", "受保护人员"])
+def test_a_column_in_the_clear_that_says_it_was_masked_leads_no_listed_row_past_its_entry(value: str) -> None:
+    """A hostile child marks the column that the negative list reads as masked under the policy in force."""
+    opened = gate(Level.DISTRICT)
+    rows = rows_of(RESIDENTS, [{"resident_id": "***", "name": "***", "id_number": "***", "phone": "***", "category": value}])
+    marked = rows.schema.field("category").with_metadata({MASK_KEY: b"partial::ceiling"})
+    claimed = rows.cast(rows.schema.set(rows.schema.get_field_index("category"), marked))
+    header = stored(RESIDENTS, claimed, distance=1, version=opened.version.digest).batch.header
+    assert "row 0 is denied here" in opened.inspect(up_to(Level.DISTRICT), header, claimed)
+
+
+def test_a_column_that_was_withheld_under_the_policy_in_force_is_not_judged_again() -> None:
+    opened = gate(Level.DISTRICT)
+    clear = rows_of(RESIDENTS, [{"resident_id": "***", "name": "***", "id_number": "***", "phone": "***"}])
+    place = clear.schema.get_field_index("category")
+    field = clear.schema.field(place).with_metadata({MASK_KEY: b"withhold::no-grant"})
+    taken = clear.set_column(place, field, pa.nulls(1, field.type))
+    batch = stored(RESIDENTS, taken, distance=1, version=opened.version.digest)
+    assert opened.inspect(up_to(Level.DISTRICT), batch.batch.header, taken) == ""
+    other = replace(batch.batch.header, policy_version=b"another" * 4)
+    assert "row 0 is denied here" in opened.inspect(up_to(Level.DISTRICT), other, taken)
 
 
 def test_without_any_bundle_everything_is_held() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies import BundleError, KeyRing
-from policies.arrow import Column
+from policies.arrow import Column, indices_of, words_of
 from policies.masks import REDACT, REDACTED, WITHHOLD, Mask, Method, TokenTable, apply_mask
 
 RING = KeyRing({"k1": b"one" * 11, "k2": b"two" * 11})
@@ -93,3 +93,40 @@ def test_words_that_are_masked_already_come_back_as_they_are_without_a_new_token
     once = apply_mask(words("air-1", "air-2", "air-1"), TOKEN, tokens)
     assert apply_mask(once, TOKEN, tokens) is once
     assert apply_mask(words(REDACTED, None, "air-1"), TOKEN, tokens).to_pylist()[:2] == [REDACTED, None]
+
+
+def test_dictionaries_that_come_again_are_masked_as_before_and_not_made_anew() -> None:
+    tokens = TokenTable(RING)
+    made = [tokens.masked_words(pa.array(["air-1", "air-2"]), TOKEN) for _ in range(3)]
+    assert made[1] is made[2]
+    assert made[0].words.equals(made[2].words)
+    assert tokens.masked_words(pa.array(["air-1", "air-2"]), PARTIAL).words.to_pylist() == ["a****"]
+    assert tokens.masked_words(pa.array(["air-1", "air-3"]), TOKEN).words.to_pylist() != made[2].words.to_pylist()
+
+
+def test_dictionaries_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policies.masks.hash", lambda value: 7, raising=False)
+    tokens = TokenTable(RING)
+    for name in ("周某某", "吴某某", "周某某", "吴某某"):
+        assert tokens.masked_words(pa.array([name]), PARTIAL).words.to_pylist() == [f"{name[0]}**"]
+
+
+def test_the_memo_of_dictionaries_is_bounded_and_a_full_one_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policies.masks.WORDS_MEMO_MAX", 4)
+    tokens = TokenTable(RING)
+    for number in [*range(20), *range(20)]:
+        name = f"p-{number}"
+        assert apply_mask(words(name, "x"), TOKEN, tokens).to_pylist() == masked(words(name, "x"), TOKEN)
+
+
+def test_values_that_a_mask_makes_equal_share_one_word_and_one_index() -> None:
+    """Two words for one shown value would be two pseudonyms."""
+    names = [f"周某{number}" for number in range(5)]
+    column = apply_mask(words(*names, *names), PARTIAL, TokenTable(RING))
+    assert (words_of(column).to_pylist(), set(indices_of(column).to_pylist())) == (["周**"], {0})
+
+
+def test_a_pseudonym_that_came_and_one_that_is_minted_for_the_same_value_are_one_word() -> None:
+    minted = str(masked(words("a"), TOKEN)[0])
+    column = apply_mask(words(minted, "a", "b"), TOKEN, TokenTable(RING))
+    assert (len(words_of(column)), column.to_pylist()[0]) == (2, column.to_pylist()[1])

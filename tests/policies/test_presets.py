@@ -21,6 +21,7 @@ WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 PROMISED = {
     "air-quality": (Lane.BULK, 1, Share.UNCONDITIONAL),
     "traffic-flow": (Lane.BULK, 1, Share.UNCONDITIONAL),
+    "sensor-alarms": (Lane.ALARM, 1, Share.UNCONDITIONAL),
     "camera-events": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "camera-evidence": (Lane.BLOB, 2, Share.UNCONDITIONAL),
     "incidents": (Lane.ALARM, 2, Share.UNCONDITIONAL),

@@ -232,3 +232,22 @@ def test_append_does_what_set_does_above_everything_and_nothing_elsewhere(
         return
     moved.set(*last)
     assert (appended, appended.take_changes()) == (moved, moved.take_changes())
+
+
+@given(MOVES, st.lists(STRETCHES, max_size=8), st.sampled_from(list(State)))
+def test_setting_many_ranges_at_once_does_what_setting_each_does(
+    moves: list[tuple[int, int, State]], wanted: list[tuple[int, int, State]], state: State
+) -> None:
+    numbers_meant = sorted({number for first, last, _ in wanted for number in range(first, last + 1)})
+    starts = [number for number in numbers_meant if number - 1 not in numbers_meant]
+    stops = [number for number in numbers_meant if number + 1 not in numbers_meant]
+    at_once, one_by_one = played(moves)[0], played(moves)[0]
+    before = {(entry.first, entry.last, entry.state) for entry in at_once}
+    at_once.take_changes()
+    moved = at_once.set_all(list(zip(starts, stops, strict=True)), state)
+    each = [entry for first, last in zip(starts, stops, strict=True) for entry in one_by_one.set(first, last, state)]
+    assert (list(at_once), numbers(moved)) == (list(one_by_one), numbers(each))
+    gone, put = at_once.take_changes()
+    after = {(entry.first, entry.last, entry.state) for entry in at_once}
+    assert {(entry.first, entry.last, entry.state) for entry in put} == after - before
+    assert set(gone) == {first for first, _, _ in before} - {first for first, _, _ in after}

@@ -53,12 +53,23 @@ def file_answer(verb: str, arguments: Mapping[str, object]) -> dict[str, object]
         answer["entries"] = [case for case in _cases() if case["state"] in states]
     if verb == "entry_show":
         answer |= next((case for case in _cases() if case["id"] == arguments.get("id")), {})
+    if verb == "audit_log":
+        answer["entries"] = _log_entries(answer["entries"], arguments)
     if verb == "explain" and arguments.get("distance") == 2:
         answer |= {"outcome": "aggregate", "columns": []}
     if verb == "explain" and arguments.get("direction") == "return":
         step = {"rule": "default", "outcome": "allow", "reason": "share-by-default"}
         answer |= {"outcome": "allow", "columns": [], "steps": [step]}
     return answer
+
+
+def _log_entries(entries: object, arguments: Mapping[str, object]) -> list[dict[str, object]]:
+    """The part of the log that was asked for, as the node gives it."""
+    assert isinstance(entries, list)
+    kinds, before, limit = arguments.get("kinds"), arguments.get("before_seq"), arguments.get("limit")
+    kept = [entry for entry in entries if not isinstance(kinds, tuple | list) or entry["kind"] in kinds]
+    kept = [entry for entry in kept if not isinstance(before, int) or entry["seq"] < before]
+    return kept[:limit] if isinstance(limit, int) else kept
 
 
 def _cases() -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ VERBS = (
     "events",
     "incidents",
     "devices",
+    "sensor_alarms",
     "resources",
     "specimen",
     "explain",
@@ -27,6 +28,13 @@ VERBS = (
     "entry_list",
     "entry_show",
     "entry_register",
+    *(f"{name}_{word}" for name in ("recall", "regrade", "emergency", "review", "request") for word in ("list", "show")),
+    "quality_tickets",
+    "quality_show",
+    "quality_scores",
+    "returns",
+    "audit_log",
+    "audit_verify",
 )
 _KEPT = frozenset({"self", "id", "parent", "code", "event_id", "incident_id", "device", "thumb_rgb", "evidence_sha256", "where"})
 """Fields that must keep their value, so that pages can be opened; their hostile forms have tests of their own."""

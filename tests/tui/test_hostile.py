@@ -25,7 +25,32 @@ TOUR = (
     ("r",),
     ("escape",),
 )
-"""Keys that lead over every page with foreign values."""
+"""Keys that lead over every page with foreign values but those of governance and oversight."""
+GOVERNED = (
+    ("7",),
+    *(keys for kind in range(6) for keys in (("tab",), ("enter",), ("escape",))),
+    ("8",),
+    ("enter",),
+    ("escape",),
+    ("tab",),
+    ("enter",),
+    ("escape",),
+    ("tab",),
+    ("enter",),
+    ("escape",),
+    ("v",),
+)
+"""Keys that lead over the pages of governance and oversight, which are many: fewer values, each with more in it."""
+MIXED = ("".join(HOSTILE[:5]), "")
+LISTED = {
+    "recall_list": "recalls",
+    "regrade_list": "regrades",
+    "emergency_list": "emergencies",
+    "review_list": "reviews",
+    "quality_tickets": "tickets",
+    "request_list": "requests",
+}
+SHOWN = ("recall_show", "regrade_show", "emergency_show", "review_show", "quality_show", "request_show", "audit_verify")
 
 
 async def assert_harmless(shown: Stage) -> None:
@@ -70,6 +95,33 @@ async def test_hostile_ids_can_be_opened_like_any_other(poison: str) -> None:
             await shown.press(*keys)
             await assert_harmless(shown)
             assert shown.text().isascii()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("poison", MIXED, ids=range(len(MIXED)))
+async def test_hostile_values_in_every_field_of_every_governed_matter_are_only_text(poison: str) -> None:
+    node = FakeNode()
+    node.answers = {verb: poisoned(verb, poison) for verb in VERBS}
+    async with stage(ENGLISH, SMALL, node) as shown:
+        for keys in GOVERNED:
+            await shown.press(*keys)
+            assert not shown.console.page.problem()
+            await assert_harmless(shown)
+
+
+@pytest.mark.slow
+async def test_governed_matters_with_hostile_ids_can_be_opened_like_any_other() -> None:
+    node, poison = FakeNode(), MIXED[0]
+    node.answers |= {verb: {**poisoned(verb, poison), "id": poison, "order": poison} for verb in SHOWN}
+    listed = {"id": poison, "order": poison, "resource": poison, "takes": {"approve": [poison], "refuse": [], "grant": []}}
+    node.answers |= {verb: {name: [listed]} for verb, name in LISTED.items()}
+    node.answers["returns"] = {"received": [{"resource": poison, "territory": poison, "state": poison}], "given": [{"child": poison}]}
+    node.answers["quality_scores"] = {"scores": [{"resource": poison, "origin": poison, "rules": {poison: {}}}]}
+    node.answers["audit_log"] = {"entries": [{"seq": 7, "kind": poison, "subject": poison, "detail": {poison: [poison, {poison: poison}]}}]}
+    async with stage(ASCII, SMALL, node) as shown:
+        for keys in GOVERNED:
+            await shown.press(*keys)
+            await assert_harmless(shown)
 
 
 @pytest.mark.parametrize("poison", HOSTILE, ids=range(len(HOSTILE)))

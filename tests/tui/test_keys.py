@@ -6,7 +6,7 @@ import pytest
 
 from node.texts import catalogue
 from tests.tui.screens import CHINESE, ENGLISH, SMALL, stage
-from tui.keys import COMMON, DECISIONS
+from tui.keys import COMMON, DECISIONS, SECTIONS
 
 
 @pytest.mark.slow
@@ -24,7 +24,16 @@ async def test_enter_drills_down_and_escape_goes_back() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "name"),
-    [("2", "events"), ("3", "resources"), ("4", "incidents"), ("5", "devices"), ("6", "entries"), ("question_mark", "help")],
+    [
+        ("2", "events"),
+        ("3", "resources"),
+        ("4", "incidents"),
+        ("5", "devices"),
+        ("6", "entries"),
+        ("7", "governance"),
+        ("8", "oversight"),
+        ("question_mark", "help"),
+    ],
 )
 async def test_number_keys_and_help_open_their_pages_from_anywhere(key: str, name: str) -> None:
     async with stage() as shown:
@@ -73,6 +82,11 @@ async def test_filter_with_an_exclamation_mark_leaves_rows_out() -> None:
         ("node qd-badaxia", "node"),
         ("resource residents", "resource"),
         ("entry NL-4b1d0c2e9f8a7766", "entry"),
+        ("zl", "governance"),
+        ("recall", "governance"),
+        ("sjrz", "oversight"),
+        ("log case", "oversight"),
+        ("regrade a0710cc21b624021", "matter"),
         ("qingdao", "node"),
     ],
 )
@@ -132,10 +146,10 @@ async def test_q_is_a_letter_while_typing() -> None:
 
 @pytest.mark.slow
 async def test_help_explains_every_key_there_is() -> None:
-    async with stage(ENGLISH, (120, 60)) as shown:
+    async with stage(ENGLISH, (120, 90)) as shown:
         await shown.press("question_mark")
         text = shown.text()
-        assert all(catalogue("en")[f"console.help_{key.name}"] in text for key in (*COMMON, *DECISIONS))
+        assert all(catalogue("en")[f"console.help_{key.name}"] in text for key in (*COMMON, *DECISIONS, *SECTIONS))
 
 
 @pytest.mark.slow

@@ -64,6 +64,22 @@ class DetailPage(Page):
         shown = text if is_safe else self.desk.words.value(text)
         return [Text(" " * indent + line, style=style or self.desk.palette.text, no_wrap=True, end="") for line in wrapped(shown, room)]
 
+    def named(self, name: str, value: Text | str, cells: int = 0) -> list[Text]:
+        """`label  value`, on as many lines as the value takes; nothing when it is empty."""
+        if isinstance(value, Text):
+            return [self.field(name, value)]
+        if not value:
+            return []
+        style = self.desk.palette.stale if self.problem() else ""
+        indent = len(INDENT) + LABEL_CELLS + 1
+        body = self.whole(value, max(cells, self.size.width), indent=indent, style=style)
+        label = fit(Text(self.desk.words(f"field_{name}"), style=self.desk.palette.dim), LABEL_CELLS)
+        return [Text.assemble(INDENT, label, " ", body[0][indent:], no_wrap=True, end=""), *body[1:]]
+
+    def whole(self, value: object, cells: int, *, indent: int, style: str = "") -> list[Text]:
+        """A foreign text whole: what is decided on must not be cut unseen."""
+        return self.paragraph(self.desk.words.whole(value), cells, indent=indent, style=style, is_safe=True)
+
     def missing(self) -> list[Text]:
         """What to show while nothing is known about the thing."""
         about = cut(self.desk.words.value(self.about), 40)

@@ -1,4 +1,4 @@
-"""Registered devices and what is known about one of them."""
+"""Registered devices and what is known about one of them, its alarms among it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,33 @@ from typing import ClassVar
 from msgspec import Struct
 from rich.text import Text
 
-from tui.answers import Device
-from tui.desk import age_of
+from node.sensor_alarms.words import why
+from tui.answers import Device, SensorAlarm
+from tui.desk import Desk, age_of
 from tui.feed import Question
 from tui.pages.detail_page import DetailPage
 from tui.pages.list_page import ListPage
-from tui.questions import DEVICES
+from tui.questions import ALARMS, DEVICES
 from tui.widgets.table import Column, Row, rest_of
+
+MINUTES = 16
+"""Characters of a moment up to its minute."""
+STATE = 4
+"""Place of the state among the columns."""
+
+
+def alarms_by_device(desk: Desk) -> dict[str, list[SensorAlarm]]:
+    """The alarms that hold by device, the gravest first, then the newest."""
+    seen = desk.seen(ALARMS)
+    found: dict[str, list[SensorAlarm]] = {}
+    for alarm in sorted(seen.value.holding if seen.value else [], key=lambda alarm: (-alarm.severity, -(alarm.time_us or 0))):
+        found.setdefault(alarm.device, []).append(alarm)
+    return found
+
+
+def alarm_style(desk: Desk, alarms: Sequence[SensorAlarm]) -> str:
+    """Red for what somebody must look at, yellow for what is only unusual."""
+    return desk.palette.fail if any(alarm.severity for alarm in alarms) else desk.palette.warn
 
 
 class DevicesPage(ListPage):
@@ -25,8 +45,8 @@ class DevicesPage(ListPage):
     detail: ClassVar[str] = "device"
 
     def questions(self) -> Sequence[Question[Struct]]:
-        """The registry."""
-        return (DEVICES,)
+        """The registry, and what holds."""
+        return (DEVICES, ALARMS)
 
     def columns(self, cells: int) -> Sequence[Column]:
         """The device's name takes what the others leave."""
@@ -45,21 +65,28 @@ class DevicesPage(ListPage):
         """One row per device."""
         seen = self.desk.seen(DEVICES)
         style = "" if seen.answered else self.desk.palette.stale
-        return [self._row(device, seen.age_s, style) for device in seen.value.devices] if seen.value else []
+        alarms = alarms_by_device(self.desk)
+        return [self._row(device, seen.age_s, style, alarms.get(device.device, [])) for device in seen.value.devices] if seen.value else []
 
-    def _row(self, device: Device, elapsed_s: float | None, style: str) -> Row:
+    def _row(self, device: Device, elapsed_s: float | None, style: str, alarms: Sequence[SensorAlarm]) -> Row:
+        """The state gives way to an alarm: the gravest, then the newest."""
         words = self.desk.words
+        state = f"! {words.term('alarm', alarms[0].kind)}" if alarms else words.term("device", device.state)
         shown = (
             device.device,
             words.term("kind", device.kind),
             device.protocol,
             device.owner,
-            words.term("device", device.state),
+            state,
             words.number(device.readings),
             words.age(age_of(device.age_s, elapsed_s)),
         )
+        styles = [style] * len(shown)
+        styles[STATE] = alarm_style(self.desk, alarms) if alarms and not style else style
         return Row(
-            device.device, tuple(self.cell(value, style) for value in shown), search=" ".join((*shown[:5], device.kind, device.state))[:600]
+            device.device,
+            tuple(self.cell(value, each) for value, each in zip(shown, styles, strict=True)),
+            search=" ".join((*shown[:5], device.kind, device.state))[:600],
         )
 
 
@@ -70,8 +97,8 @@ class DevicePage(DetailPage):
     tab: ClassVar[str] = "devices"
 
     def questions(self) -> Sequence[Question[Struct]]:
-        """The registry."""
-        return (DEVICES,)
+        """The registry, and what holds."""
+        return (DEVICES, ALARMS)
 
     def lines(self, cells: int) -> Sequence[Text]:
         """Everything known about the device."""
@@ -89,4 +116,16 @@ class DevicePage(DetailPage):
             self.field("state", words.term("device", device.state)),
             self.field("readings", words.number(device.readings)),
             self.field("seen", words.age(age_of(device.age_s, seen.age_s))),
+            *self._alarms(device.device, cells),
         ]
+
+    def _alarms(self, device: str, cells: int) -> Sequence[Text]:
+        alarms = alarms_by_device(self.desk).get(device, [])
+        if not alarms:
+            return []
+        lines = [Text(""), Text(f" {self.desk.words('device_alarms')}", style=self.desk.palette.accent)]
+        for alarm in alarms:
+            sentence = why(alarm.kind, alarm.value, alarm.facts, self.desk.words.language)
+            said = f"! {self.desk.words.time(alarm.time_us)[:MINUTES]} {alarm.quantity}: {sentence}"
+            lines += self.paragraph(said, cells, style=alarm_style(self.desk, [alarm]))
+        return lines

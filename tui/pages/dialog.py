@@ -90,7 +90,10 @@ class DecisionDialog(ModalScreen[None]):
             yield Bar(id="hint")
 
     def _fields(self) -> Iterator[tuple[str, str, int]]:
-        yield "why", "", WHY_CHARACTERS_MAX
+        for blank in self.decision.blanks:
+            yield blank.name, blank.start, WHY_CHARACTERS_MAX
+        if self.decision.takes_why:
+            yield "why", "", WHY_CHARACTERS_MAX
         yield "by", self.desk.setting.person, BY_CHARACTERS_MAX
         if self.decision.typed:
             yield "scope", "", WHY_CHARACTERS_MAX
@@ -130,7 +133,8 @@ class DecisionDialog(ModalScreen[None]):
 
     def _paint_label(self, name: str) -> None:
         words, field = self.desk.words, self.query_one(f"#{name}", Input)
-        key = "dialog_why_needed" if name == "why" and self.decision.needs_why else f"dialog_{name}"
+        is_blank = any(blank.name == name for blank in self.decision.blanks)
+        key = "dialog_why_needed" if name == "why" and self.decision.needs_why else f"blank_{name}" if is_blank else f"dialog_{name}"
         lead = "> " if field.has_focus else "  "
         self._bar(f"label_{name}").show(Text(lead + words(key), style=self.desk.palette.text, no_wrap=True, end=""))
 
@@ -193,12 +197,17 @@ class DecisionDialog(ModalScreen[None]):
             self.query_one(f"#{field}").focus()
         elif not self.decision.hindrance():
             self.phase, self._sent = Phase.SENDING, self.desk.now
-            self.post_message(Decided(self.decision, by=self._filled("by"), why=self._filled("why")))
+            filled = {blank.name: self._filled(blank.name) for blank in self.decision.blanks}
+            why = self._filled("why") if self.decision.takes_why else ""
+            self.post_message(Decided(self.decision, by=self._filled("by"), why=why, filled=filled))
         self.paint()
 
     def _wrong(self) -> tuple[str, str]:
         """What is wrong with what was filled in, and in which field; empty when nothing is."""
         words = self.desk.words
+        empty = [blank.name for blank in self.decision.blanks if blank.is_needed and not self._filled(blank.name)]
+        if empty:
+            return words("dialog_empty", name=words(f"blank_{empty[0]}")), empty[0]
         if self.decision.needs_why and not self._filled("why"):
             return words("dialog_no_why"), "why"
         if not self._filled("by"):

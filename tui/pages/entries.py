@@ -16,6 +16,7 @@ from tui.case_answers import EntryCase, EntryCases, Listed
 from tui.desk import Desk
 from tui.errors import ApiProblem
 from tui.feed import Question
+from tui.marks import marked
 from tui.pages.list_page import ListPage
 from tui.questions import APPROVED, DECIDED, REGISTER, WAITING, WAITING_MAX
 from tui.widgets.table import Column, Row, rest_of
@@ -119,7 +120,7 @@ def case_state(case: EntryCase, desk: Desk, *, stale: bool) -> Text:
         mark, colour, shown = "X", palette.fail, words("entry_unissued")
     elif case.standing in ("ending", "expiring"):
         mark, colour = "!", palette.warn
-    return _badge(mark, shown, palette.stale if stale else colour)
+    return marked(mark, shown, palette.stale if stale else colour)
 
 
 def state_words(case: EntryCase, desk: Desk) -> str:
@@ -133,9 +134,5 @@ def listed_state(listed: Listed, desk: Desk, *, stale: bool) -> Text:
     words, palette = desk.words, desk.palette
     if listed.has_effect or listed.why in NOT_BEGUN:
         shown = words.shared(f"entry.state_{'live' if listed.has_effect else listed.why}")
-        return _badge(" ", shown, palette.stale if stale else palette.ok if listed.has_effect else palette.text)
-    return _badge("X", words("entry_void"), palette.stale if stale else palette.fail)
-
-
-def _badge(mark: str, shown: str, colour: str) -> Text:
-    return Text(f"{mark} {shown}", style=f"bold {colour}" if mark != " " else colour)
+        return marked(" ", shown, palette.stale if stale else palette.ok if listed.has_effect else palette.text)
+    return marked("X", words("entry_void"), palette.stale if stale else palette.fail)

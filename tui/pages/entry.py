@@ -13,16 +13,16 @@ from msgspec import Struct
 from rich.text import Text
 
 from tui.answers import shaped
-from tui.case_answers import Basis, Entry, EntryCase, Exemption, Fact, Listed
-from tui.decision import Decision
+from tui.case_answers import Entry, EntryCase, Exemption, Listed
+from tui.decision import Decision, hindrance
 from tui.desk import chain
 from tui.feed import Question
 from tui.keys import DECISIONS, Key
+from tui.marks import unmarked
 from tui.pages.deciding_page import DecidingPage
-from tui.pages.detail_page import INDENT, LABEL_CELLS
 from tui.pages.entries import DATE_CHARACTERS, case_state, listed_state, state_words
 from tui.questions import REGISTER, entry_case
-from tui.safe import cut, fit
+from tui.safe import cut
 
 NAME_CELLS = 40
 """What a value of a peer takes at most inside a sentence of the console."""
@@ -60,45 +60,20 @@ class EntryPage(DecidingPage):
         """Head, fault, entry, basis, history."""
         words, stale = self.desk.words, self.problem() is not None
         if listed := self._listed_alone():
-            state = self._named("state", _unmarked(listed_state(listed, self.desk, stale=stale)))
-            here = self._named("here", words.shared(f"entry.why_{listed.why}"))
-            head = [Text(""), *state, *here, *self._named("issuer", listed.issuer, cells)]
+            state = self.named("state", unmarked(listed_state(listed, self.desk, stale=stale)))
+            here = self.named("here", words.shared(f"entry.why_{listed.why}"))
+            head = [Text(""), *state, *here, *self.named("issuer", listed.issuer, cells)]
             told = self.paragraph(words("history_none", issuer=listed.issuer), cells, style=self.desk.palette.dim)
-            return [*head, *self._entry(listed, cells), *self._basis(listed.basis, cells), Text(""), *told]
+            return [*head, *self._entry(listed, cells), *self.basis_lines(listed.basis, cells), Text(""), *told]
         case = self.desk.seen(entry_case(self.about)).value
         if case is None:
             return self.missing()
-        state = self._named("state", _unmarked(case_state(case, self.desk, stale=stale)))
-        head = [Text(""), *self._undrawn(case, cells), *state, *self._fault(case, cells), *self._here(case), *self._due(case)]
-        return [*head, *self._entry(case.whole, cells, case), *self._basis(case.whole.basis, cells), *self._history(case, cells)]
-
-    def _named(self, name: str, value: Text | str, cells: int = 0) -> list[Text]:
-        """`label  value`, on as many lines as the value takes; nothing when it is empty."""
-        if isinstance(value, Text):
-            return [self.field(name, value)]
-        if not value:
-            return []
-        style = self.desk.palette.stale if self.problem() else ""
-        indent = len(INDENT) + LABEL_CELLS + 1
-        body = self._long(value, max(cells, self.size.width), indent=indent, style=style)
-        label = fit(Text(self.desk.words(f"field_{name}"), style=self.desk.palette.dim), LABEL_CELLS)
-        return [Text.assemble(INDENT, label, " ", body[0][indent:], no_wrap=True, end=""), *body[1:]]
-
-    def _long(self, value: object, cells: int, *, indent: int, style: str = "") -> list[Text]:
-        """A foreign text whole."""
-        return self.paragraph(self.desk.words.whole(value), cells, indent=indent, style=style, is_safe=True)
-
-    def _undrawn(self, case: EntryCase, cells: int) -> list[Text]:
-        """A person must not decide on question marks: said where this terminal cannot draw the entry."""
-        if not self.desk.setting.ascii_only or repr(case.whole).isascii():
-            return []
-        return self.paragraph(self.desk.words("undrawn", id=case.id), cells, style=f"bold {self.desk.palette.warn}")
-
-    def _fault(self, case: EntryCase, cells: int) -> list[Text]:
-        if not case.fault:
-            return []
-        style = f"bold {self.desk.palette.fail}"
-        return [Text(f"{INDENT}X {self.desk.words('title_fault')}", style=style), *self._long(case.fault, cells, indent=3, style=style)]
+        state = self.named("state", unmarked(case_state(case, self.desk, stale=stale)))
+        undrawn = self.undrawn(case.whole, f"yunnao entry show {case.id}", cells)
+        fault = self.fault_lines(words("title_fault"), case.fault, cells)
+        head = [Text(""), *undrawn, *state, *fault, *self._here(case), *self._due(case)]
+        entry = self._entry(case.whole, cells, case)
+        return [*head, *entry, *self.basis_lines(case.whole.basis, cells), *self.history(case.history, cells)]
 
     def _here(self, case: EntryCase) -> list[Text]:
         """Whether what was approved has effect at this node."""
@@ -107,10 +82,10 @@ class EntryPage(DecidingPage):
             return []
         found = [listed for listed in register.entries if listed.id == case.entry]
         words = self.desk.words
-        return self._named("here", words.shared(f"entry.why_{found[0].why}") if found else words("not_here_yet"))
+        return self.named("here", words.shared(f"entry.why_{found[0].why}") if found else words("not_here_yet"))
 
     def _due(self, case: EntryCase) -> list[Text]:
-        return self._named("due", self.desk.words.time(case.due_us)) if case.due_us is not None else []
+        return self.named("due", self.desk.words.time(case.due_us)) if case.due_us is not None else []
 
     def _entry(self, entry: Entry, cells: int, case: EntryCase | None = None) -> list[Text]:
         words = self.desk.words
@@ -126,15 +101,15 @@ class EntryPage(DecidingPage):
             "exempt": [self._exemption(exemption) for exemption in entry.exemptions],
         }
         parts = [
-            self._named("effect", words.term("effect", entry.effect), cells),
-            self._named("resource", entry.resource, cells),
-            self._named("selects", selected(case, self), cells) if case else [],
-            *(self._named(name, ", ".join(values), cells) for name, values in lists.items()),
-            self._named("valid", span, cells),
-            self._named("proposer", entry.proposer, cells),
-            self._named("approver", entry.approver or (case.approver if case else ""), cells),
-            self._named("appeal", entry.appeal, cells),
-            self._named("entry", entry.id, cells),
+            self.named("effect", words.term("effect", entry.effect), cells),
+            self.named("resource", entry.resource, cells),
+            self.named("selects", selected(case, self), cells) if case else [],
+            *(self.named(name, ", ".join(values), cells) for name, values in lists.items()),
+            self.named("valid", span, cells),
+            self.named("proposer", entry.proposer, cells),
+            self.named("approver", entry.approver or (case.approver if case else ""), cells),
+            self.named("appeal", entry.appeal, cells),
+            self.named("entry", entry.id, cells),
             self.paragraph(words("demonstration"), cells, style=self.desk.palette.warn) if entry.demonstration else [],
         ]
         return [line for part in parts for line in part]
@@ -143,30 +118,6 @@ class EntryPage(DecidingPage):
         words = self.desk.words
         levels = " ".join(words.term("level", level) for level in exemption.levels)
         return words("exempt_for", purposes=" ".join(exemption.purposes), levels=levels, approver=exemption.approver).strip()
-
-    def _basis(self, basis: Basis, cells: int) -> list[Text]:
-        words, palette = self.desk.words, self.desk.palette
-        lines = [Text(""), self.heading(words("title_basis"))]
-        if not (basis.instrument or basis.article or basis.quote):
-            return [*lines, *self.paragraph(words("no_basis"), cells, style=f"bold {palette.fail}")]
-        lines += self._long(f"{basis.instrument} {basis.article}", cells, indent=2)
-        lines += self._long(basis.quote, cells, indent=4)
-        return lines + self._long(words("quote_hash", sha256=basis.sha256), cells, indent=2, style=palette.dim)
-
-    def _history(self, case: EntryCase, cells: int) -> list[Text]:
-        lines = [Text(""), self.heading(self.desk.words("title_history"))]
-        return lines + [line for fact in case.history for line in self._said(fact, cells)]
-
-    def _said(self, fact: Fact, cells: int) -> list[Text]:
-        words, palette = self.desk.words, self.desk.palette
-        shown = {"when": words.time(fact.at_us), "fact": words.term("fact", fact.fact), "by": fact.by, "node": self.desk.name_of(fact.node)}
-        style = palette.dim if fact.fault else ""
-        lines = self._long(words("history_said", **shown), cells, indent=2, style=style)
-        if fact.why:
-            lines += self._long(words("history_why", why=fact.why), cells, indent=4, style=style)
-        if fact.fault:
-            lines += self._long(words("history_uncounted", fault=fact.fault), cells, indent=4, style=palette.warn)
-        return lines
 
     # ---- what is decided
 
@@ -219,12 +170,9 @@ class EntryPage(DecidingPage):
 
     def _hindrance(self, name: str) -> str:
         """Why `name` cannot be said now, from the newest answers, freeze or not."""
-        words, seen = self.desk.words, self.desk.live(entry_case(self.about))
-        if seen.problem is not None:
-            return words("decide_away", code=words.value(seen.problem.code))
-        if seen.value is None:
-            return words("decide_waiting")
-        return "" if name in seen.value.takes else words("decide_moved", state=state_words(seen.value, self.desk))
+        seen = self.desk.live(entry_case(self.about))
+        state = state_words(seen.value, self.desk) if seen.value else ""
+        return hindrance(self.desk.words, seen.problem, seen.value.takes if seen.value else None, name, state=state)
 
     def _answered(self, answer: Mapping[str, object]) -> str:
         """The case after the decision, in words."""
@@ -239,8 +187,3 @@ def selected(case: EntryCase, page: DecidingPage) -> str:
     shown = ", ".join(page.desk.words.value(code) for code in case.selects)
     more = case.selects_count - len(case.selects)
     return page.desk.words("selects_more", shown=shown, more=more) if more > 0 else shown
-
-
-def _unmarked(badge: Text) -> Text:
-    """A badge without the room for a mark where it has none."""
-    return badge if badge.plain.strip() == badge.plain else badge[2:]

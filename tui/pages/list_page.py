@@ -57,9 +57,13 @@ class ListPage(Page):
             )
         return self.desk.words("count_rows", total=table.total)
 
+    def opens(self, key: str) -> Go:
+        """Where the row `key` leads."""
+        return Go(self.detail, key)
+
     def on_table_opened(self, event: Table.Opened) -> None:
         """Open the detail of the row."""
-        self.post_message(Go(self.detail, event.key))
+        self.post_message(self.opens(event.key))
 
     def on_table_moved(self) -> None:
         """The breadcrumb follows the cursor."""

@@ -26,8 +26,8 @@ from tui.questions import TREE
 from tui.safe import cut
 from tui.widgets.bars import Bar, CommandLine, key_hints, spread
 
-TAB_FORMS = (("  ", False), (" ", False), (" ", True))
-"""What stands between two tabs, and whether only the current one has its name: the first form that fits is used."""
+TAB_FORMS = (("  ", len(TABS)), *((" ", named) for named in range(len(TABS), -1, -1)))
+"""What stands between two tabs, and how many have their name besides the current one: the first form that fits is used."""
 
 
 class Go(Message):
@@ -37,6 +37,18 @@ class Go(Message):
         super().__init__()
         self.page = page
         self.about = about
+
+
+class Wanted(Message):
+    """The page needs answers now, not at the next round."""
+
+
+class Fetch(Message):
+    """Ask something that takes long, beside the rounds."""
+
+    def __init__(self, question: Question[Struct]) -> None:
+        super().__init__()
+        self.question = question
 
 
 class Typed(Message):
@@ -133,21 +145,21 @@ class Page(Screen[None]):
     def _paint_tabs(self) -> None:
         desk = self.desk
         freshness = self._freshness()
-        lines = [self._tab_line(gap, is_short=is_short) for gap, is_short in TAB_FORMS]
         room = self.size.width - cell_len(freshness.plain) - 1
-        line = next((line for line in lines if cell_len(line.plain) <= room), lines[-1])
+        lines = (self._tab_line(gap, named=named) for gap, named in TAB_FORMS)
+        line = next((line for line in lines if cell_len(line.plain) <= room), self._tab_line(" ", named=0))
         here = f" > {desk.words(f'page_{self.name_key}')}"
         if self.name_key not in dict(TABS) and cell_len(line.plain + here + freshness.plain) < self.size.width:
             line.append(here, style=f"bold {desk.palette.accent}")
         self._bar("tabs").show(spread(line, freshness, self.size.width))
 
-    def _tab_line(self, gap: str, *, is_short: bool) -> Text:
+    def _tab_line(self, gap: str, *, named: int) -> Text:
         desk = self.desk
         line = Text(" ")
-        for name, key in TABS:
+        for place, (name, key) in enumerate(TABS):
             current = name == self.tab
             style = f"bold reverse {desk.palette.accent}" if current else desk.palette.text
-            shown = key.shown if is_short and not current else f"{key.shown} {desk.words(f'page_{name}')}"
+            shown = f"{key.shown} {desk.words(f'page_{name}')}" if current or place < named else key.shown
             line.append(gap[1:] + shown + " ", style=style)
         return line if gap[1:] else line[:-1]
 
@@ -213,6 +225,10 @@ class Page(Screen[None]):
 
     def _bar(self, name: str) -> Bar:
         return self.query_one(f"#{name}", Bar)
+
+    def want_answers(self) -> None:
+        """Have this page's questions asked at once."""
+        self.post_message(Wanted())
 
     def action_filter(self) -> None:
         """Open the command line for a filter."""

@@ -1,1 +1,1 @@
-"""HJ 212-2017: environmental monitors report over TCP; frames, packets, readings, and the door they connect to."""
+"""HJ 212-2017: environmental monitors report over TCP; frames, packets, readings, and how the door speaks to them."""

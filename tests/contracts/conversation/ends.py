@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import cast
 from unittest.mock import patch
 
 from node.assembly import Parts, assemble
@@ -23,7 +24,10 @@ from node.identity.keys import public_bytes
 from node.repair.desk import RepairDesk
 from node.repair.giving import Giver
 from node.repair.wire import REPAIR
+from node.requests.envelope import Seal
+from node.routes import RouteDesk
 from node.sealing import seal
+from node.summaries.keying import SketchKeys
 from node.summaries.pull import SummaryDesk
 from policies.catalogue import Scalar
 from policies.ruleset import Ruleset
@@ -74,8 +78,17 @@ class End:
         ).answer  # fmt: skip
         SummaryDesk(
             node=self.person.name, depth=1, queries=parts.queries, marts=parts.marts, children=list,
-            subtree=parts.directory.subtree, may_release=lambda resource: "", grade_max=lambda resource: 4,
+            subtree=parts.directory.subtree, linked=list, may_release=lambda resource: "", grade_max=lambda resource: 4,
+            sketch_least=lambda resource, grade: 0, keys=self._keys(),
         )  # fmt: skip
+
+    def _keys(self) -> SketchKeys:
+        """Keys of sketches: an older parent names nobody, so the node keeps the key itself and asks no other."""
+        parts = self.parts
+        parent = parts.parent.node if parts.parent is not None else ""
+        routes = RouteDesk(self.person.name, parent, parts.directory, parts.queries)
+        path = (parent, self.person.name)
+        return SketchKeys(self.person.name, parent, lambda: path, b"s" * 32, routes, cast("Seal", None), lambda: bytes(16))
 
     def close(self) -> None:
         """Release the node's files."""

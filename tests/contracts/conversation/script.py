@@ -146,5 +146,5 @@ def before(conversation: str, child_folder: Path) -> None:
     journal = child_folder / "journal.db"
     for path in child_folder.glob("journal.db*"):
         path.unlink()
-    wish_reseed(child_folder, journal)
+    wish_reseed(child_folder, journal, now_us=0)
     IdentityFiles(child_folder).replace_incarnation(CHILD.incarnation + 1)

@@ -29,7 +29,7 @@ def settled(city: Cluster) -> Cluster:
 
 def rows(city: Cluster, node: str, resource: str) -> list[Plain]:
     """The newest rows of a resource at a node, as its API gives them."""
-    answer = city[node].call("readings", resource=resource, limit=100)
+    answer = city[node].call("readings", resource=resource, limit=100, clearance=4, by="li", why="what each level holds")
     return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
 
 

@@ -39,8 +39,8 @@ def test_a_flood_of_one_series_is_judged_at_its_newest_and_counted() -> None:
     row = bank.add(Limits(high=10))
     count = 1_000
     alarms = bank.read(np.full(count, row), np.arange(1, count + 1), np.where(np.arange(count) < count - 1, 0.0, 99.0))
-    assert [(each.kind, each.time_us) for each in alarms] == [(AlarmKind.RANGE, count)]
-    assert bank.ignored["flood"] == count - 64
+    assert [each.time_us for each in alarms if each.kind is AlarmKind.RANGE] == [count]
+    assert bank.ignored["flood"] == count - 512
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e101])
@@ -70,6 +70,7 @@ def test_the_largest_value_that_is_taken_stops_nothing() -> None:
     assert not bank.ignored["not_a_number"]
 
 
+@pytest.mark.slow
 def test_after_a_restart_a_series_goes_on_as_if_nothing_had_been() -> None:
     limits = Limits(low=2, hysteresis=1)
     bank, again = Bank(), Bank()

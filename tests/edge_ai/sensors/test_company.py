@@ -26,20 +26,23 @@ def together(count: int, *, broken_from: int | None = None) -> list[Alarm]:
     return alarms
 
 
+@pytest.mark.slow
 def test_sensors_that_part_ways_are_an_alarm_that_names_the_one() -> None:
-    alarms = together(900, broken_from=800)
+    alarms = together(420, broken_from=360)
     assert {alarm.kind for alarm in alarms} == {AlarmKind.GROUP}
     first = alarms[0]
-    assert 800 * MINUTE_US <= first.time_us < 830 * MINUTE_US
+    assert 360 * MINUTE_US <= first.time_us < 390 * MINUTE_US
     shares = [first.facts[f"share_{member}"] for member in range(3)]
     assert sum(shares) == pytest.approx(1)
     assert max(shares) == shares[2]
 
 
+@pytest.mark.slow
 def test_sensors_that_stay_together_raise_none() -> None:
-    assert together(900) == []
+    assert together(420) == []
 
 
+@pytest.mark.slow
 def test_a_group_waits_for_all_its_members() -> None:
     bank = Bank()
     rows = [bank.add(Limits()) for _ in range(2)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import sin, tau
 from random import Random
 
+import pytest
+
 from edge_ai.sensors import Alarm, AlarmKind, Limits
 from tests.edge_ai.sensors.play import HOUR_US, play
 
@@ -19,10 +21,12 @@ def drifts(slope: float) -> list[Alarm]:
     return [each for each in play(Limits(), values) if each.kind is AlarmKind.DRIFT]
 
 
+@pytest.mark.slow
 def test_days_alone_are_no_drift() -> None:
     assert drifts(0.0) == []
 
 
+@pytest.mark.slow
 def test_a_slow_drift_is_found_with_its_direction() -> None:
     first = drifts(0.2)[0]
     assert first.active

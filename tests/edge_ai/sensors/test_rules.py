@@ -31,8 +31,8 @@ def test_gap_begins_by_time_alone_and_ends_with_a_reading() -> None:
     row = bank.add(Limits(gap_s=60))
     read_one(bank, row, 1_000_000, 5)
     assert bank.tick(50_000_000) == []
-    (begun,) = bank.tick(61_000_000)
-    assert (begun.kind, begun.active, begun.facts) == (AlarmKind.GAP, True, {"silent_s": 60, "limit_s": 60, "last": 5})
+    (begun,) = bank.tick(77_000_000)
+    assert (begun.kind, begun.active, begun.facts) == (AlarmKind.GAP, True, {"since_us": 61_000_000, "limit_s": 60, "last": 5})
     assert bank.tick(99_000_000) == []
     assert [alarm.active for alarm in read_one(bank, row, 100_000_000, 5)] == [False]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import sin, tau
 from random import Random
 
+import pytest
+
 from edge_ai.sensors import AlarmKind, Limits
 from tests.edge_ai.sensors.play import FIVE_MINUTES_US, moves, play
 
@@ -16,6 +18,7 @@ def noise(count: int, *, seed: int = 1, mean: float = 20.0) -> list[float]:
     return [rng.gauss(mean, 1.0) for _ in range(count)]
 
 
+@pytest.mark.slow
 def test_a_level_that_shifts_by_four_spreads_is_an_alarm_with_what_was_expected() -> None:
     values = noise(2 * DAY) + noise(DAY // 4, seed=2, mean=24.0)
     (alarm,) = [each for each in play(Limits(), values, step_us=FIVE_MINUTES_US) if each.active and each.kind is AlarmKind.LEVEL]
@@ -24,6 +27,7 @@ def test_a_level_that_shifts_by_four_spreads_is_an_alarm_with_what_was_expected(
     assert alarm.facts["deviation"] >= 3.5
 
 
+@pytest.mark.slow
 def test_one_spike_is_a_jump_and_the_way_back_is_none() -> None:
     values = [*noise(2 * DAY), 40.0, *noise(20, seed=3)]
     begun = [each for each in play(Limits(), values, step_us=FIVE_MINUTES_US) if each.active]
@@ -35,12 +39,14 @@ def test_nothing_is_unusual_while_a_series_is_learnt() -> None:
     assert not play(Limits(), [*noise(100), 1_000.0, *noise(100)], step_us=FIVE_MINUTES_US)
 
 
+@pytest.mark.slow
 def test_a_series_that_spikes_every_day_raises_its_own_bar() -> None:
     values = [value + (30.0 if index % 144 == 100 else 0.0) for index, value in enumerate(noise(10 * DAY))]
     late = [each for each in play(Limits(), values, step_us=FIVE_MINUTES_US) if each.active and each.time_us > 3 * DAY * FIVE_MINUTES_US]
     assert late == []
 
 
+@pytest.mark.slow
 def test_an_evening_value_at_noon_is_unusual_once_the_hours_are_known() -> None:
     day = [20 + 10 * sin(tau * index / DAY) + each for index, each in enumerate(noise(12 * DAY, mean=0.0))]
     night = day[-DAY // 4 :][:24]

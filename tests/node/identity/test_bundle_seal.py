@@ -32,6 +32,15 @@ def test_a_sound_bundle_tells_its_issuers_territory_to_every_node(seals: dict[st
     assert {seal.territory_of(signed) for seal in seals.values()} == {"3702"}
 
 
+def test_an_issuer_signs_the_root_of_its_own_bundle_and_everybody_can_check_it(seals: dict[str, BundleSeal]) -> None:
+    signed = seals["qingdao"].own_root(bundle())
+    assert signed is not None
+    assert seals["shinan"].own_root(bundle()) is None
+    assert {seal.territory_of_root(signed) for seal in seals.values()} == {"3702"}
+    with pytest.raises(BundleError, match="slice of bundle qingdao epoch 9 refused: its signature does not hold"):
+        seals["shinan"].territory_of_root(replace(signed, root=replace(signed.root, epoch=9)))
+
+
 def test_a_bundle_in_anothers_name_is_refused(seals: dict[str, BundleSeal]) -> None:
     forged = seals["shinan"].sign(bundle("qingdao"))
     with pytest.raises(BundleError, match=r"bundle qingdao .* signed by shinan \(district\)"):

@@ -15,6 +15,7 @@ import pytest
 from node.ingest.decode import decode
 from node.ingest.errors import DecodeError
 from node.ingest.profiles import Format, Profile, TimeUnit
+from tests.node.ingest.jt808.terminal import report
 from tests.node.ingest.parts import NOW_US, SHARED_DATA
 
 SAMPLES = SHARED_DATA / "messages" / "samples.jsonl"
@@ -204,6 +205,7 @@ def test_random_and_mutated_bytes_only_raise_decode_errors(format_: Format) -> N
         Format.SENML_XML: b'<sensml xmlns="urn:ietf:params:xml:ns:senml"><senml bn="a" v="1" t="2"></senml></sensml>',
         Format.SENML_MSGPACK: msgspec.msgpack.encode([{"n": "a", "v": 1.5, "t": 5}]),
         Format.HJ212: b"CN=2011;MN=a;Flag=5;CP=&&DataTime=20160801120000;w01018-Rtd=36.1,w01018-Flag=T;a-Rtd=2&&",
+        Format.JT808: report(),
     }
     outcomes = Counter[str]()
     for _ in range(3_000):

@@ -52,6 +52,13 @@ def test_what_does_not_decode_is_kept_with_its_reason_before_the_acknowledgement
     assert bench.intake.counts["accepted"] == 2
 
 
+def test_a_topic_without_profile_asks_for_the_resource_that_it_begins_with(bench: Bench) -> None:
+    asked: list[str] = []
+    bench.intake.needed = lambda resource: asked.append(resource) or True  # type: ignore[func-returns-value]
+    bench.intake.submit("c", [Message("street-noise/reading/n1", b"1")], lambda: None)
+    assert asked == ["street-noise"]
+
+
 def test_a_topic_without_profile_is_kept_and_counted(bench: Bench) -> None:
     assert bench.intake.submit("c", [Message("elsewhere", b"1")], lambda: None) == {0: Verdict.NO_ROUTE}
     bench.run_later()

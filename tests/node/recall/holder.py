@@ -34,6 +34,7 @@ from policies import Bundle, CompiledGate, Ruleset, SignedBundle, Station
 from policies.catalogue import Resource, Scalar
 from policies.entry import Basis, Entry, Retroactive
 from policies.presets import preset_bundle
+from policies.regrade import Regrade, streams_of
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
 from sync.model import DEFAULT_LIMITS, ClockQuality, Lane, Level, StoredBatch
@@ -76,6 +77,12 @@ class Issuing:
         """Make `resources` the catalogue of the next epoch."""
         contents = replace(self.bundle.contents, catalogue=tuple(resources))
         self.bundle = replace(self.bundle, epoch=self.bundle.epoch + 1, contents=contents)
+
+    def regrade(self, resource: str, grade: int, *, origin: str) -> None:
+        """Raise the first record of `origin`, with the next epoch."""
+        basis = Basis("i", "1", "q", hashlib.sha256(b"q").hexdigest())
+        raised = Regrade("RG-1", resource, True, grade, streams_of([(origin, INCARNATION, 1, 1)]), basis, "li", "wang", 1)
+        self.bundle = replace(self.bundle, epoch=self.bundle.epoch + 1, contents=replace(self.bundle.contents, regrades=(raised,)))
 
     @property
     def signed(self) -> SignedBundle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from node.audit.errors import AuditRefused
 from node.cases.desk import CaseDesk
 from node.identity.bundle_seal import BundleSeal
 from node.recall.closure import open_lists
 from node.recall.desk import OPEN, PENDING, RecallDesk
 from node.recall.errors import RecallError, RecallUnknown
 from node.recall.kind import RECALL
+from node.recall.orders import Order
 from node.recall.views import RecallViews
 from node.store import recalled
 from node.store.mart import MartError
@@ -103,6 +105,29 @@ async def test_what_others_made_goes_and_the_own_stays(qingdao: Holder, province
         ("qingdao", 1, 1, State.PRESENT),
     ]
     assert qingdao.shelf.journal.verify() == []
+
+
+async def test_nothing_is_erased_before_it_is_entered_and_what_came_of_it_is_entered_once(qingdao: Holder, province: Issuing) -> None:
+    province.list(entry())
+    told: list[tuple[str, dict[str, int | str]]] = []
+    is_full = True
+
+    async def enter(order: Order, word: str, counts: Mapping[str, int | str]) -> None:
+        if is_full:
+            raise AuditRefused("the audit log takes no entry")
+        told.append((f"{order.entry.id} {word}", {name: value for name, value in counts.items() if name != "root"}))
+
+    async with qingdao.running() as desk:
+        desk.noting = enter
+        qingdao.take(province)
+        await desk.round()
+        assert ("takes no entry" in desk.fault, told) == (True, [])
+        assert qingdao.values() == [5.0, 7.0, 150.0, 200.0]
+        is_full = False
+        await desk.round()
+        await desk.round()
+    assert told == [("NL-1 begun", {}), ("NL-1 done", {"erased": 1, "masked": 0, "kept": 1})]
+    assert qingdao.values() == [5.0, 7.0, 200.0]
 
 
 @pytest.mark.slow
@@ -399,3 +424,23 @@ async def test_totals_over_what_was_recalled_are_marked(qingdao: Holder, provinc
         assert (one["source"], one["until_us"]) == (derived.derived.source, NOW_US)
         assert desk.withdrawn(RESOURCE) == []
         assert RecallViews(desk).shown("NL-1")["withdrawn"] == [derived.code]
+
+
+async def test_summaries_over_what_was_recalled_say_so(qingdao: Holder, province: Issuing) -> None:
+    province.list(entry(predicate=""))
+    async with qingdao.running() as desk:
+        qingdao.take(province)
+        await desk.round()
+        assert [one["source"] for one in desk.withdrawn(RESOURCE, is_summary=True)] == [RESOURCE]
+        assert desk.withdrawn("traffic-flow", is_summary=True) == []
+
+
+@pytest.mark.parametrize(("grade", "is_marked"), [(2, False), (4, True)])
+async def test_totals_and_summaries_over_a_record_that_was_raised_are_marked_where_it_may_not_be_held_as_before(
+    qingdao: Holder, province: Issuing, grade: int, is_marked: bool
+) -> None:
+    province.regrade(RESOURCE, grade, origin="badaguan")
+    async with qingdao.running() as desk:
+        qingdao.take(province)
+        await desk.round()
+        assert bool(desk.withdrawn(RESOURCE, is_summary=True)) is is_marked

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from node.recall.tombs import Tombs, merge
-from sync.model import Lane, State, Stream
+from node.recall.tombs import Tombs
+from sync.model import Lane, State, Stream, merged_ranges
 from tests.contracts.batches import INCARNATION, NODE, RESOURCE, run, stored
 
 STREAM = Stream(NODE, INCARNATION, Lane.BULK, RESOURCE)
@@ -35,4 +35,4 @@ def test_numbers_held_before_are_forgotten() -> None:
 
 
 def test_ranges_that_touch_are_one() -> None:
-    assert merge([(5, 9), (1, 4), (11, 12), (8, 8)]) == [(1, 9), (11, 12)]
+    assert merged_ranges([(5, 9), (1, 4), (11, 12), (8, 8)]) == [(1, 9), (11, 12)]

@@ -55,6 +55,9 @@ async def test_readers_wait_and_devices_do_not(tmp_path: Path, monkeypatch: pyte
         assert (shown["own"]["erased"], shown["own"]["kept"]) == (0, 1)  # type: ignore[index]
         with pytest.raises(LocalApiError, match="recall 'NL-2' is not here"):
             await call(config, "recall_show", id="NL-2")
+        entered = (await call(config, "audit_log", kinds=["recall"]))["entries"]
+        steps = [(one["detail"]["step"], one["detail"]["entry"]) for one in entered]  # type: ignore[attr-defined]
+        assert steps == [("done", "NL-1"), ("begun", "NL-1")]
 
 
 def _list_entry(folder: Path) -> None:

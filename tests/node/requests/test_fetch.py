@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +16,7 @@ from node.cases.kind import Case
 from node.requests import giving
 from node.requests.envelope import Cursor, PageBody, Question, ask_paper, page_paper, read_page, read_question
 from node.requests.errors import FetchRefused
+from node.requests.fetched import Fetched
 from node.requests.giving import FETCH
 from node.requests.kind import grant_of
 from node.routes import Routed, RouteRefused
@@ -340,3 +342,34 @@ async def test_pages_are_made_one_at_a_time(borough: Borough) -> None:
 def test_a_routed_question_is_bounded() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(msgspec.msgpack.encode(Routed("a", "b", 99, 1, b"")), type=Routed)
+
+
+async def test_a_page_is_entered_at_the_asker_and_no_file_of_the_node_keeps_a_value(borough: Borough, tmp_path: Path) -> None:
+    borough.store([(f"r{n}", f"canary-{n}-name", "3702", "139", 1990, "x") for n in range(5)])
+    case = await borough.granted()
+    (tmp_path / "books").mkdir()
+    fetched = Fetched(tmp_path / "books" / "fetched.db")
+    taking = replace(borough.taking[ASKER], fetched=fetched)
+    rows, _ = await taking.page(case.id, Cursor(), by="li")
+    assert rows is not None
+    assert {"canary-3-name"} <= set(rows.column("name").to_pylist())
+    assert fetched.of(["residents"]) == (1, [case.id])
+    fetched.close()
+    files = files_below(tmp_path / "town" / ASKER) + files_below(tmp_path / "books")
+    assert len(files) > 1
+    assert not any(b"canary-" in data for data in files)
+    assert "residents" not in borough.town.offices[ASKER].shelf.journal.counts(), "what is compressed there would not be seen"
+
+
+def files_below(folder: Path) -> list[bytes]:
+    """Every file of a node."""
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_a_page_that_cannot_be_entered_is_not_handed_on(borough: Borough, tmp_path: Path) -> None:
+    borough.store(ROWS)
+    case = await borough.granted()
+    fetched = Fetched(tmp_path / "fetched.db")
+    fetched.close()
+    with pytest.raises(FetchRefused, match=r"fetched\.db is closed"):
+        await replace(borough.taking[ASKER], fetched=fetched).page(case.id, Cursor(), by="li")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,7 +14,7 @@ from node.cases.errors import CaseRefused
 from node.cases.kind import Party
 from node.identity.bundle_seal import BundleSeal
 from node.policy_store import PolicyStore
-from node.reviews.desk import OPEN, ReviewDesk
+from node.reviews.desk import LAPSED, OPEN, ReviewDesk
 from node.reviews.kind import REVIEW, REVIEW_US
 from policies import Bundle, CompiledGate, Contents, Entry, Ruleset, Station
 from policies.entry import Basis
@@ -109,3 +110,54 @@ async def test_the_strictest_entry_holds_while_the_review_is_open(hall: tuple[To
     for desk in desks.values():
         plan = desk.policy.gate.book.plan("residents", hops=1, way=Way.SIDEWAYS, level=Level.STREET)
         assert plan.base.verdict is Verdict.DENY
+
+
+async def opened(hall: tuple[Town, dict[str, ReviewDesk]]) -> tuple[ReviewDesk, list[tuple[str, str]], str]:
+    """The district's desk with a review of its entry against the city's, what it withdraws from now on, and the review's id."""
+    town, desks = hall
+    await desks["qingdao"].settle()
+    await town.carry()
+    district, withdrawn = desks[DISTRICT.node], list[tuple[str, str]]()
+
+    async def withdraw(entry_id: str, why: str) -> None:
+        withdrawn.append((entry_id, why))
+
+    district.withdraw = withdraw
+    (line,) = district.listed(limit=10)
+    return district, withdrawn, line["id"]
+
+
+def let_ten_days_pass(town: Town, desk: ReviewDesk) -> None:
+    cast(StandingClock, desk.clock).us += REVIEW_US + 1_000_000
+    town.clock.wall += REVIEW_US + 1_000_000
+
+
+async def test_an_entry_whose_issuer_shows_no_basis_in_time_is_void(hall: tuple[Town, dict[str, ReviewDesk]]) -> None:
+    district, withdrawn, case_id = await opened(hall)
+    await district.settle()
+    assert withdrawn == []
+    let_ten_days_pass(hall[0], district)
+    await district.settle()
+    assert withdrawn == [(f"NL-{DISTRICT.node}", LAPSED)]
+    assert district.shown(case_id)["state"] == "lapsed"
+    await district.settle()
+    assert len(withdrawn) == 1
+
+
+async def test_an_entry_whose_basis_was_shown_waits_for_the_authority(hall: tuple[Town, dict[str, ReviewDesk]]) -> None:
+    district, withdrawn, case_id = await opened(hall)
+    with pytest.raises(CaseRefused, match="instrument, the article"):
+        await district.justify(case_id, {"instrument": "an order", "article": "1", "quote": QUOTE, "sha256": "0" * 64}, by="li", why="law")
+    with pytest.raises(CaseRefused, match="said by the other"):
+        await hall[1]["qingdao"].justify(case_id, BASIS.encoded(), by="li", why="law")
+    await district.justify(case_id, BASIS.encoded(), by="li", why="law")
+    let_ten_days_pass(hall[0], district)
+    await district.settle()
+    assert withdrawn == []
+    assert district.shown(case_id)["state"] == "open"
+
+
+async def test_nobody_makes_a_review_lapse_before_its_time(hall: tuple[Town, dict[str, ReviewDesk]]) -> None:
+    district, _, case_id = await opened(hall)
+    with pytest.raises(CaseRefused, match="left open for ten days"):
+        await district.cases.say(REVIEW, case_id, "lapse", {"why": "now"}, by="li")

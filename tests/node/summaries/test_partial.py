@@ -9,13 +9,19 @@ import numpy as np
 import pytest
 
 from node.summaries.errors import SummaryError
+from node.summaries.keying import SketchKey
 from node.summaries.partial import Cell, CellState, merge_cells, pack, stated_errors, unpack
 
 KEY = (0, "370202001", "pm25")
 
 
-def cell(values: np.ndarray, devices: int = 1, *, prefix: str = "d") -> Cell:
-    return Cell.of(values, [f"{prefix}{number}" for number in range(devices)])
+def cell(values: np.ndarray, devices: int = 1, *, prefix: str = "d", key: bytes = b"k" * 32) -> Cell:
+    return Cell.of(values, [f"{prefix}{number}" for number in range(devices)], SketchKey(key))
+
+
+def estimate(one: Cell) -> float:
+    assert one.distinct is not None
+    return float(one.distinct.sketch.get_estimate())
 
 
 def state(**changes: object) -> CellState:
@@ -43,14 +49,14 @@ def test_the_median_of_merged_parts_is_within_the_stated_rank_error() -> None:
 def test_distinct_devices_of_two_parts_count_common_ones_once() -> None:
     merged = cell(np.ones(2_000), 2_000)
     merged.merge(cell(np.ones(2_000), 2_000))
-    assert merged.distinct.get_estimate() == pytest.approx(2_000, rel=0.05)
+    assert estimate(merged) == pytest.approx(2_000, rel=0.05)
 
 
 def test_packed_cells_come_back_the_same() -> None:
     cells = {KEY: cell(np.arange(500.0), 30)}
     back = unpack(pack(cells))
     assert back[KEY].values.get_quantile(0.5) == cells[KEY].values.get_quantile(0.5)
-    assert back[KEY].distinct.get_estimate() == cells[KEY].distinct.get_estimate()
+    assert estimate(back[KEY]) == estimate(cells[KEY])
     assert (back[KEY].count, back[KEY].total, back[KEY].low, back[KEY].high) == (500, 124_750.0, 0.0, 499.0)
 
 
@@ -70,6 +76,8 @@ def test_cells_of_another_key_stand_side_by_side() -> None:
         {"high": float("inf")},
         {"values": b""},
         {"distinct": b"?"},
+        {"key": b"short"},
+        {"grade": 9},
     ],
 )
 def test_a_cell_that_no_node_can_have_computed_is_refused(changes: dict[str, Any]) -> None:
@@ -86,3 +94,31 @@ def test_a_cell_with_more_devices_than_records_is_refused() -> None:
 def test_a_cell_that_comes_twice_is_refused() -> None:
     with pytest.raises(SummaryError, match="twice"):
         unpack([state(), state()])
+
+
+def test_sketches_under_two_keys_do_not_merge() -> None:
+    merged = cell(np.ones(10), 10)
+    merged.merge(cell(np.ones(10), 10, key=b"o" * 32))
+    assert (merged.count, merged.distinct) == (20, None)
+    merged.merge(cell(np.ones(10), 10))
+    assert merged.distinct is None, "what is missing once stays missing"
+
+
+def test_a_cell_without_a_sketch_travels_and_says_so() -> None:
+    merged = cell(np.ones(10), 10)
+    merged.merge(Cell.of(np.ones(1), ["d"], None))
+    (packed,) = pack({KEY: merged})
+    assert (packed.distinct, packed.key) == (b"", b"")
+    assert unpack([packed])[KEY].distinct is None
+
+
+def test_a_sketch_of_an_older_program_is_read_and_merges_with_its_like_alone() -> None:
+    (packed,) = pack({KEY: cell(np.ones(10), 10)})
+    eight_fields = msgspec.to_builtins(packed, builtin_types=(bytes,))[:9]
+    older = msgspec.convert(eight_fields, CellState)
+    assert (older.key, older.grade) == (b"", 0)
+    first, second = unpack([older])[KEY], unpack([older])[KEY]
+    first.merge(second)
+    assert estimate(first) == pytest.approx(10, rel=0.05)
+    first.merge(cell(np.ones(10), 10))
+    assert first.distinct is None

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 import numpy as np
 import pytest
 
+from node.directory import Directory
 from node.marts import Marts
 from node.queries import QueryDesk
+from node.routes import RouteDesk
 from node.summaries.errors import SummaryError
+from node.summaries.keying import SketchKey, SketchKeys
 from node.summaries.partial import Cell, CellState, pack
-from node.summaries.pull import PULL_VERB, Missing, SummaryDesk, TreeAnswer
+from node.summaries.pull import KEYED_VERB, PULL_VERB, Missing, SummaryDesk, TreeAnswer
 from node.summaries.spec import SummarySpec
 from sync.core.messages import Answer, Query
 from tests.node.shelf import Shelf, open_shelf
@@ -31,11 +35,17 @@ def shelf(tmp_path: Path) -> Iterator[Shelf]:
 
 
 def cells(*values: float) -> list[CellState]:
-    return pack({(0, "370202001", "pm25"): Cell.of(np.array(values), ["d1"])})
+    return pack({(0, "370202001", "pm25"): Cell.of(np.array(values), ["d1"], SketchKey(b"k" * 32))})
 
 
 def answer(*values: float, contributed: Sequence[str], missing: Sequence[Missing] = ()) -> bytes:
     return msgspec.msgpack.encode(TreeAnswer(cells(*values), list(contributed), {}, list(missing)))
+
+
+def keys_of(node: str, queries: QueryDesk) -> SketchKeys:
+    """Keys of a node below `district` that is its own keeper: no other is asked."""
+    routes = RouteDesk(node, "district", Directory(node), queries)
+    return SketchKeys(node, "district", lambda: ("district", node), b"s" * 32, routes, cast("Any", None), lambda: bytes(16))
 
 
 class Tree:
@@ -54,6 +64,9 @@ class Tree:
             subtree=SUBTREES.__getitem__,
             may_release=lambda resource: refusal,
             grade_max=lambda resource: 4,
+            linked=lambda: sorted(replies),
+            sketch_least=lambda resource, grade: 0,
+            keys=keys_of("street", self.queries),
         )
 
     def _tell(self, child: str, query: Query) -> bool:
@@ -147,15 +160,16 @@ async def test_a_damaged_sketch_makes_a_child_silent(shelf: Shelf, tmp_path: Pat
 
 async def test_the_parent_is_refused_with_the_reason_policy_gives(shelf: Shelf, tmp_path: Path) -> None:
     tree = Tree(shelf, tmp_path, {}, refusal="its outcome is aggregate")
-    with pytest.raises(SummaryError, match="air-quality refused: its outcome is aggregate"):
-        await tree.queries.handlers[PULL_VERB](msgspec.json.encode(SPEC))
+    for verb, question in ((PULL_VERB, SPEC), (KEYED_VERB, {"spec": SPEC, "puller": "district", "keeper": "street"})):
+        with pytest.raises(SummaryError, match="air-quality refused: its outcome is aggregate"):
+            await tree.queries.handlers[verb](msgspec.json.encode(question))
     tree.marts.close()
 
 
 async def test_a_parent_gets_the_partial_states(shelf: Shelf, tmp_path: Path) -> None:
     own(shelf, 4.0)
     tree = Tree(shelf, tmp_path, {})
-    body = await tree.desk.answer_parent(msgspec.json.encode(SPEC))
+    body = await tree.desk.answer_parent(msgspec.json.encode({"spec": SPEC, "puller": "district", "keeper": "street"}))
     tree.marts.close()
     found = msgspec.msgpack.decode(body, type=TreeAnswer)
     assert ([cell.count for cell in found.cells], found.contributed) == ([1], ["street"])

@@ -106,9 +106,6 @@ class RigGate:
         values = set(rows.column("value").to_pylist()) if rows is not None else set()
         return "looser than our plan" if values & self.refused else ""
 
-    def needs_rows(self, flow: Flow, header: BatchHeader) -> bool:
-        return bool(self.refused)
-
 
 @dataclass(frozen=True, slots=True)
 class RigVouch:

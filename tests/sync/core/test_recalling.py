@@ -18,7 +18,7 @@ def books(*ranges: StateRange) -> Books:
 
 def test_present_records_become_recalled_and_others_keep_their_fate() -> None:
     made = books(StateRange(1, 5, State.PRESENT), StateRange(6, 7, State.LOST), StateRange(8, 9, State.DENIED))
-    made.recall(run(3, 9), Lane.BULK, RESOURCE)
+    made.recall([run(3, 9)], Lane.BULK, RESOURCE)
     found = made.streams[STREAM]
     assert [(one.first, one.last, one.state) for one in found] == [
         (1, 2, State.PRESENT), (3, 5, State.RECALLED), (6, 7, State.LOST), (8, 9, State.DENIED)]  # fmt: skip
@@ -29,9 +29,9 @@ def test_present_records_become_recalled_and_others_keep_their_fate() -> None:
 
 def test_a_recall_made_again_and_a_record_that_comes_again_change_nothing() -> None:
     made = books(StateRange(1, 5, State.PRESENT))
-    made.recall(run(2, 3), Lane.BULK, RESOURCE)
+    made.recall([run(2, 3)], Lane.BULK, RESOURCE)
     list(made.take_dirty())
-    made.recall(run(2, 3), Lane.BULK, RESOURCE)
+    made.recall([run(2, 3)], Lane.BULK, RESOURCE)
     accounted = made.account(stored(1, [run(2, 3)]).batch.header)
     assert not accounted.is_news
     assert list(made.take_dirty()) == []

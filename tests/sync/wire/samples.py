@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heard, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heard, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop, Wants
 from sync.model import (
     NO_ROWS,
     Batch,
@@ -66,6 +66,9 @@ def sample_frame(header: BatchHeader | None = None, payload: bytes = PAYLOAD) ->
     return Frame(Lane.BULK, Direction.RETURN, Span(40, 52), 1, 3, batch)
 
 
+WANTS = Wants(("air-quality", "enterprises"), bytes(8) + bytes([1]) * 8, lacking=True)
+
+
 def sample_messages() -> dict[str, Message]:
     """A message of each type by the name of its fixture."""
     heard = (Heard(Direction.UP, Lane.BULK, 12, 3),)
@@ -85,4 +88,7 @@ def sample_messages() -> dict[str, Message]:
         "stop-with-order": Stop("grid-1 was moved", b'{"format": 1}'),
         "refused-by-program": Refused(Direction.UP, Lane.STATE, Span(1, 2), 0, "lane 9 is not known", POLICY, program="yunnao 0.1.0"),
         "hello-heard": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, heard=heard),
+        "hello-wants": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, wants=WANTS),
+        "wants": WANTS,
+        "bundles-with-slices": Bundles((b"one",), (b"root of one", b"slice of two")),
     }

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from hypothesis import strategies as st
 
-from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused, Stop, Wants
 from sync.model import (
     NO_ROWS,
     Batch,
@@ -112,6 +112,7 @@ ranges = st.lists(st.integers(1, (1 << 53) - 1), max_size=8, unique=True).map(
     lambda found: tuple(zip(sorted(found)[::2], sorted(found)[1::2], strict=False))
 )
 
+wanted = st.builds(Wants, st.lists(resources, unique=True).map(sorted).map(tuple), st.binary(max_size=64), st.booleans())
 hellos = st.builds(
     Hello,
     nodes,
@@ -131,6 +132,7 @@ hellos = st.builds(
     st.booleans(),
     st.lists(st.builds(Renumbered, lives_from_1, lanes, resources, numbers_of_records), max_size=3).map(tuple),
     st.lists(st.builds(HeldBefore, lives_from_1, lanes, resources, ranges), max_size=3).map(tuple),
+    wants=st.none() | wanted,
 )
 messages: st.SearchStrategy[Message] = st.one_of(
     hellos,
@@ -138,7 +140,8 @@ messages: st.SearchStrategy[Message] = st.one_of(
     acks(),
     st.builds(Refused, directions, lanes, spans, small, texts, policies, under=st.one_of(st.just(b""), digests)),
     st.builds(InForce, policies, st.lists(st.sampled_from(["stale-policy", "provisional-hold", "未分级"]), max_size=8).map(tuple)),
-    st.builds(Bundles, st.lists(st.binary(max_size=50), max_size=4).map(tuple)),
+    st.builds(Bundles, *[st.lists(st.binary(max_size=50), max_size=4).map(tuple)] * 2),
+    wanted,
     st.builds(Heartbeat, st.binary(max_size=100), times, st.booleans()),
     st.builds(Query, numbers, st.from_regex(r"[a-z][a-z0-9_-]{0,20}", fullmatch=True), st.binary(max_size=100)),
     st.builds(Answer, numbers, st.binary(max_size=100), texts),

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from sync.core.messages import Ack, Data, Heard, Hello, Message, Position, Query, Refused, Stop
+from sync.core.messages import Ack, Bundles, Data, Heard, Hello, Message, Position, Query, Refused, Stop, Wants
 from sync.model import (
     DEFAULT_LIMITS,
     LIVES_TOLD_MAX,
@@ -264,6 +264,12 @@ SAME_POSITION = Position(Direction.UP, Lane.BULK, 1)
         hello_with(policy=PolicyVersion((("b1", 1), ("a1", 1)))),
         hello_with(software="\ud800"),
         hello_with(lives=(Life(1, 9), Life(2, 8))),
+        hello_with(wants=Wants(("b", "a"))),
+        Wants(("a", "a")),
+        Wants(("Not A Code",)),
+        Wants(tuple(f"r-{number:05d}" for number in range(bounds.WANTED_MAX + 1))),
+        Wants((), bytes(bounds.HAVE_BYTES_MAX + 1)),
+        Bundles((), (b"",) * (bounds.BUNDLES_MAX + 1)),
         hello_with(lives=(Life(0, 9),)),
         hello_with(known_lives=tuple(Life(number, number) for number in range(1, LIVES_TOLD_MAX + 2))),
         hello_with(fork_proof=Manifest("qd", b"h" * 32, (), b"short")),

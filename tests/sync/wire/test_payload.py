@@ -20,7 +20,7 @@ from sync.wire.payload import (
     unfold_payload,
     unfold_together,
 )
-from sync.wire.scrub import ROWS_PER_LOOK, words_in_use
+from sync.wire.scrub import FIRST_LOOK_ROWS, words_in_use
 
 BYTES_MAX, ROWS_MAX = 1 << 20, 10_000
 MUTATIONS = 5_000
@@ -233,5 +233,5 @@ def test_a_column_that_may_not_travel_is_refused_each_time() -> None:
 
 
 def test_a_word_that_only_the_last_row_uses_is_in_use() -> None:
-    indices = pa.array([0] * (3 * ROWS_PER_LOOK) + [2, None], pa.int32())
+    indices = pa.array([0] * (3 * FIRST_LOOK_ROWS) + [2, None], pa.int32())
     assert words_in_use(indices, 4).tolist() == [True, False, True, False]

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from node.ingest.hj212 import door as door_module
-from node.ingest.hj212.door import MonitorDoor
+from node.ingest import report_door as door_module
+from node.ingest.hj212.dialect import Hj212
 from node.ingest.hj212.frame import Framer, framed
 from node.ingest.hj212.packet import Packet, parse
 from node.ingest.passwords import Passwords, make_entry
 from node.ingest.profiles import Format, Profile
+from node.ingest.report_door import ReportDoor
 from node.ingest.sink import Verdict
 from tests.node.ingest.hj212.test_packet import report
 from tests.node.ingest.parts import TERRITORY, ListSink, make_bench
@@ -59,9 +60,9 @@ class Line:
 
 
 @asynccontextmanager
-async def opened(sink: ListSink, passwords: Passwords | None = None, *, anonymous: bool = True) -> AsyncIterator[tuple[MonitorDoor, Line]]:
+async def opened(sink: ListSink, passwords: Passwords | None = None, *, anonymous: bool = True) -> AsyncIterator[tuple[ReportDoor, Line]]:
     """A door and one connection to it."""
-    door = MonitorDoor([("127.0.0.1", 0)], sink, passwords=passwords, anonymous=anonymous)
+    door = ReportDoor(Hj212(), [("127.0.0.1", 0)], sink, passwords=passwords, anonymous=anonymous)
     ((host, port),) = await door.start()
     line = Line(*await asyncio.open_connection(host, port))
     try:
@@ -175,7 +176,7 @@ async def test_a_device_that_is_far_ahead_of_the_journal_is_read_no_further(monk
     monkeypatch.setattr(door_module, "UNANSWERED_MAX", 2)
     sink = ListSink(stores_at_once=False)
     async with opened(sink) as (_, line):
-        line.send(*[REPORT] * 5)
+        line.send(*(report(f"DataTime=2016080112000{number};w01018-Rtd=36.1") for number in range(5)))
         await asyncio.wait_for(wait_for(lambda: len(sink.messages) == 2), WAIT_S)
         sink.stores_at_once = True
         sink.store_all()
@@ -200,7 +201,7 @@ async def test_a_crowded_door_turns_further_devices_away(monkeypatch: pytest.Mon
 async def test_an_address_that_is_taken_opens_nothing() -> None:
     async with opened(ListSink()) as (door, _):
         (taken,) = [socket.getsockname()[:2] for server in door._servers for socket in server.sockets]
-        other = MonitorDoor([("127.0.0.1", 0), taken], ListSink(), passwords=None, anonymous=True)
+        other = ReportDoor(Hj212(), [("127.0.0.1", 0), taken], ListSink(), passwords=None, anonymous=True)
         with pytest.raises(OSError, match="address already in use"):
             await other.start()
         assert other._servers == []
@@ -209,7 +210,7 @@ async def test_an_address_that_is_taken_opens_nothing() -> None:
 async def test_a_report_sent_again_after_a_broken_connection_is_stored_once(tmp_path: Path) -> None:
     bench = make_bench(tmp_path)
     bench.intake._profiles.add([Profile("monitors", "hj212/#", Format.HJ212, "air-quality", TERRITORY)])
-    door = MonitorDoor([("127.0.0.1", 0)], bench.intake, passwords=None, anonymous=True)
+    door = ReportDoor(Hj212(), [("127.0.0.1", 0)], bench.intake, passwords=None, anonymous=True)
     ((host, port),) = await door.start()
     for _ in range(2):
         line = Line(*await asyncio.open_connection(host, port))

@@ -1,0 +1,156 @@
+"""The bank of a node's sensors: which series there are, their readings judged in the order of the journal, alarms with names and places.
+
+Owns the rows of the bank and what it needs to go on after a restart. Refuses readings whose time is ahead of their commit, because a
+clock that is wrong once would silence its sensor for good, and series beyond SERIES_MAX; both are counted. One caller at a time. Called by
+the desk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from edge_ai.sensors import Alarm, AlarmKind, Bank
+from node.sensor_alarms.alarm import RaisedAlarm, SeriesKey, named_facts
+from node.sensor_alarms.bounds import Group, LimitTable
+
+SERIES_MAX = 20_000
+"""About 2 KiB each in memory."""
+FORGOTTEN_US = 90 * 86_400_000_000
+GRAVE_KINDS = frozenset({AlarmKind.RANGE, AlarmKind.RATE, AlarmKind.STUCK, AlarmKind.GAP})
+"""What breaks a limit that a person set may open an incident; what is only unusual is shown."""
+AHEAD_US_MAX = 600_000_000
+"""How far a reading's own time may lie ahead of the moment at which it was stored, microseconds."""
+
+
+@dataclass(slots=True)
+class _Series:
+    """What is known of a series beside its state."""
+
+    key: SeriesKey
+    severity: int
+    territory: str = ""
+    grade: int = 1
+
+
+def silent_for_long(states: Mapping[SeriesKey, Mapping[str, Any]], *, now_us: int) -> list[SeriesKey]:
+    """Series of which nothing came for FORGOTTEN_US: their sensors are gone, and no gap of theirs is news."""
+    return [key for key, state in states.items() if _last_us(state) < now_us - FORGOTTEN_US]
+
+
+def _last_us(state: Mapping[str, Any]) -> int:
+    own = state.get("own")
+    last_us = own.get("last_us") if isinstance(own, Mapping) else None
+    return last_us if isinstance(last_us, int) else 0
+
+
+class Watcher:
+    """Series by row of the bank; a group's alarms carry the place and the highest grade of its members."""
+
+    def __init__(self, table: LimitTable, groups: Sequence[Group], states: Mapping[SeriesKey, Mapping[str, Any]]) -> None:
+        """`states` are what `changed` gave before a restart; a series that cannot be read begins anew."""
+        self._table = table
+        self._bank = Bank()
+        self._rows: dict[SeriesKey, int] = {}
+        self._series: list[_Series] = []
+        self._groups: list[Group] = []
+        self._ungrouped = list(groups)
+        self._changed = set[int]()
+        self._left_out: Counter[str] = Counter()
+        for key, state in states.items():
+            self._restore(key, state)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    @property
+    def left_out(self) -> Counter[str]:
+        """Readings that were not judged, by the reason."""
+        return self._left_out + self._bank.ignored
+
+    def read(self, resource: str, rows: pa.RecordBatch, sealed_us: int) -> list[RaisedAlarm]:
+        """Judge readings of a sensor resource that were sealed at `sealed_us`."""
+        values = rows.column("value")
+        times = rows.column("event_time").cast(pa.int64())
+        wanted = [
+            (self._row(SeriesKey(resource, device or "", quantity or ""), territory or "", grade or 1), time_us, value)
+            for device, quantity, territory, grade, time_us, value in zip(
+                *(rows.column(name).to_pylist() for name in ("device", "quantity", "territory", "grade")),
+                times.to_pylist(),
+                values.to_pylist(),
+                strict=True,
+            )
+            if value is not None
+        ]
+        judged = [each for each in wanted if each[0] >= 0 and each[1] <= sealed_us + AHEAD_US_MAX]
+        self._left_out["ahead_of_time"] += sum(each[0] >= 0 for each in wanted) - len(judged)
+        self._left_out["too_many_series"] += sum(each[0] < 0 for each in wanted)
+        if not judged:
+            return []
+        places, times_us, numbers = zip(*judged, strict=True)
+        self._changed.update(places)
+        return self._raised(self._bank.read(np.array(places), np.array(times_us), np.array(numbers, dtype=float)))
+
+    def tick(self, now_us: int) -> list[RaisedAlarm]:
+        """Time passes: gaps may begin."""
+        return self._raised(self._bank.tick(now_us))
+
+    def changed(self) -> dict[SeriesKey, dict[str, Any]]:
+        """The states of series that were read since the last call."""
+        chosen = [(row, self._series[row]) for row in sorted(self._changed)]
+        self._changed.clear()
+        return {series.key: self._bank.state(row) | {"territory": series.territory, "grade": series.grade} for row, series in chosen}
+
+    def _restore(self, key: SeriesKey, state: Mapping[str, Any]) -> None:
+        row = self._add(key)
+        try:
+            self._bank.restore(row, state)
+            self._series[row].territory, self._series[row].grade = str(state["territory"]), int(state["grade"])
+        except (KeyError, TypeError, ValueError):
+            self._left_out["state_refused"] += 1
+
+    def _row(self, key: SeriesKey, territory: str, grade: int) -> int:
+        """The row of a series, -1 for one too many."""
+        row = self._rows.get(key)
+        if row is None:
+            if len(self._series) >= SERIES_MAX:
+                return -1
+            row = self._add(key)
+        series = self._series[row]
+        series.territory, series.grade = territory, max(grade, 1)
+        return row
+
+    def _add(self, key: SeriesKey) -> int:
+        bounds = self._table.of(key)
+        row = self._bank.add(bounds.limits)
+        self._series.append(_Series(key, bounds.severity))
+        self._rows[key] = row
+        self._join()
+        return row
+
+    def _join(self) -> None:
+        """Groups begin once all their members are there."""
+        for group in [each for each in self._ungrouped if all(member in self._rows for member in each.members)]:
+            self._ungrouped.remove(group)
+            self._bank.join([self._rows[member] for member in group.members])
+            self._groups.append(group)
+
+    def _raised(self, alarms: Iterable[Alarm]) -> list[RaisedAlarm]:
+        return [self._of_group(alarm) if alarm.kind is AlarmKind.GROUP else self._of_series(alarm) for alarm in alarms]
+
+    def _of_series(self, alarm: Alarm) -> RaisedAlarm:
+        series = self._series[alarm.series]
+        facts = named_facts(alarm.facts, ())
+        severity = series.severity if alarm.active and alarm.kind in GRAVE_KINDS else 0
+        return RaisedAlarm.of(alarm, series.key, facts=facts, territory=series.territory, grade=series.grade, severity=severity)
+
+    def _of_group(self, alarm: Alarm) -> RaisedAlarm:
+        group = self._groups[alarm.series]
+        members = [self._series[self._rows[member]] for member in group.members]
+        facts, grade = named_facts(alarm.facts, group.members), max(member.grade for member in members)
+        return RaisedAlarm.of(alarm, group.key, facts=facts, territory=members[0].territory, grade=grade, severity=0)

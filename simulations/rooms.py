@@ -1,0 +1,237 @@
+"""The rooms of a simulated node in which people and the node itself decide: cases, the negative list, changed grades, reviews, recalls.
+
+The product's own desks, on a host's journal, policy and turns, with its inbox before them. They are written for an event loop and run on
+the host's. A world has them only when a script asks (simulations/scenarios/script.py), because they cost a look a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from node.accumulation.counting import FILE_NAME, Counting
+from node.accumulation.desk import AccumulationDesk
+from node.assembly import Parts
+from node.cases.desk import CaseDesk
+from node.cases.kind import Party
+from node.cases.wiring import cases_of
+from node.engine_room import record_layouts
+from node.errors import NodeError
+from node.handing_in import HandingIn
+from node.handshake import Me
+from node.ingest.inbox import Inbox, PendingBatch
+from node.ingest.sink import Row
+from node.issuing import Issuer
+from node.marts import Marts
+from node.negative_list.desk import ListDesk
+from node.negative_list.kind import ENTRY
+from node.recall.desk import RecallDesk
+from node.recall.kind import RECALL
+from node.recall.wiring import recalls_of
+from node.regrading.desk import RegradeDesk
+from node.regrading.kind import REGRADE
+from node.reviews.desk import ReviewDesk
+from node.reviews.kind import REVIEW
+from node.reviews.withdrawing import withdraw
+from node.runtime import Runtime
+from node.storage import Storage
+from node.totals import Totals
+from policies.bundle import SignedBundle
+from policies.errors import PolicyError
+from simulations.topology import NodePlan
+from sync.core.messages import Hello
+from sync.model import Level, SyncError
+
+if TYPE_CHECKING:
+    from simulations.host import Host
+
+KINDS = (ENTRY, RECALL, REGRADE, REVIEW)
+
+
+@dataclass(slots=True)
+class Doors:
+    """As much of node/storage.py as whoever hands rows in asks."""
+
+    host: Host
+
+    @property
+    def closed(self) -> frozenset[object]:
+        """Lanes that take nothing."""
+        return frozenset(self.host.closed_lanes)
+
+    def troubles(self) -> list[str]:
+        """A simulated disk that is full ends the turn instead."""
+        return []
+
+    def ask(self, lane: object) -> None:
+        """Who waits is looked for by the keeper of the quota."""
+
+
+@dataclass(slots=True)
+class Inlet:
+    """The product's inbox of one life, drained into the host's turns."""
+
+    host: Host
+    inbox: Inbox = field(init=False)
+    _pending: dict[int, PendingBatch] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Take rows of every resource that is known."""
+        self.inbox = Inbox(record_layouts(self.host.policy), on_data=lambda: self.host.later(0, self._drain))
+
+    def _drain(self) -> None:
+        resources = self.host.policy.ruleset.resources
+        for pending in self.inbox.drain():
+            ticket = -1 - self.host.around.rng.getrandbits(60)
+            self._pending[ticket] = pending
+            self.host.offer(pending.resource, resources[pending.resource].lane, pending.rows, ticket)
+        if self.inbox.waiting:
+            self.host.later(0, self._drain)
+
+    async def store(self, resource: str, rows: Sequence[Row]) -> None:
+        """Return once `rows`, fields in schema order, are durable."""
+        stored = self.host.upkeep.loop.create_future()
+        self.inbox.put(resource, rows, lambda: None if stored.done() else stored.set_result(None))
+        await stored
+
+    def stored(self, ticket: int) -> None:
+        """A batch is durable."""
+        if (pending := self._pending.pop(ticket, None)) is not None:
+            self.inbox.stored(pending)
+
+
+class Rooms:
+    """The desks of one life of a host."""
+
+    def __init__(self, host: Host, plans: Sequence[NodePlan]) -> None:
+        """Open them on a host that has just booted; `plans` says who stands where."""
+        self._host = host
+        self._plans = {plan.id: plan for plan in plans}
+        self.inlet = Inlet(host)
+        self.marts = Marts(host.folder / "marts", host.journal)
+        parts = cast(Parts, self._parts())
+        me, policy, clock = host.plan, host.policy, host.machine
+        self.issuer = Issuer(me.id, me.level, lambda bundle: SignedBundle(bundle, b"", ""), policy, clock)
+        self.cases: CaseDesk = cases_of(parts, HandingIn(self.inlet.inbox, cast(Storage, Doors(host))), KINDS)
+        self.cases.naming = lambda: f"{host.around.rng.getrandbits(64):016x}"
+        self.list = ListDesk(self.cases, self.issuer)
+        self.regrades = RegradeDesk(self.cases, self.issuer)
+        self.reviews = ReviewDesk(self.cases, policy, clock, self._authority, policy.territory_of)
+        self.reviews.withdraw = lambda entry_id, why: withdraw(self.cases, self.issuer, entry_id, why)
+        self.counting = Counting(host.folder / FILE_NAME, me.id.encode())
+        self.accumulation = AccumulationDesk(self.counting, host.journal, self.issuer, self.reviews)
+        self.recalls: RecallDesk = recalls_of(parts, self.cases, host.upkeep.repairs)
+        self.absence = host.forks.absence
+        self.is_settled = False
+        """True once links may open."""
+        recalls = policy.closed
+        policy.closed = self.marts.closed = lambda resource: self.absence.refusal(resource) or recalls(resource)
+        host.upkeep.begin(self._start)
+
+    # ---- what scripts ask
+
+    def party(self, node: str) -> Party:
+        """A node with a role in a case."""
+        return Party(node, self._plans[node].territory)
+
+    def act(
+        self, work: Callable[[], Coroutine[Any, Any, object]], *, then: Callable[[], object], failed: Callable[[Exception], object]
+    ) -> None:
+        """Have an operator do something here; `then` once it is done. A life that ends meanwhile tells nobody."""
+
+        async def guarded() -> None:
+            try:
+                await work()
+            except (NodeError, PolicyError, SyncError) as error:
+                failed(error)
+                return
+            then()
+
+        self._host.upkeep.begin(lambda: self._host.upkeep.loop.create_task(guarded()))
+
+    def heard_from_above(self, hello: Hello) -> bool:
+        """As node/link_opening.py: the policy of those above is known here; False when this node was away for too long."""
+        if self.absence.check(hello.sent_at.wall_us):
+            return False
+        self.absence.note()
+        return True
+
+    def stored(self, ticket: int) -> None:
+        """Rows that were handed in are durable."""
+        self.inlet.stored(ticket)
+
+    def close(self) -> None:
+        """The life is over."""
+        self.cases.register.close()
+        self.counting.close()
+        self.marts.close()
+
+    # ---- inside
+
+    def _start(self) -> None:
+        loop = self._host.upkeep.loop
+        loop.create_task(self._settle())
+        rooms = (self.cases, self.list, self.regrades, self.reviews, self.accumulation, self.recalls)
+        for room in rooms:
+            loop.create_task(room.run())
+        if (parent := self._host.parent) and self._host.plan.level is not Level.GRID:
+            loop.create_task(self._totals(parent).keep_releasing())
+
+    async def _settle(self) -> None:
+        """As node/fork/wiring.py."""
+        runtime = self._host.upkeep.runtime
+        if not self._host.plan.parent:
+            self.absence.note()
+        else:
+            await self.absence.settle(runtime, self._host.parent, leave_no_trace=self.recalls.eraser.leave_no_trace)
+        self.is_settled = True
+
+    def _totals(self, parent: str) -> Totals:
+        host, plan = self._host, self._host.plan
+        me = Me(plan.id, host.incarnation, plan.level, plan.territory)
+        return Totals(
+            me=me, parent_level=self._plans[parent].level, policy=host.policy, journal=host.journal, inbox=self.inlet.inbox,
+            clock=host.machine,
+        )  # fmt: skip
+
+    def _authority(self) -> Party:
+        """The nearest node above from the municipality up, or this one."""
+        line = [self._host.plan]
+        while line[-1].level < Level.MUNICIPAL and line[-1].parent:
+            line.append(self._plans[line[-1].parent])
+        return self.party(line[-1].id)
+
+    def _parts(self) -> SimpleNamespace:
+        """The host as node/assembly.py would have it, as far as the wirings of the rooms ask."""
+        host, plan = self._host, self._host.plan
+        path = host.identity.path[:-1]
+        runtime = cast(Runtime, host.upkeep.runtime)
+        return SimpleNamespace(
+            me=Me(plan.id, host.incarnation, plan.level, plan.territory),
+            parent=SimpleNamespace(path=path, node=plan.parent) if plan.parent else None,
+            config=SimpleNamespace(data_dir=Path(host.folder)),
+            journal=host.journal,
+            runtime=runtime,
+            policy=host.policy,
+            marts=self.marts,
+            clock=host.machine,
+            directory=host.tree.directory,
+            child_territories=lambda: frozenset(one.territory for one in self._plans.values() if one.parent == plan.id),
+            on_policy=self._on_policy,
+        )
+
+    def _on_policy(self, learn: Callable[[dict[str, Any]], None]) -> None:
+        """As Parts.on_policy: before peers hear of a policy that comes into force."""
+        policy = self._host.policy
+        spread = policy.on_new
+
+        def learned() -> None:
+            layouts = record_layouts(policy)
+            self.inlet.inbox.learn(layouts)
+            learn(layouts)
+            spread()
+
+        policy.on_new = learned
