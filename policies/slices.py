@@ -117,7 +117,6 @@ class Slice:
                 found |= {rule.resource for rule in resource.quality.rules if rule.resource}
                 found |= {resource.derived.source} if resource.derived else set()
                 found |= set(resource.lineage)
-                found |= set(resource.lineage)
         return frozenset(found)
 
     def _shown(self) -> Iterator[tuple[str, bytes]]:

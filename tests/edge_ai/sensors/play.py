@@ -10,6 +10,7 @@ from edge_ai.sensors import Alarm, AlarmKind, Bank, Limits, Parameters
 
 HOUR_US = 3_600_000_000
 FIVE_MINUTES_US = 300_000_000
+QUARTER_US = 900_000_000
 
 
 def read_one(bank: Bank, row: int, time_us: int, value: float) -> list[Alarm]:
