@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from edge_ai.sensors.alarms import Alarm, AlarmKind, Limits
-from edge_ai.sensors.company import Company
+from edge_ai.sensors.baseline import Baseline
 from edge_ai.sensors.drift import Drift
+from edge_ai.sensors.groups import Groups
 from edge_ai.sensors.parameters import Parameters
 from edge_ai.sensors.rules import Rules
 from edge_ai.sensors.table import Floats, Ints, Table
-from edge_ai.sensors.usual import Usual
 from edge_ai.sensors.verdict import Verdict
 
 ROUNDS_MAX = 512
@@ -34,8 +34,8 @@ class Bank:
 
     def __init__(self, parameters: Parameters | None = None) -> None:
         self._parameters = parameters or Parameters()
-        self._rules, self._usual, self._drift = Rules(), Usual(self._parameters), Drift(self._parameters)
-        self._company = Company(self._parameters)
+        self._rules, self._baseline, self._drift = Rules(), Baseline(self._parameters), Drift(self._parameters)
+        self._groups = Groups(self._parameters)
         self._own = Table((("last_us", "i8"), *((kind.value, "?") for kind in AlarmKind if kind is not AlarmKind.GROUP)))
         self.ignored: Counter[str] = Counter()
         """Readings that were not judged, by the reason: `not_a_number`, `not_newer`, `flood`."""
@@ -43,13 +43,13 @@ class Bank:
     def add(self, limits: Limits) -> int:
         """Watch another series; its row."""
         self._rules.add(limits)
-        self._usual.add()
+        self._baseline.add()
         self._drift.add()
         return self._own.add(last_us=NEVER_US)
 
     def join(self, members: Sequence[int]) -> int:
         """Watch series as a group too; its number. Raises ValueError when they cannot be one, or one has a group already."""
-        return self._company.add(members)
+        return self._groups.add(members)
 
     def active(self, row: int) -> frozenset[AlarmKind]:
         """The alarms that hold for a series, without those of its group."""
@@ -92,9 +92,9 @@ class Bank:
         own["last_us"] = times_us
         self._own.put(rows, own)
         verdicts = self._rules.read(rows, times_us, values)
-        unusual = self._usual.read(rows, times_us, values)
-        verdicts += [*unusual.verdicts, self._drift.read(rows, unusual.distance, unusual.is_known)]
-        return self._turn(rows, times_us, values, verdicts) + self._company.read(rows, times_us, unusual.distance)
+        assessed = self._baseline.read(rows, times_us, values)
+        verdicts += [*assessed.verdicts, self._drift.read(rows, assessed.distance, assessed.is_known)]
+        return self._turn(rows, times_us, values, verdicts) + self._groups.read(rows, times_us, assessed.distance)
 
     def _turn(self, rows: Ints, times_us: Ints, values: Floats, verdicts: Sequence[Verdict]) -> list[Alarm]:
         own, alarms = self._own.take(rows), list[Alarm]()
@@ -112,18 +112,33 @@ class Bank:
             "version": STATE_VERSION,
             "own": self._own.state(row),
             "rules": self._rules.table.state(row),
-            "usual": self._usual.state(row),
+            "baseline": self._baseline.state(row),
             "drift": self._drift.state(row),
         }
 
+    def group_state(self, number: int) -> dict[str, Any]:
+        """All that was learnt of a group, as plain values for JSON."""
+        return {"version": STATE_VERSION, "group": self._groups.state(number)}
+
+    def restore_group(self, number: int, state: Mapping[str, Any]) -> None:
+        """Put back what `group_state` gave. Raises ValueError when it is not that."""
+        self._check_version(state)
+        try:
+            self._groups.restore(number, state["group"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not the state of a group: {error!r}") from error
+
     def restore(self, row: int, state: Mapping[str, Any]) -> None:
         """Put back what `state` gave, but for the limits, which stay as they were added. Raises ValueError when it is not that."""
-        if state.get("version") != STATE_VERSION:
-            raise ValueError(f"state of version {state.get('version')!r}: this program reads {STATE_VERSION}")
+        self._check_version(state)
         try:
             self._own.restore(row, state["own"])
             self._rules.restore(row, state["rules"])
-            self._usual.restore(row, state["usual"])
+            self._baseline.restore(row, state["baseline"])
             self._drift.restore(row, state["drift"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not the state of a series: {error!r}") from error
+
+    def _check_version(self, state: Mapping[str, Any]) -> None:
+        if state.get("version") != STATE_VERSION:
+            raise ValueError(f"state of version {state.get('version')!r}: this program reads {STATE_VERSION}")

@@ -1,87 +1,77 @@
-"""Whether sensors that move together still do: one distance for a whole group, and what each member adds to it.
-
-Pure. The Mahalanobis distance of the members' deviations from their usual, under a correlation matrix that forgets; its logarithm is held
-against its own past as a series is (usual.py). The shares of the members add up to 1 and are in the alarm. Called by bank.py.
-"""
+"""Which series are groups, and when a group can be judged: once all its members were read again. Pure; called by bank.py."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from edge_ai.sensors.alarms import AlarmKind
+from edge_ai.sensors.alarms import Alarm
+from edge_ai.sensors.mahalanobis import Mahalanobis
 from edge_ai.sensors.parameters import Parameters
-from edge_ai.sensors.record import is_back, is_over, remember
-from edge_ai.sensors.table import Floats, Ints, Records, Table
-from edge_ai.sensors.verdict import Verdict
-
-REACH = 8.0
-"""A member's deviation counts as at most this, so that one dead sensor does not become the group's memory."""
-MEMBERS_MIN, MEMBERS_MAX = 2, 64
-FIELDS = (("count", "i8"), ("mean", "f8"), ("var", "f8"), ("short", "f8"), ("group_record", "f8"), ("group_pending", "f8"))
-SPREAD_MIN = 1e-3
-"""Of the logarithm of a distance."""
+from edge_ai.sensors.table import Floats, Ints
 
 
 class Groups:
-    """Groups of one size, judged together."""
+    """Groups of series; a series is in one at most."""
 
-    def __init__(self, size: int, parameters: Parameters) -> None:
-        """`size` members each. Raises ValueError when that is not MEMBERS_MIN..MEMBERS_MAX."""
-        if not MEMBERS_MIN <= size <= MEMBERS_MAX:
-            raise ValueError(f"a group of {size} sensors: {MEMBERS_MIN} to {MEMBERS_MAX} can be judged together")
-        self.size = size
+    def __init__(self, parameters: Parameters) -> None:
         self._parameters = parameters
-        self._moments = np.zeros((0, size, size))
-        self.table = Table(FIELDS)
+        self._members: list[Ints] = []
+        self._place: list[tuple[int, int]] = []
+        """By group: the size under which it is judged, and its row there."""
+        self._by_size: dict[int, Mahalanobis] = {}
+        self._group_of: dict[int, tuple[int, int]] = {}
+        """By series: its group, and its place in it."""
+        self._newest: list[Floats] = []
+        """By group: the newest deviation of each member; nan while it was not read again."""
+        self._active = list[bool]()
 
-    def add(self) -> int:
-        """Another group, not seen yet."""
-        self._moments = np.concatenate([self._moments, np.eye(self.size)[np.newaxis]])
-        return self.table.add()
+    def add(self, members: Sequence[int]) -> int:
+        """Another group; its number. Raises ValueError for a wrong size, a series named twice or in another group already."""
+        if len(set(members)) < len(members) or any(member in self._group_of for member in members):
+            raise ValueError("a series is in one group at most, and once")
+        size, number = len(members), len(self._members)
+        groups = self._by_size[size] if size in self._by_size else self._by_size.setdefault(size, Mahalanobis(size, self._parameters))
+        self._place.append((size, groups.add()))
+        self._members.append(np.array(members))
+        self._group_of |= {member: (number, place) for place, member in enumerate(members)}
+        self._newest.append(np.full(size, np.nan))
+        self._active.append(False)
+        return number
 
-    def read(self, rows: Ints, deviations: Floats) -> Verdict:
-        """Take the deviations of the members of each of `rows`, groups by members, in spreads from the usual."""
-        held = np.clip(deviations, -REACH, REACH)
-        own, limits = self.table.take(rows), self._parameters
-        own["count"] += 1
-        moments = self._moments[rows] * (1 - limits.group_shrink) + np.eye(self.size) * limits.group_shrink
-        pulls = np.linalg.solve(moments, held[..., np.newaxis])[..., 0]
-        distance = np.maximum((held * pulls).sum(axis=1), 0.0)
-        shares = held * pulls / np.maximum(distance, SPREAD_MIN)[:, np.newaxis]
-        pace = 1.0 / np.minimum(own["count"], limits.group_memory)
-        # A far outlier teaches little of how members move together: its weight falls as its distance grows.
-        weight = np.where(own["count"] > limits.warm, np.minimum(1.0, self.size / np.maximum(distance, SPREAD_MIN)), 1.0) * pace
-        self._moments[rows] += (held[:, :, np.newaxis] * held[:, np.newaxis, :] - self._moments[rows]) * weight[:, np.newaxis, np.newaxis]
-        deviation, record = self._surprise(own, np.log1p(distance))
-        self.table.put(rows, own)
-        on = is_over(limits, deviation, record, bound=limits.deviation) & (own["count"] > limits.warm)
-        facts = {"distance": np.sqrt(distance), "deviation": deviation, "record": record}
-        facts |= {f"share_{member}": shares[:, member] for member in range(self.size)}
-        return Verdict(AlarmKind.GROUP, on, is_back(limits, deviation), facts)
+    def read(self, rows: Ints, times_us: Ints, deviations: Floats) -> list[Alarm]:
+        """Take how far readings lie from the usual; alarms of the groups that are complete with them."""
+        if not self._members:
+            return []
+        touched: dict[int, int] = {}
+        for row, time_us, deviation in zip(rows.tolist(), times_us.tolist(), deviations.tolist(), strict=True):
+            if (place := self._group_of.get(row)) is not None:
+                self._newest[place[0]][place[1]] = deviation
+                touched[place[0]] = max(touched.get(place[0], time_us), time_us)
+        complete = [number for number in touched if not np.isnan(self._newest[number]).any()]
+        return [alarm for size in sorted({self._place[each][0] for each in complete}) for alarm in self._judge(size, complete, touched)]
 
-    def _surprise(self, own: Records, size: Floats) -> tuple[Floats, Floats]:
-        """How far the newest distances lie above what this group is used to, and the furthest before; both are learnt."""
-        limits = self._parameters
-        own["short"] += (size - own["short"]) / np.minimum(own["count"], limits.short)
-        spread = np.maximum(np.sqrt(own["var"]), SPREAD_MIN)
-        deviation, is_learnt = (own["short"] - own["mean"]) / spread, own["count"] > limits.warm // 2
-        record = remember(own, "group", deviation, limits, is_learnt)
-        bound = np.where(is_learnt, limits.clip * spread, np.inf)
-        apart = np.clip(own["short"] - own["mean"], -bound, bound)
-        # Distances mean something once the correlations are roughly known; what came before is forgotten.
-        pace = 1.0 / np.clip(own["count"] - limits.warm // 4, 1, limits.group_memory)
-        own["mean"] += apart * pace
-        own["var"] += (apart**2 - own["var"]) * pace
-        return deviation, record
+    def _judge(self, size: int, complete: Sequence[int], times_us: dict[int, int]) -> list[Alarm]:
+        chosen = [number for number in complete if self._place[number][0] == size]
+        rows = np.array([self._place[number][1] for number in chosen])
+        verdict, alarms = self._by_size[size].read(rows, np.stack([self._newest[number] for number in chosen])), list[Alarm]()
+        for index, number in enumerate(chosen):
+            self._newest[number][:] = np.nan
+            on, held = bool(verdict.on[index]), self._active[number]
+            if (on and not held) or (held and verdict.off[index] and not on):
+                self._active[number] = on
+                alarms.append(verdict.alarm(index, number, times_us[number], float(verdict.facts["distance"][index])))
+        return alarms
 
-    def state(self, row: int) -> dict[str, Any]:
-        """What a group has learnt, as plain numbers."""
-        return {"surprise": self.table.state(row), "moments": self._moments[row].tolist()}
+    def state(self, number: int) -> dict[str, Any]:
+        """What was learnt of a group, as plain values."""
+        size, row = self._place[number]
+        return {"active": self._active[number], **self._by_size[size].state(row)}
 
-    def restore(self, row: int, state: Mapping[str, Any]) -> None:
+    def restore(self, number: int, state: Mapping[str, Any]) -> None:
         """Put back what `state` gave. Raises ValueError, KeyError or TypeError when it is not that."""
-        self._moments[row] = np.array(state["moments"], dtype=float).reshape(self.size, self.size)
-        self.table.restore(row, state["surprise"])
+        size, row = self._place[number]
+        self._by_size[size].restore(row, state)
+        self._active[number] = bool(state["active"])

@@ -1,6 +1,6 @@
 """What a series usually is at an hour of the day, working days and weekends apart.
 
-Pure. Owns 48 averages a series, each of which forgets. Called by usual.py.
+Pure. Owns 48 averages a series, each of which forgets. Called by baseline.py.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ class Parameters:
     """No level nearer to the usual than this is called unusual, nor a group's distance."""
     jump_deviation: float = 6.0
     """Nor a jump: single readings have heavier tails than averages."""
-    record_factor: float = 1.15
+    excursion_factor: float = 1.15
     """And nothing that does not exceed the largest deviation remembered by this factor."""
-    record_memory: int = 20_000
+    excursion_memory: int = 20_000
     """Pace at which the largest deviation is forgotten."""
     clip: float = 4.0
     """An outlier counts in averages as if it lay here, so that it does not become the usual at once."""

@@ -21,6 +21,8 @@ from node.sensor_alarms.bounds import Group, LimitTable
 
 SERIES_MAX = 20_000
 """About 2 KiB each in memory."""
+GROUP = "group"
+"""What tells the state of a group from that of a series."""
 FORGOTTEN_US = 90 * 86_400_000_000
 GRAVE_KINDS = frozenset({AlarmKind.RANGE, AlarmKind.RATE, AlarmKind.STUCK, AlarmKind.GAP})
 """What breaks a limit that a person set may open an incident; what is only unusual is shown."""
@@ -40,7 +42,7 @@ class _Series:
 
 def silent_for_long(states: Mapping[SeriesKey, Mapping[str, Any]], *, now_us: int) -> list[SeriesKey]:
     """Series of which nothing came for FORGOTTEN_US: their sensors are gone, and no gap of theirs is news."""
-    return [key for key, state in states.items() if _last_us(state) < now_us - FORGOTTEN_US]
+    return [key for key, state in states.items() if GROUP not in state and _last_us(state) < now_us - FORGOTTEN_US]
 
 
 def _last_us(state: Mapping[str, Any]) -> int:
@@ -53,7 +55,7 @@ class Watcher:
     """Series by row of the bank; a group's alarms carry the place and the highest grade of its members."""
 
     def __init__(self, table: LimitTable, groups: Sequence[Group], states: Mapping[SeriesKey, Mapping[str, Any]]) -> None:
-        """`states` are what `changed` gave before a restart; a series that cannot be read begins anew."""
+        """`states` are what `changed` gave before a restart; what of it cannot be read begins anew."""
         self._table = table
         self._bank = Bank()
         self._rows: dict[SeriesKey, int] = {}
@@ -62,8 +64,10 @@ class Watcher:
         self._ungrouped = list(groups)
         self._changed = set[int]()
         self._left_out: Counter[str] = Counter()
+        self._group_states = {key: state for key, state in states.items() if GROUP in state}
         for key, state in states.items():
-            self._restore(key, state)
+            if key not in self._group_states:
+                self._restore(key, state)
 
     def __len__(self) -> int:
         return len(self._series)
@@ -101,10 +105,11 @@ class Watcher:
         return self._raised(self._bank.tick(now_us))
 
     def changed(self) -> dict[SeriesKey, dict[str, Any]]:
-        """The states of series that were read since the last call."""
+        """The states of series that were read since the last call, and of all groups."""
         chosen = [(row, self._series[row]) for row in sorted(self._changed)]
         self._changed.clear()
-        return {series.key: self._bank.state(row) | {"territory": series.territory, "grade": series.grade} for row, series in chosen}
+        states = {series.key: self._bank.state(row) | {"territory": series.territory, "grade": series.grade} for row, series in chosen}
+        return states | {group.key: self._bank.group_state(number) for number, group in enumerate(self._groups)}
 
     def _restore(self, key: SeriesKey, state: Mapping[str, Any]) -> None:
         row = self._add(key)
@@ -137,8 +142,13 @@ class Watcher:
         """Groups begin once all their members are there."""
         for group in [each for each in self._ungrouped if all(member in self._rows for member in each.members)]:
             self._ungrouped.remove(group)
-            self._bank.join([self._rows[member] for member in group.members])
+            number = self._bank.join([self._rows[member] for member in group.members])
             self._groups.append(group)
+            try:
+                if (state := self._group_states.get(group.key)) is not None:
+                    self._bank.restore_group(number, state)
+            except ValueError:
+                self._left_out["state_refused"] += 1
 
     def _raised(self, alarms: Iterable[Alarm]) -> list[RaisedAlarm]:
         return [self._of_group(alarm) if alarm.kind is AlarmKind.GROUP else self._of_series(alarm) for alarm in alarms]

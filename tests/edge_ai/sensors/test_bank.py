@@ -66,7 +66,7 @@ def test_the_largest_value_that_is_taken_stops_nothing() -> None:
     walk(bank, row, 400)
     read_one(bank, row, 401 * FIVE_MINUTES_US, -1e100)
     walk(bank, row, 100, start=401)
-    assert all(np.isfinite(each) for each in bank.state(row)["usual"]["averages"].values())
+    assert all(np.isfinite(each) for each in bank.state(row)["baseline"]["averages"].values())
     assert not bank.ignored["not_a_number"]
 
 

@@ -11,7 +11,7 @@ from node.config_model import SensorGroupEntry
 from node.sensor_alarms import watcher as watcher_module
 from node.sensor_alarms.alarm import RaisedAlarm, SeriesKey
 from node.sensor_alarms.bounds import Group, LimitTable
-from node.sensor_alarms.watcher import FORGOTTEN_US, Watcher, silent_for_long
+from node.sensor_alarms.watcher import FORGOTTEN_US, GROUP, Watcher, silent_for_long
 from policies.catalogue import Scalar
 from tests.node.identity.family import NOW_US
 from tests.node.sensor_alarms.site import LIMIT
@@ -77,3 +77,13 @@ def test_a_group_begins_with_its_last_member_and_names_who_left_it() -> None:
     shares = first.facts["shares"]
     assert isinstance(shares, dict)
     assert next(iter(shares)) == "c/CO"
+    states = watcher.changed()
+    assert GROUP in states[entry_key(entry)]
+    again = Watcher(LimitTable([]), [Group.of(entry)], states)
+    assert again.changed().keys() == {entry_key(entry)}
+    assert again.changed()[entry_key(entry)] == states[entry_key(entry)]
+    assert Watcher(LimitTable([]), [Group.of(entry)], {**states, entry_key(entry): {GROUP: 7}}).left_out["state_refused"] == 1
+
+
+def entry_key(entry: SensorGroupEntry) -> SeriesKey:
+    return SeriesKey(entry.resource, entry.name, "")

@@ -19,10 +19,10 @@ FACTS: dict[str, dict[str, Any]] = {
     "rate": {"before": 1.0, "per_hour": 18.0, "limit": 5.0},
     "stuck": {"same_s": 700.0, "limit_s": 600.0},
     "gap": {"since_us": 1.0, "limit_s": 60.0, "last": 5.0},
-    "level": {"expected": 20.0, "deviation": 4.2, "record": 3.1},
-    "jump": {"before": 20.0, "deviation": 7.5, "record": 5.0},
+    "level": {"expected": 20.0, "deviation": 4.2, "highest": 3.1},
+    "jump": {"before": 20.0, "deviation": 7.5, "highest": 5.0},
     "drift": {"shift": 0.8},
-    "group": {"distance": 9.0, "deviation": 5.0, "record": 2.0, "shares": {"a/CO": 0.62, "b/CO": 0.2}},
+    "group": {"distance": 9.0, "deviation": 5.0, "highest": 2.0, "shares": {"a/CO": 0.62, "b/CO": 0.2}},
 }
 
 

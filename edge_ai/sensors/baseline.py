@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from edge_ai.sensors.alarms import AlarmKind
+from edge_ai.sensors.excursion import is_back, is_over, remember
 from edge_ai.sensors.hours import Hours
 from edge_ai.sensors.parameters import Parameters
-from edge_ai.sensors.record import is_back, is_over, remember
 from edge_ai.sensors.table import Bools, Floats, Ints, Records, Table
 from edge_ai.sensors.verdict import Verdict
 
@@ -28,14 +28,14 @@ DEVIATION_MAX = 50.0
 """A series that never moved is infinitely surprised by its first move; no deviation is remembered as more than this."""
 FIELDS = (
     ("count", "i8"), ("mean", "f8"), ("last", "f8"), ("error_flat", "f8"), ("error_hour", "f8"), ("short", "f8"),
-    ("level_var", "f8"), ("level_record", "f8"), ("level_pending", "f8"),
-    ("jump_var", "f8"), ("jump_record", "f8"), ("jump_pending", "f8"),
+    ("level_var", "f8"), ("level_highest", "f8"), ("level_pending", "f8"),
+    ("jump_var", "f8"), ("jump_highest", "f8"), ("jump_pending", "f8"),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unusual:
-    """What `Usual.read` found."""
+class Assessment:
+    """What `Baseline.read` found."""
 
     verdicts: list[Verdict]
     distance: Floats
@@ -44,7 +44,7 @@ class Unusual:
     """Where the usual value of the hour is known."""
 
 
-class Usual:
+class Baseline:
     """The averages of every series."""
 
     def __init__(self, parameters: Parameters) -> None:
@@ -57,7 +57,7 @@ class Usual:
         self.hours.add()
         self.table.add()
 
-    def read(self, rows: Ints, times_us: Ints, values: Floats) -> Unusual:
+    def read(self, rows: Ints, times_us: Ints, values: Floats) -> Assessment:
         """Take a newer reading of each of `rows`."""
         own = self.table.take(rows)
         own["count"] += 1
@@ -71,12 +71,12 @@ class Usual:
         level, distance = self._level(own, values, expected, error)
         self._learn(own, values, np.where(is_known, by_hour, own["mean"]))
         self.table.put(rows, own)
-        facts = {"expected": expected, "deviation": level[0], "record": level[1]}
+        facts = {"expected": expected, "deviation": level[0], "highest": level[1]}
         verdicts = [
             self._verdict(own, AlarmKind.LEVEL, *level, facts),
-            self._verdict(own, AlarmKind.JUMP, *jump, {"before": last, "deviation": jump[0], "record": jump[1]}),
+            self._verdict(own, AlarmKind.JUMP, *jump, {"before": last, "deviation": jump[0], "highest": jump[1]}),
         ]
-        return Unusual(verdicts, distance, is_known)
+        return Assessment(verdicts, distance, is_known)
 
     def state(self, row: int) -> dict[str, Any]:
         """Averages of a series as plain numbers."""
@@ -94,17 +94,17 @@ class Usual:
         own["short"] += (self._clipped(own, residual, apart) - own["short"]) / np.minimum(own["count"], limits.short)
         spread = _spread(own["level_var"], values)
         deviation = np.clip(own["short"] / spread, -DEVIATION_MAX, DEVIATION_MAX)
-        record = remember(own, "level", np.abs(deviation), limits, own["count"] > limits.warm // 2)
+        highest = remember(own, "level", np.abs(deviation), limits, own["count"] > limits.warm // 2)
         own["level_var"] += (self._clipped(own, own["short"], spread) ** 2 - own["level_var"]) * self._pace_of_spread(own)
-        return (deviation, record), residual / apart
+        return (deviation, highest), residual / apart
 
     def _jump(self, own: Records, values: Floats) -> tuple[Floats, Floats]:
         step, limits = values - own["last"], self._parameters
         spread = _spread(own["jump_var"], values)
         deviation = np.clip(step / spread, -DEVIATION_MAX, DEVIATION_MAX)
-        record = remember(own, "jump", np.abs(deviation), limits, own["count"] > limits.warm // 2)
+        highest = remember(own, "jump", np.abs(deviation), limits, own["count"] > limits.warm // 2)
         own["jump_var"] += (self._clipped(own, step, spread) ** 2 - own["jump_var"]) * self._pace_of_spread(own)
-        return deviation, record
+        return deviation, highest
 
     def _learn(self, own: Records, values: Floats, by_hour: Floats) -> None:
         pace, flat = self._pace(own), values - own["mean"]
@@ -127,10 +127,10 @@ class Usual:
         """Spreads of averages are learnt once there are averages; what came before is forgotten."""
         return np.asarray(1.0 / np.clip(own["count"] - SETTLE * self._parameters.short, 1, self._parameters.memory))
 
-    def _verdict(self, own: Records, kind: AlarmKind, deviation: Floats, record: Floats, facts: dict[str, Floats]) -> Verdict:
+    def _verdict(self, own: Records, kind: AlarmKind, deviation: Floats, highest: Floats, facts: dict[str, Floats]) -> Verdict:
         limits, size = self._parameters, np.abs(deviation)
         bound = limits.deviation if kind is AlarmKind.LEVEL else limits.jump_deviation
-        return Verdict(kind, is_over(limits, size, record, bound=bound) & (own["count"] > limits.warm), is_back(limits, size), facts)
+        return Verdict(kind, is_over(limits, size, highest, bound=bound) & (own["count"] > limits.warm), is_back(limits, size), facts)
 
 
 def _spread(variance: Floats, values: Floats) -> Floats:

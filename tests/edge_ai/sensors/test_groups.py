@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 
 import numpy as np
@@ -49,6 +50,37 @@ def test_a_group_waits_for_all_its_members() -> None:
     bank.join(rows)
     for number in range(1, 700):
         assert bank.read(np.array(rows[:1]), np.array([number * MINUTE_US]), np.array([1.0])) == []
+
+
+@pytest.mark.slow
+def test_what_a_group_has_learnt_survives_a_restart() -> None:
+    rng, banks = Random(7), [Bank(), Bank()]
+    for bank in banks:
+        bank.join([bank.add(Limits()) for _ in range(2)])
+    rows = np.arange(2)
+
+    def read(bank: Bank, number: int, values: list[float]) -> list[Alarm]:
+        return bank.read(rows, np.full(2, number * MINUTE_US), np.array(values))
+
+    for number in range(1, 320):
+        load = rng.gauss(0, 1)
+        read(banks[0], number, [load, load + rng.gauss(0, 0.1)])
+    for row in range(2):
+        banks[1].restore(row, json.loads(json.dumps(banks[0].state(row))))
+    banks[1].restore_group(0, json.loads(json.dumps(banks[0].group_state(0))))
+    apart = [[3.0, -3.0], [-2.0, 2.0]] * 20
+    found, again = ([alarm for number, values in enumerate(apart, 320) for alarm in read(bank, number, values)] for bank in banks)
+    assert AlarmKind.GROUP in {alarm.kind for alarm in found}
+    assert again == found
+    assert banks[1].group_state(0) == banks[0].group_state(0)
+
+
+@pytest.mark.parametrize("state", [{}, {"version": 2}, {"version": 1}, {"version": 1, "group": {"moments": [[1.0]]}}])
+def test_what_is_no_state_of_a_group_is_refused(state: dict[str, object]) -> None:
+    bank = Bank()
+    number = bank.join([bank.add(Limits()) for _ in range(2)])
+    with pytest.raises(ValueError, match="state of"):
+        bank.restore_group(number, state)
 
 
 @pytest.mark.parametrize("members", [[0], [0, 0], list(range(65))])

@@ -54,6 +54,4 @@ def test_an_evening_value_at_noon_is_unusual_once_the_hours_are_known() -> None:
     values = [*day[: -DAY + DAY // 4], *night]
     alarms = play(Limits(), values, step_us=QUARTER_US)
     assert [each.kind for each in alarms if each.time_us > (len(values) - 24) * QUARTER_US and each.active]
-    assert not [
-        each for each in alarms if each.active and each.kind is AlarmKind.LEVEL and each.time_us < (len(values) - 24) * QUARTER_US
-    ]
+    assert not [each for each in alarms if each.active and each.kind is AlarmKind.LEVEL and each.time_us < (len(values) - 24) * QUARTER_US]
