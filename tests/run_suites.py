@@ -66,12 +66,12 @@ SUITES = (
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 40, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 145, tests=("tests/node",), workers=2),
-    Suite("policies", 30, tests=("tests/policies", "tests/attacks"), workers=2),
+    Suite("sync", 36, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 147, tests=("tests/node",), workers=2),
+    Suite("policies", 28, tests=("tests/policies", "tests/attacks"), workers=2),
     Suite("edge_ai", 25, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 82, tests=("tests/tui",), workers=2),
-    Suite("simulations", 203, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("tui", 94, tests=("tests/tui",), workers=2),
+    Suite("simulations", 195, tests=("tests/simulations", "tests/benchmarks"), workers=2),
     Suite("e2e", 295, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
 )
 
