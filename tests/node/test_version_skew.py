@@ -143,7 +143,9 @@ async def test_a_peer_that_says_only_unknown_things_gets_no_link(
     async with running(parent), running(child):
         status = await wait_for(parent, lambda now: bool(now["offences"]))
         assert f"{CHILD} sent {UNKNOWN_AT_FIRST_MAX} messages that are not known here" in status["offences"][0]["last"]
-        assert (await call(child, "status"))["node"]["link"]["state"] == "down"  # type: ignore[index]
+        # The parent may say so before the child has noticed.
+        status = await wait_for(child, lambda now: now["node"]["link"]["state"] != "none")
+        assert status["node"]["link"]["state"] == "down"
 
 
 def test_kinds_and_peers_are_bounded() -> None:
