@@ -67,6 +67,8 @@ class SensorDesk:
     resources: Callable[[], Mapping[str, Resource]]
     hand_in: Callable[[Resource, Sequence[Row]], Awaitable[None]]
     """Returns when the rows are durable; raises NoRoom."""
+    shown_up_to: Callable[[str], int]
+    """Up to which grade rows of a resource are shown to whoever asks without a reason; 0: none."""
     clock: Clock
     learnt: Learnt
     known: frozenset[str]
@@ -90,19 +92,32 @@ class SensorDesk:
 
     def troubles(self) -> list[str]:
         """Words for the status."""
-        grave = any(alarm["severity"] for alarm in self._holding.values())
-        return [TROUBLE] * grave + [FAULT] * bool(self.fault)
+        return [TROUBLE] * self._is_grave + [FAULT] * bool(self.fault)
 
     def listed(self) -> Plain:
-        """The alarms that hold, the newest first, and how the watch stands."""
+        """The alarms that hold and may be shown, the newest first, and how the watch stands."""
         resources = self.resources()
+        shown = [alarm for alarm in self._holding.values() if self._may_show(alarm, resources)]
         return {
-            "holding": sorted(self._holding.values(), key=lambda alarm: -int(alarm["time_us"])),
+            "holding": sorted(shown, key=lambda alarm: -int(alarm["time_us"])),
+            "hidden": len(self._holding) - len(shown),
+            "grave": self._is_grave,
             "series": len(self.watcher),
             "left_out": {reason: count for reason, count in sorted(self.watcher.left_out.items()) if count},
             "unwatched": [code for code in self.sensors() if alarm_resource(resources, code) is None],
             "fault": self.fault,
         }
+
+    @property
+    def _is_grave(self) -> bool:
+        return any(alarm["severity"] for alarm in self._holding.values())
+
+    def _may_show(self, alarm: Plain, resources: Mapping[str, Resource]) -> bool:
+        """An alarm quotes a reading: it is shown where its own record is."""
+        target = alarm_resource(resources, alarm["resource"])
+        if target is None:
+            return False
+        return max(int(alarm["grade"]), target.grade or PROVISIONAL_GRADE) <= self.shown_up_to(target.code)
 
     # ---- in the background
 
@@ -186,7 +201,7 @@ class SensorDesk:
         if alarm.active:
             self._holding[place] = asdict(alarm.key) | {
                 "id": alarm.id, "kind": alarm.kind.value, "time_us": alarm.time_us, "value": alarm.value, "facts": dict(alarm.facts),
-                "territory": alarm.territory, "severity": alarm.severity,
+                "territory": alarm.territory, "grade": alarm.grade, "severity": alarm.severity,
             }  # fmt: skip
             if len(self._holding) > HOLDING_MAX:
                 del self._holding[next(iter(self._holding))]

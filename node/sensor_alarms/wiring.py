@@ -13,7 +13,9 @@ from node.sensor_alarms.desk import RECALLED_MAX, SensorDesk
 from node.sensor_alarms.errors import WatchDamaged
 from node.sensor_alarms.store import FILE_NAME, WatchStore
 from node.sensor_alarms.watcher import Watcher, silent_for_long
+from node.showing import OPEN_CLEARANCE
 from node.store.side_file import open_or_begin_anew
+from policies.viewing import viewing_plan
 
 LOSS = "what is usual of each sensor is learnt anew"
 
@@ -30,6 +32,14 @@ def sensors_of(parts: Parts, sensors: Callable[[], Sequence[str]], handing_in: H
     resources = parts.policy.ruleset.resources
     targets = [code for code, each in resources.items() if each.lineage and tuple(item.name for item in each.fields) == FIELDS]
     known = frozenset(str(row["alarm_id"]) for code in targets for row in newest_rows(journal, code, limit=RECALLED_MAX))
+
+    def shown_up_to(code: str) -> int:
+        gate = parts.policy.gate
+        if parts.policy.closed(code) or code not in parts.policy.ruleset.resources:
+            return 0
+        plan = viewing_plan(gate.book, code, clearance=OPEN_CLEARANCE, level=gate.station.level)
+        return 0 if plan.base.columns or not plan.base.verdict.passes else plan.grade_free
+
     return SensorDesk(
         me=parts.me.node,
         store=store,
@@ -38,6 +48,7 @@ def sensors_of(parts: Parts, sensors: Callable[[], Sequence[str]], handing_in: H
         sensors=sensors,
         resources=lambda: parts.policy.ruleset.resources,
         hand_in=handing_in.store,
+        shown_up_to=shown_up_to,
         clock=parts.clock,
         learnt=learnt,
         known=known,

@@ -23,18 +23,19 @@ def run(args: argparse.Namespace) -> int:
     """Print what holds and how the watch stands; exit code 1 while an alarm holds that has a severity."""
     answer = NodeClient(args.dir).call("sensor_alarms")
     holding = list_of(answer.get("holding"))
-    is_grave = any(alarm.get("severity") for alarm in holding)
     if args.json:
         print_json(answer)
     else:
         _print(answer, holding, args.language)
-    return EXIT_NEGATIVE if is_grave else EXIT_OK
+    return EXIT_NEGATIVE if answer.get("grave") else EXIT_OK
 
 
 def _print(answer: Mapping[str, object], holding: list[dict[str, object]], language: str) -> None:
     if holding:
         print_table(text("alarm.columns", language).split("|"), [_line(alarm, language) for alarm in holding])
     print_line(text("alarm.watched" if holding else "alarm.none", language, count=answer.get("series")))
+    if hidden := answer.get("hidden"):
+        print_line(text("alarm.hidden", language, count=hidden))
     if unwatched := answer.get("unwatched"):
         print_line(text("alarm.unwatched", language, codes=", ".join(map(str, unwatched)) if isinstance(unwatched, list) else ""))
     if isinstance(left_out := answer.get("left_out"), dict) and left_out:

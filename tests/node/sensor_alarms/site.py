@@ -39,6 +39,8 @@ class Site:
     groups: Sequence[SensorGroupEntry] = ()
     resources: dict[str, Resource] = field(default_factory=lambda: dict(city().resources))
     has_room: bool = True
+    shown: int = 2
+    """Up to which grade rows are shown."""
 
     def __post_init__(self) -> None:
         self.shelf: Shelf = open_shelf(self.folder)
@@ -53,7 +55,8 @@ class Site:
         watcher = Watcher(LimitTable(self.limits), [Group.of(entry) for entry in self.groups], learnt.states)
         self.desk = SensorDesk(
             me=NODE, store=store, watcher=watcher, journal=self.shelf.journal, sensors=lambda: ("air-quality", "traffic-flow"),
-            resources=lambda: self.resources, hand_in=self._hand_in, clock=self.clock, learnt=learnt, known=known,
+            resources=lambda: self.resources, hand_in=self._hand_in,
+            shown_up_to=lambda code: self.shown, clock=self.clock, learnt=learnt, known=known,
         )  # fmt: skip
 
     def measure(self, *values: float | None, device: str = "air-1", at_us: int | None = None, origin: str = NODE, grade: int = 1) -> None:

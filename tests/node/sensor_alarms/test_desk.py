@@ -123,6 +123,10 @@ async def test_an_alarm_is_graded_as_its_reading_and_its_incident_then_names_nob
     await site.desk.look()
     assert site.rows("sensor-alarms")[0]["grade"] == 3
     assert site.rows("incidents")[0]["summary"] == ""
+    listed = site.desk.listed()
+    assert (listed["holding"], listed["hidden"], listed["grave"]) == ([], 1, True)
+    site.shown = 3
+    assert len(site.desk.listed()["holding"]) == 1
 
 
 async def test_without_a_resource_of_alarms_nothing_is_judged_and_the_list_says_so(site: Site) -> None:

@@ -64,13 +64,20 @@ def run(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], *, json: bool =
 def test_the_exit_code_says_whether_a_limit_with_a_severity_is_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shared = {"series": 3, "left_out": {"flood": 7, "ahead_of_time": 1}, "unwatched": ["water-level"], "fault": "watch.db failed"}
+    shared = {
+        "series": 3,
+        "left_out": {"flood": 7, "ahead_of_time": 1},
+        "unwatched": ["water-level"],
+        "fault": "watch.db failed",
+        "hidden": 4,
+        "grave": False,
+    }
     assert run(monkeypatch, {"holding": [holding("level")], **shared}) == 0
     said = capsys.readouterr().out
-    for word in ("air-1", "3 series", "7 of a flood", "1 from ahead", "water-level", "watch.db failed"):
+    for word in ("air-1", "3 series", "7 of a flood", "1 from ahead", "water-level", "watch.db failed", "4 more hold"):
         assert word in said
-    assert run(monkeypatch, {"holding": [holding("range", severity=2)], **shared}) == 1
-    assert run(monkeypatch, {"holding": [holding("range", severity=2)], **shared}, json=True) == 1
+    assert run(monkeypatch, {"holding": [holding("range", severity=2)], **shared, "grave": True}) == 1
+    assert run(monkeypatch, {"holding": [holding("range", severity=2)], **shared, "grave": True}, json=True) == 1
 
 
 def test_a_quiet_site_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
