@@ -39,9 +39,10 @@ def test_a_forked_node_is_stopped_and_killed_like_any_process(tmp_path: Path) ->
     cluster.start()
     assert node.stop() == 0
     cluster.start()
+    # The node answers before it says that it is up; killed in between, it never says so.
+    cluster.wait("both lives say that they are up", lambda: node.log.count(" node up: ") == node.lives == 2, watch=node)
     node.signal(signal.SIGKILL)
     assert node.wait_ended() == -signal.SIGKILL
-    assert node.log.count(" node up: ") == node.lives == 2
 
 
 def test_a_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
