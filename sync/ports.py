@@ -114,6 +114,8 @@ class Flow:
     """For RETURN: node ids attached at or below the peer; their own records do not return to them."""
     purpose: str = ""
     """Empty: the standing purpose of the resource in the catalogue."""
+    takes_envelopes: bool = True
+    """False for a peer whose program passes no sealed envelopes on."""
 
 
 class Outcome(Enum):

@@ -50,11 +50,15 @@ class Books:
         self._dirty.add(stream)
         return first, first + count - 1
 
-    def account(self, header: BatchHeader) -> Accounted:
-        """Enter the runs of an arriving batch; runs already known are duplicates, half-known runs are cut."""
+    def account(self, header: BatchHeader, *, is_from_peer: bool = False) -> Accounted:
+        """Enter the runs of an arriving batch; runs already known are duplicates, half-known runs are cut.
+
+        What a peer sends marked backfill may bring back what was recalled: the shell cut out before what is not free (node/recall).
+        """
         runs: list[Run] = []
         duplicates: list[int] = []
         self._is_late = False
+        is_backfill = is_from_peer and header.backfill
         known: dict[tuple[str, int], tuple[Stream, RunMap]] = {}
         for run in header.runs:
             # A frame has thousands of runs of a few streams: each stream is looked up once.
@@ -62,7 +66,7 @@ class Books:
             if key not in known:
                 stream = run.stream(header.lane, header.resource)
                 known[key] = stream, self._map(stream)
-            for part, is_new in self._enter(run, *known[key]):
+            for part, is_new in self._enter(run, *known[key], is_backfill=is_backfill):
                 if not is_new:
                     duplicates.append(len(runs))
                 runs.append(part)
@@ -117,12 +121,12 @@ class Books:
             known = self._maps[stream] = RunMap()
         return known
 
-    def _enter(self, run: Run, stream: Stream, known: RunMap) -> Sequence[tuple[Run, bool]]:
+    def _enter(self, run: Run, stream: Stream, known: RunMap, *, is_backfill: bool) -> Sequence[tuple[Run, bool]]:
         if known.append(run.first, run.last, run.state):
             self._entered(stream, known)
             return ((run, True),)
         top = known.top
-        moved = known.set(run.first, run.last, run.state)
+        moved = known.set(run.first, run.last, run.state, is_backfill=is_backfill)
         if not moved:
             return [(run, False)]
         self._is_late |= moved[0].first <= top

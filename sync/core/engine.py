@@ -17,6 +17,7 @@ from sync.core.inbox import Inbox
 from sync.core.lanes import FRESH_FIRST_LANES
 from sync.core.link import Link, next_wake
 from sync.core.messages import Ack, Data, Hello, InForce, Message, Position, Refused, Stop
+from sync.core.opening import Opening
 from sync.core.outbox import ByFile, LinkPace, Outbox, UnderWay, positions_by_lane
 from sync.core.pacing import CapTable
 from sync.core.ready import (
@@ -88,6 +89,7 @@ class Engine:
         self._freeing = Freeing(self._desk)
         self._repairing = Repairing(self._desk)
         self._recalling = Recalling(self._desk)
+        self._opening = Opening(self._desk)
         self._caps = CapTable()
         self._is_handed_out = False
 
@@ -240,6 +242,10 @@ class Engine:
         """Rows of a stored batch were recalled: as Recalling.recall."""
         self._recalling.recall(work)
 
+    def opened(self, batch: Batch, sealer: str, now: Instant) -> bool:
+        """A sealed envelope was opened and what is in it judged: as Opening.take."""
+        return self._opening.take(batch, sealer, now)
+
     def free(self, lsns: Sequence[int], state: State, now: Instant) -> None:
         """Let the payloads of stored batches go, as RETENTION or SHED: peers that have not got them get the account of their records."""
         self._freeing.free(lsns, state)
@@ -323,7 +329,7 @@ class Engine:
     def _open(self, peer: PeerFacts, hello: Hello, chains: ChainAt, now: Instant, by_file: ByFile | None) -> Link:
         out, back = (Direction.UP, Direction.RETURN) if peer.is_parent else (Direction.RETURN, Direction.UP)
         desk = self._desk
-        peer = replace(peer, formerly=desk.bearers.formerly(peer.node))
+        peer = replace(peer, formerly=desk.bearers.formerly(peer.node), takes_envelopes=hello.takes_envelopes)
         limits = self._limits if by_file is None else by_file.limits
         window = Window(limits)
         caps = self._caps.of(peer.node, is_parent=peer.is_parent) if by_file is None else None

@@ -77,6 +77,8 @@ class Hello:
     """The last refusal of the receiver's that the sender has entered, lane by lane; empty when an older program does not say."""
     wants: Wants | None = None
     """None when the sender knows no slices: it gets whole bundles."""
+    takes_envelopes: bool = False
+    """True when the sender passes sealed envelopes on to whom they are for; an older program does not say so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class PeerFacts:
     formerly: frozenset[str] = frozenset()
     """Nodes that an order moved away from below a child, with those below them: it may still hold records of theirs. Filled in by the
     engine, from where nodes are known to stand."""
+    takes_envelopes: bool = False
+    """True when it passes sealed envelopes on. Filled in by the engine, from the peer's Hello."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class InboundResult:
     """Empty when the frame may be stored."""
     quarantine: bool = False
     """True when no policy change can make the frame acceptable (bad hash, bad structure)."""
+    left: Batch | None = None
+    """What is stored in place of the frame's batch where records of it were recalled here; None: the batch as it came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Records that were shared and are recalled: the rows go, their numbers are accounted for as recalled, for good.
+"""Records that were shared and are recalled: the rows go, their numbers are accounted for as recalled.
 
-RECALLED counts as delivered, so no peer sends such a record again and no hop's books change. What a peer has not heard of yet goes to it
-as denied: `as_told`. Which rows are meant is the shell's to find. Called by the engine and by the pipeline of a link.
+RECALLED counts as delivered, so no peer sends such a record again unasked and no hop's books change, not even when the recall is over and
+a marked backfill brings it again (`sync/model/states.py`). What a peer has not heard of yet goes to it as denied: `as_told`. Which rows are
+meant is the shell's to find. Called by the engine and by the pipeline of a link.
 """
 
 from __future__ import annotations

@@ -198,8 +198,10 @@ class Receiving:
         if outcome.refusal:
             state = State.QUARANTINED if outcome.quarantine else State.HELD
             header = self._refuse(link, frame, outcome.refusal, state)
+        elif outcome.left is not None:
+            header = outcome.left.header
         self._bear(link, lives)
-        self._store(link, frame, header, now)
+        self._store(link, frame if outcome.left is None else replace(frame, batch=outcome.left), header, now)
         self._position(link, frame)
 
     def _misfit(self, link: Link, header: BatchHeader, lives: set[LifeKey]) -> str:
@@ -233,7 +235,7 @@ class Receiving:
 
     def _store(self, link: Link, frame: Frame, header: BatchHeader, now: Instant) -> None:
         peer, known = link.peer, len(self._desk.books.streams)
-        accounted = self._desk.books.account(header)
+        accounted = self._desk.books.account(header, is_from_peer=True)
         if link.in_direction is Direction.UP:
             self._desk.bearers.count(peer.node, len(self._desk.books.streams) - known)
         if accounted.is_news:

@@ -20,6 +20,9 @@ REQUEUE_BATCHES = 64
 FRESH_REQUEUE_BATCHES = 4
 """Held batches that come back at once."""
 
+OLD_PEER = "old-peer"
+"""Reason of envelopes that were held back because the peer's program did not pass them on."""
+
 OUTBOUND_JOBS_PER_LINK = 2
 """One on the pipeline thread and one waiting, so that the thread never idles."""
 
@@ -121,7 +124,10 @@ class Sending:
             self._desk.write(SettleHeld(link.peer.node, link.out_direction, held.lsn))
 
     def _requeue_job(self, job_id: int, link: Link, batches_max: int) -> RequeueJob:
-        again = tuple(sorted(self._desk.again.items()))
+        words = dict(self._desk.again)
+        if link.peer.takes_envelopes:
+            words[OLD_PEER] = self._desk.last_lsn  # while it has this program nothing is held back for that
+        again = tuple(sorted(words.items()))
         current = self._desk.reprieves.round(link.peer.node)
         reprieve = NO_REPRIEVE
         if current is not None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from sync.model.clock import ClockQuality, HybridTime
 from sync.model.errors import ModelError
 from sync.model.names import Lane
-from sync.model.states import MOVES, Fate, State
+from sync.model.states import MOVES, Fate, State, may_move
 
 NO_ROWS = -1
 """Row offset of a run whose records are not in the payload."""
@@ -113,16 +113,14 @@ def _split_run(run: Run, segments: Sequence[Segment], starts: list[int], removed
     origin, incarnation, at, clock = run.origin, run.incarnation, run.at, run.clock
     row, end = run.row_offset, run.row_offset + run.count
     ahead = run.first - row  # from the place of a row to its number
-    index = bisect_left(starts, row + 1) - 1
-    while row < end:
-        _, stop, state, reason = segments[index]
-        stop = stop if stop < end else end
-        first, last = row + ahead, stop + ahead - 1
-        if state is _PRESENT:
-            out.append(Run(origin, incarnation, first, last, row - removed[index], run.state, run.reason, run.decider, at, clock))
-        else:
-            out.append(Run(origin, incarnation, first, last, NO_ROWS, state, reason, decider, at, clock))
-        row, index = stop, index + 1
+    begin, stop = bisect_left(starts, row + 1) - 1, bisect_left(starts, end)
+    edges = [row, *starts[begin + 1 : stop], end]
+    out.extend([
+        Run(origin, incarnation, first + ahead, upto + ahead - 1, first - gone, run.state, run.reason, run.decider, at, clock)
+        if part[2] is _PRESENT
+        else Run(origin, incarnation, first + ahead, upto + ahead - 1, NO_ROWS, part[2], part[3], decider, at, clock)
+        for first, upto, part, gone in zip(edges, edges[1:], segments[begin:stop], removed[begin:stop], strict=False)
+    ])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,11 +213,11 @@ class RunMap:
             pieces.append(StateRange(position, last, State.PENDING))
         return pieces
 
-    def set(self, first: int, last: int, state: State) -> list[StateRange]:
+    def set(self, first: int, last: int, state: State, *, is_backfill: bool = False) -> list[StateRange]:
         """Move `first`..`last` to `state` where the table of states allows it; the ranges that moved, with their new state."""
         if self.append(first, last, state):
             return [StateRange(first, last, state)]
-        return self._move([(first, last)], state, _LEAVES[state])
+        return self._move([(first, last)], state, (_REGAINED_LEAVES if is_backfill else _LEAVES)[state])
 
     def set_all(self, ranges: Sequence[tuple[int, int]], state: State) -> list[StateRange]:
         """`set` for many ranges (first, last) at once, in any order: what lies between lowest and highest is walked through once."""
@@ -384,4 +382,6 @@ class _Sweep:
 _FROM_PENDING = MOVES[State.PENDING]
 _LEAVES = {state: frozenset(int(old) for old, new in MOVES.items() if state in new) for state in State}
 """The states that a number may leave for another."""
+_REGAINED_LEAVES = {state: frozenset(int(old) for old in State if may_move(old, state, is_backfill=True)) for state in State}
+"""The same for what a marked backfill brings."""
 _PRESENT_ALONE = frozenset({int(_PRESENT)})

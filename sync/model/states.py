@@ -81,7 +81,11 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """Allowed moves. What is present is a duplicate; withheld may become delivered or expired; lost and let go may be found again."""
 
+REGAINED_MOVES: dict[State, frozenset[State]] = {State.RECALLED: frozenset({State.PRESENT})}
+"""What a marked backfill moves besides: a record whose recall is over comes again. Its number counted as delivered all the while, on every
+hop, so no account changes. Live frames, and copies from before the recall, carry no such mark and move nothing."""
 
-def may_move(old: State, new: State) -> bool:
-    """True when a sequence number in state `old` may come to be in state `new`."""
-    return new in MOVES[old]
+
+def may_move(old: State, new: State, *, is_backfill: bool = False) -> bool:
+    """True when a sequence number in state `old` may come to be in state `new`, by a frame or batch that is marked backfill or is not."""
+    return new in MOVES[old] or (is_backfill and new in REGAINED_MOVES.get(old, ()))

@@ -39,6 +39,7 @@ def hello_message(hello: Hello) -> pb.Hello:
         held_before=[_held_message(entry) for entry in hello.held_before],
         heard=[pb.Heard(direction=heard.direction, lane=heard.lane, upto=heard.upto, part=heard.part) for heard in hello.heard],
         wants=wants_message(hello.wants) if hello.wants is not None else None,
+        takes_envelopes=hello.takes_envelopes,
     )
 
 
@@ -65,6 +66,7 @@ def read_hello(hello: pb.Hello) -> Hello:
         held_before=_read_held(hello.held_before),
         heard=_read_heard(hello.heard),
         wants=read_wants(hello.wants) if hello.HasField("wants") else None,
+        takes_envelopes=hello.takes_envelopes,
     )
 
 

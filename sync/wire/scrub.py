@@ -19,6 +19,9 @@ ZERO_BYTES = 32
 FIRST_LOOK_ROWS = 2_048
 """Rows looked at before asking whether every word of a dictionary was met: most dictionaries are short and all in use."""
 
+GLANCE_ROWS = 256
+"""Rows in which a frequent word is met at once."""
+
 FEW_WORDS = 8
 """Words that are looked for one by one: up to so many comparisons take less than counts for all rows."""
 
@@ -30,19 +33,25 @@ def scrub(rows: pa.RecordBatch) -> pa.RecordBatch:
 
 def words_in_use(indices: pa.Array[Any], words: int) -> npt.NDArray[np.bool_]:
     """One flag for each of a dictionary's `words` words: True when an index of a row names it."""
-    is_used = np.zeros(words, np.bool_)
-    if words == 1:
-        is_used[0] = indices.null_count < len(indices)
-        return is_used
-    present = (indices.drop_null() if indices.null_count else indices).to_numpy(zero_copy_only=False)
+    return words_met((indices.drop_null() if indices.null_count else indices).to_numpy(zero_copy_only=False), words)
+
+
+def words_met(indices: npt.NDArray[Any], words: int) -> npt.NDArray[np.bool_]:
+    """`words_in_use` of indices without nulls."""
+    if words <= FEW_WORDS:
+        return np.fromiter((_is_met(word, indices) for word in range(words)), np.bool_, words)
     # Counts by position: finding the distinct indices by hashing them costs ten times as much.
-    is_used |= np.bincount(present[:FIRST_LOOK_ROWS].astype(np.intp, copy=False), minlength=words) > 0
-    rest, unmet = present[FIRST_LOOK_ROWS:], np.flatnonzero(~is_used)
+    is_used = np.bincount(indices[:FIRST_LOOK_ROWS], minlength=words) > 0
+    unmet, rest = np.flatnonzero(~is_used), indices[FIRST_LOOK_ROWS:]
     if len(unmet) > FEW_WORDS:
-        is_used |= np.bincount(rest.astype(np.intp, copy=False), minlength=words) > 0
+        is_used |= np.bincount(rest, minlength=words) > 0
     else:
-        is_used[unmet] = [bool((rest == word).any()) for word in unmet]
+        is_used[unmet] = [bool((rest == word).any()) for word in unmet.tolist()]
     return is_used
+
+
+def _is_met(word: int, indices: npt.NDArray[Any]) -> bool:
+    return bool((indices[:GLANCE_ROWS] == word).any() or (indices[GLANCE_ROWS:] == word).any())
 
 
 def _scrub(column: pa.Array[Any]) -> pa.Array[Any]:

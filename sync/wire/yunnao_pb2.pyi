@@ -217,6 +217,7 @@ class Hello(_message.Message):
     HELD_BEFORE_FIELD_NUMBER: _builtins.int
     HEARD_FIELD_NUMBER: _builtins.int
     WANTS_FIELD_NUMBER: _builtins.int
+    TAKES_ENVELOPES_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     level: _builtins.int
@@ -227,6 +228,8 @@ class Hello(_message.Message):
     software: _builtins.str
     reseed: _builtins.bool
     """the sender lost its journal and asks its parent for what it had brought"""
+    takes_envelopes: _builtins.bool
+    """the sender passes sealed envelopes on to whom they are for; a program that leaves it out is given none"""
     @_builtins.property
     def policy(self) -> Global___PolicyVersion: ...
     @_builtins.property
@@ -283,10 +286,11 @@ class Hello(_message.Message):
         held_before: _abc.Iterable[Global___HeldBefore] | None = ...,
         heard: _abc.Iterable[Global___Heard] | None = ...,
         wants: Global___Wants | None = ...,
+        takes_envelopes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at", "wants", b"wants"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "territory", b"territory", "wants", b"wants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "takes_envelopes", b"takes_envelopes", "territory", b"territory", "wants", b"wants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

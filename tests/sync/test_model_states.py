@@ -51,6 +51,12 @@ def test_delivered_may_only_be_recalled(new: State) -> None:
     assert not may_move(State.RECALLED, new)
 
 
+@given(STATES, STATES)
+def test_a_backfill_moves_what_any_batch_does_and_brings_back_what_was_recalled(old: State, new: State) -> None:
+    comes_again = (old, new) == (State.RECALLED, State.PRESENT)
+    assert may_move(old, new, is_backfill=True) == (may_move(old, new) or comes_again)
+
+
 @pytest.mark.parametrize("withheld", [state for state in State if state.fate is Fate.WITHHELD])
 def test_withheld_may_become_delivered_or_expired_and_never_lost(withheld: State) -> None:
     assert may_move(withheld, State.PRESENT)

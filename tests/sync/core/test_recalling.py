@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from sync.core.books import Books
 from sync.core.recalling import as_told
 from sync.model import Fate, Lane, RunMap, State, StateRange, Stream
@@ -35,6 +37,18 @@ def test_a_recall_made_again_and_a_record_that_comes_again_change_nothing() -> N
     accounted = made.account(stored(1, [run(2, 3)]).batch.header)
     assert not accounted.is_news
     assert list(made.take_dirty()) == []
+
+
+@pytest.mark.parametrize(("backfill", "is_from_peer"), [(False, True), (True, False), (True, True)])
+def test_only_a_peers_backfill_brings_a_recalled_record_back(*, backfill: bool, is_from_peer: bool) -> None:
+    made = books(StateRange(1, 1, State.PRESENT), StateRange(2, 3, State.RECALLED))
+    header = replace(stored(1, [run(1, 3)]).batch.header, backfill=backfill)
+    accounted = made.account(header, is_from_peer=is_from_peer)
+    comes = backfill and is_from_peer
+    assert [(one.first, one.last) for one in accounted.runs] == ([(1, 1), (2, 3)] if comes else [(1, 3)])
+    assert accounted.duplicates == (0,)
+    assert accounted.is_news is comes
+    assert made.streams[STREAM].count(Fate.DELIVERED) == 3
 
 
 def test_what_is_recalled_is_told_as_denied_and_the_rest_as_it_is() -> None:

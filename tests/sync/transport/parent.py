@@ -60,6 +60,33 @@ class Parent:
 
 
 @asynccontextmanager
+async def far_away(address: str, *, delay_s: float) -> AsyncIterator[str]:
+    """An address behind which `address` is, every byte on its way arriving `delay_s` later."""
+    host, port = address.rsplit(":", 1)
+    async with asyncio.TaskGroup() as joined:
+
+        async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            behind, to_behind = await asyncio.open_connection(host, int(port))
+            for source, target in ((reader, to_behind), (behind, writer)):
+                joined.create_task(_pump(source, target, delay_s))
+
+        server = await asyncio.start_server(join, "127.0.0.1", 0)
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        server.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        while data := await reader.read(1 << 20):
+            loop.call_later(delay_s, writer.write, data)
+    except ConnectionResetError:
+        pass  # An end that hangs up with bytes on their way.
+    finally:
+        writer.close()
+
+
+@asynccontextmanager
 async def listening_parent(ask: Ask = lambda child, shaking: 0.0) -> AsyncIterator[Parent]:
     """A parent on a free loopback port, stopped in the end."""
     refusals: list[str] = []

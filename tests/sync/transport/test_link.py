@@ -17,7 +17,7 @@ from sync.transport.link_wire import GROUP_KEY, NODE_KEY, PATH, SESSION_KEY, Try
 from sync.transport.mailbox import Group
 from sync.transport.session import INBOX_BYTES_MAX, OUTBOX_BYTES_MAX, Session
 from tests.sync.transport.certificates import Authority, names_of
-from tests.sync.transport.parent import PATIENCE_S, Parent, authorise, listening_parent, serving, take, tree
+from tests.sync.transport.parent import PATIENCE_S, Parent, authorise, far_away, listening_parent, serving, take, tree
 
 
 async def test_messages_travel_both_ways_in_order_within_a_group() -> None:
@@ -77,10 +77,12 @@ async def test_the_groups_use_two_connections(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.slow
 async def test_a_sender_waits_while_the_receiver_does_not_read_and_urgent_messages_pass() -> None:
-    async with listening_parent() as parent:
-        child = await parent.dial()
+    # On a long path windows that grow with bandwidth times delay take whatever comes, the more so once they were read for a while.
+    async with listening_parent() as parent, far_away(parent.address, delay_s=0.05) as address:
+        child = await dial(address, tree()[1], server_name="district-1", session_id="s1", node="street-1")
         session = await parent.next_session()
-        flood = asyncio.create_task(send_all(child, [bytes(1 << 20)] * 100))
+        flood = asyncio.create_task(send_all(child, [bytes(1 << 20)] * 112))
+        assert len(await take(session, 48)) == 48
         done, _ = await asyncio.wait([flood], timeout=0.5)
         assert not done
         assert child._outbox._bytes[Group.BULK] <= OUTBOX_BYTES_MAX + (1 << 20)
@@ -89,7 +91,7 @@ async def test_a_sender_waits_while_the_receiver_does_not_read_and_urgent_messag
         while not session._inbox._waiting[Group.URGENT]:
             await session._inbox._wait_change()
         assert await take(session, 1) == [b"alarm"]
-        assert len(await take(session, 100)) == 100
+        assert len(await take(session, 64)) == 64
         await flood
         await child.close("done")
 
