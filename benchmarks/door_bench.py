@@ -1,19 +1,14 @@
 """Sensor door: messages a second at QoS 1, one record a message, PUBACK after the commit; beside it mosquitto -> aiomqtt in the same run.
 
 Usage: python -m benchmarks.door_bench [--messages N] [--rounds N] [--version 4|5]
-The publisher is a process of its own that writes packets in pieces and keeps at most WINDOW of them unacknowledged.
-The broker's path is not durable.
+The door runs in this process with as much of a node as it needs, so that it can be profiled; G8 is judged with a real node (door_gate.py).
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import hashlib
-import multiprocessing
-import shutil
-import socket
 import sqlite3
 import statistics
 import tempfile
@@ -21,10 +16,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import aiomqtt
-import msgspec
 import pyarrow as pa
 
+from benchmarks.door_load import WINDOW, Load, packet, run_publisher
+from benchmarks.door_peers import broker_pace, missing
 from node.clock import SystemClock
 from node.ingest.devices import DeviceRegistry
 from node.ingest.door import Door, Listen
@@ -37,11 +32,6 @@ from sync.model import Batch, BatchHeader, HybridTime, Lane, Run, StoredBatch
 from sync.model.writes import StoreBatch
 from sync.wire.payload import decoded_size, encode_payload
 
-WINDOW = 4_000
-"""PUBLISH packets without PUBACK."""
-PIECE = 200
-"""Packets in one write of the publisher."""
-DEVICES = 200
 WORD = pa.dictionary(pa.int32(), pa.string())
 SCHEMA = pa.schema(
     [
@@ -55,42 +45,6 @@ SCHEMA = pa.schema(
         ("unit", WORD),
     ]
 )
-
-
-def packet(number: int, packet_id: int, version: int) -> bytes:
-    """One PUBLISH at QoS 1 with a reading of about 90 bytes."""
-    device = f"air-{number % DEVICES:04d}"
-    topic = f"air-quality/reading/{device}".encode()
-    payload = b'{"device":"%s","time":%d,"quantity":"PM2.5","value":%.1f,"unit":"ug/m3"}' % (
-        device.encode(),
-        1_700_000_000 + number,
-        number % 90,
-    )
-    body = len(topic).to_bytes(2, "big") + topic + packet_id.to_bytes(2, "big") + (b"\0" if version == 5 else b"") + payload
-    length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 | 128, len(body) // 128])
-    return b"\x32" + length + body
-
-
-def publisher(port: int, messages: int, version: int, result: multiprocessing.SimpleQueue[float]) -> None:
-    """Send `messages` packets and report the seconds from the first byte to the last PUBACK."""
-    pieces = [
-        b"".join(packet(number, number % 60_000 + 1, version) for number in range(start, min(start + PIECE, messages)))
-        for start in range(0, messages, PIECE)
-    ]
-    with socket.create_connection(("127.0.0.1", port)) as link:
-        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        link.sendall(
-            b"\x10\x0f\x00\x04MQTT\x04\x02\x00\x00\x00\x03pub" if version == 4 else b"\x10\x10\x00\x04MQTT\x05\x02\x00\x00\x00\x00\x03pub"
-        )
-        assert link.recv(1_000)[0] == 0x20
-        began, acked = time.perf_counter(), 0
-        for index, piece in enumerate(pieces):
-            link.sendall(piece)
-            while (index + 1) * PIECE - acked // 4 > WINDOW:
-                acked += len(link.recv(1 << 16))
-        while acked < 4 * messages:
-            acked += len(link.recv(1 << 16))
-        result.put(time.perf_counter() - began)
 
 
 class Turns:
@@ -143,7 +97,7 @@ async def door_round(folder: Path, messages: int, version: int) -> tuple[float, 
     door = Door([Listen("127.0.0.1", 0)], intake, passwords=None, anonymous=True)
     ((_, port),) = await door.start()
     task = asyncio.create_task(turns.run())
-    seconds = await run_publisher(port, messages, version)
+    seconds = await run_publisher(port, Load(messages, version))
     task.cancel()
     await door.stop()
     journal.close()
@@ -151,64 +105,6 @@ async def door_round(folder: Path, messages: int, version: int) -> tuple[float, 
     rejects.close()
     assert turns.stored == messages, f"{turns.stored} stored of {messages}"
     return messages / seconds, messages / turns.turns
-
-
-async def run_publisher(port: int, messages: int, version: int) -> float:
-    """Seconds that the publisher process needed."""
-    context = multiprocessing.get_context("spawn")
-    result: multiprocessing.SimpleQueue[float] = context.SimpleQueue()
-    process = context.Process(target=publisher, args=(port, messages, version, result))
-    process.start()
-    seconds = await asyncio.to_thread(result.get)
-    await asyncio.to_thread(process.join)
-    return seconds
-
-
-async def broker_round(folder: Path, messages: int, version: int) -> float:
-    """Messages a second from the publisher through mosquitto to an aiomqtt consumer that decodes and keeps nothing."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 4000\n")
-    binary = shutil.which("mosquitto")
-    assert binary is not None
-    process = await asyncio.create_subprocess_exec(
-        binary, "-c", str(config), stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        await wait_listening(port)
-        began = time.perf_counter()
-        decoder = msgspec.json.Decoder(dict)
-        async with aiomqtt.Client("127.0.0.1", port) as client:
-            await client.subscribe("air-quality/#", qos=1)
-            sending = asyncio.create_task(run_publisher(port, messages, version))
-            seen = 0
-            async for message in client.messages:
-                if not seen:
-                    began = time.perf_counter()
-                assert isinstance(message.payload, bytes)
-                decoder.decode(message.payload)
-                seen += 1
-                if seen == messages:
-                    break
-            elapsed = time.perf_counter() - began
-            await sending
-    finally:
-        process.terminate()
-        await process.wait()
-    return messages / elapsed
-
-
-async def wait_listening(port: int) -> None:
-    """Until somebody listens, at most ten seconds."""
-    async with asyncio.timeout(10):
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-                writer.close()
-                return
-            await asyncio.sleep(0.02)
 
 
 def raw_rate(folder: Path, messages: int) -> float:
@@ -239,8 +135,9 @@ def main() -> None:
             door.append(rate)
             groups.append(group)
             raw.append(raw_rate(Path(name), options.messages))
-            if shutil.which("mosquitto"):
-                broker.append(asyncio.run(broker_round(Path(name), min(options.messages, 20_000), options.version)))
+            if not missing("aiomqtt"):
+                load = Load(min(options.messages, 20_000), options.version)
+                broker.append(asyncio.run(broker_pace("aiomqtt", Path(name), load)).rate)
     spread = f"({min(door):,.0f}-{max(door):,.0f}), {statistics.median(groups):.0f} a commit"
     print(f"door, QoS 1, PUBACK after commit: {statistics.median(door):,.0f} messages/s {spread}")
     print(f"raw SQLite WAL FULL of the same bytes: {statistics.median(raw):,.0f} records/s")
@@ -248,7 +145,7 @@ def main() -> None:
         print(f"mosquitto -> aiomqtt, not durable: {statistics.median(broker):,.0f} messages/s ({min(broker):,.0f}-{max(broker):,.0f})")
         print(f"ratio: {statistics.median(door) / statistics.median(broker):.1f}")
     else:
-        print("mosquitto is not installed: no comparison in this run")
+        print(f"{missing('aiomqtt')}: no comparison in this run")
 
 
 if __name__ == "__main__":

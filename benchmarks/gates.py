@@ -13,7 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from benchmarks import chain_bench, latency_bench, life_bench, policy_bench, policy_spread, stage_bench, wire_bench
+from benchmarks import chain_bench, door_gate, idle_devices, latency_bench, life_bench, policy_bench, policy_spread, stage_bench, wire_bench
 from benchmarks.chain_bench import Case, Round
 from benchmarks.chain_files import make_chain
 from benchmarks.figures import Target
@@ -141,6 +141,8 @@ GATES: dict[str, Callable[[int], Sequence[Target]]] = {
     "g5": live,
     "g6": small,
     "g7": middle,
+    "g8": door_gate.targets,
+    "g8-idle": idle_devices.targets,
     "g9": latency,
     "g10": thin_bytes,
     "g12": memory,

@@ -1,20 +1,23 @@
 """Kills nodes of a real tree at random moments while data flows, and counts afterwards: `kill_test.py --kills 20 --seed 7`.
 
-Five processes, one of each level. Two feeders replay a generated series, one into the grid node's door and one into the district node's,
-each with a ledger of the readings whose PUBACK came. `kill -9` of a random node, a random pause, a start, and so on. When the feeders are
-done and the tree has caught up, everything stops and plain_audit.py reads the journals without product code. Exit status: 0 when nothing is
-missing and nothing is double, 1 otherwise. The seed is printed first.
+Five processes, one of each level. A park of simulated devices (`yunnao simulate devices`) sends to the grid node's door over connections
+that break by themselves, too, and a series is replayed into the district node's; both keep a ledger outside the nodes of what was sent and
+of the readings whose PUBACK came. `kill -9` of a random node, a random pause, a start, and so on. When the feeders are done and the tree
+has caught up, everything stops and plain_audit.py reads the journals without product code. Exit status: 0 when nothing is missing and
+nothing is double, 1 otherwise. The seed is printed first.
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from random import Random
 
@@ -31,37 +34,51 @@ PAUSE_S = (0.0, 0.8)
 """Between a kill and the restart."""
 READINGS_PER_S = 150
 """Of each feeder."""
-FEED_TIMEOUT_S = 120.0
+FEED_TIMEOUT_S, DRAIN_S = 240.0, 120.0
 CONVERGE_TIMEOUT_S = 60.0
 SERIES_BEGINS_S = 1_760_000_000
 SEED_BITS = 32
+DOOR = "DOOR"
+"""In the place of a door's address, which is known once the tree is made."""
+PARK_DEVICES, PARK_RECONNECT_S = 60, 0.5
+PARK_ACKED_MIN = 500
+"""Readings of the park that must be acknowledged before it is told to end."""
+PARK_SECONDS_MAX = 86_400
+"""It is told when to end."""
+PARK_FAULTS = "flap,takeover,drift,jump,flood"
+"""Devices whose connections break and whose clocks are wrong; none that lies, or sends again what was acknowledged."""
 
 
 @dataclass(slots=True)
 class Feeder:
-    """A series on its way into one node's door."""
+    """Readings on their way into one node's door."""
 
     door: str
     levels: tuple[str, ...]
     """Nodes that must hold its readings at the end."""
-    series: Path
+    arguments: tuple[str, ...]
+    """Of `yunnao`, with DOOR for the address."""
     ledger: Path
+    is_park: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, node: Node) -> None:
-        """Start `yunnao feed`."""
-        command = [sys.executable, "-m", "node.cli", "--lang", "en", "feed", str(self.series), "--to", node.door, "--speed", "1"]
-        with self.series.with_suffix(".log").open("wb") as log:
-            self.process = subprocess.Popen([*command, "--ledger", str(self.ledger)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        """Start the verb."""
+        arguments = [node.door if argument == DOOR else argument for argument in self.arguments]
+        command = [sys.executable, "-m", "node.cli", "--lang", "en", *arguments, "--ledger", str(self.ledger)]
+        with self.ledger.with_suffix(".log").open("wb") as log:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait(self) -> int:
-        """Wait for its end; the exit status. Raises subprocess.TimeoutExpired."""
+        """Wait for its end; the exit status. A park sends nothing new from now on. Raises subprocess.TimeoutExpired."""
         assert self.process is not None, "started before"
+        if self.is_park:
+            self.process.send_signal(signal.SIGINT)
         return self.process.wait(FEED_TIMEOUT_S)
 
     def acked(self) -> int:
-        """Readings in the ledger."""
-        return len(self.ledger.read_bytes().splitlines()) if self.ledger.exists() else 0
+        """Readings of the ledger whose PUBACK came."""
+        return len(plain_audit.read_ledger(self.ledger).acked) if self.ledger.exists() else 0
 
 
 @dataclass(slots=True)
@@ -75,14 +92,14 @@ class Killer:
     """Node -> when it is started again."""
     killed: list[str] = field(default_factory=list)
 
-    def run(self, kills: int) -> None:
-        """Kill `kills` times, then start again what is down."""
+    def run(self, kills: int, seconds: float) -> None:
+        """Kill `kills` times or for `seconds`, then start again what is down."""
         begun = self.clock.now()
-        at_s = 0.0
-        while len(self.killed) < kills or self.due_s:
+        at_s = now_s = 0.0
+        while (is_killing := len(self.killed) < kills and now_s < seconds) or self.due_s:
             now_s = self.clock.now().seconds_since(begun)
             self._start_due(now_s)
-            if len(self.killed) < kills and now_s >= at_s and (running := self._running()):
+            if is_killing and now_s >= at_s and (running := self._running()):
                 self._kill(self.rng.choice(running), now_s)
                 at_s = now_s + self.rng.uniform(*GAP_S)
             self._pace()
@@ -109,25 +126,31 @@ def main(arguments: list[str]) -> int:
     """Run as the module docstring says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--minutes", type=float, default=None, help="kill no longer than this; default: until all kills are done")
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, printed")
     parser.add_argument("--dir", type=Path, default=None, help="keep the nodes here; default: a folder that is removed")
     given = parser.parse_args(arguments)
     seed = new_rng().getrandbits(SEED_BITS) if given.seed is None else given.seed
+    seconds = inf if given.minutes is None else 60 * given.minutes
     with tempfile.TemporaryDirectory(prefix="yn") as scratch:
-        return 0 if kill_test(given.dir or Path(scratch), kills=given.kills, seed=seed, say=lambda line: print(line, flush=True)) else 1
+        folder = given.dir or Path(scratch)
+        return 0 if kill_test(folder, kills=given.kills, seconds=seconds, seed=seed, say=lambda line: print(line, flush=True)) else 1
 
 
-def kill_test(folder: Path, *, kills: int, seed: int, say: Callable[[str], None]) -> bool:
-    """One whole run in `folder`; True when nothing is missing, double or damaged."""
+def kill_test(folder: Path, *, kills: int, seed: int, say: Callable[[str], None], seconds: float = inf) -> bool:
+    """One whole run in `folder`, killing for at most `seconds`; True when nothing is missing, double or damaged."""
     say(f"kill_test.py --kills {kills} --seed {seed}")
     rng = Random(seed)
     cluster = Cluster(folder)
     cluster.make(CHAIN)
-    feeders = make_feeders(folder, readings=round(READINGS_PER_S * kills * sum(GAP_S) / 2))
+    feeders = make_feeders(folder, seconds=min(seconds, kills * sum(GAP_S) / 2), seed=seed)
     with running(cluster, feeders):
         killer = Killer(cluster, rng)
-        killer.run(kills)
+        killer.run(kills, seconds)
         say(f"killed {len(killer.killed)}: {' '.join(killer.killed)}")
+        for park in (feeder for feeder in feeders if feeder.is_park):
+            # On a busy machine the door was hardly ever open; a proof needs readings.
+            cluster.wait(f"{PARK_ACKED_MIN} readings of the park", lambda park=park: park.acked() >= PARK_ACKED_MIN)  # type: ignore[misc]
         ended = [feeder.wait() for feeder in feeders]
         say(f"feeders ended with {ended}, acked {[feeder.acked() for feeder in feeders]}")
         wait_caught_up(cluster, feeders, say)
@@ -150,15 +173,22 @@ def running(cluster: Cluster, feeders: list[Feeder]) -> Iterator[None]:
         yield
 
 
-def make_feeders(folder: Path, *, readings: int) -> list[Feeder]:
-    """One at the foot of the chain and one in its middle, each with devices of its own."""
+def make_feeders(folder: Path, *, seconds: float, seed: int) -> list[Feeder]:
+    """Devices at the foot of the chain, and a series in its middle; every name is one feeder's."""
     names = [place.id for place in CHAIN]
-    found = []
-    for door in (names[-1], names[2]):
-        series = folder / f"{door}.csv"
-        write_series(series, door, readings)
-        found.append(Feeder(door, tuple(names[: names.index(door) + 1]), series, folder / f"{door}.ledger"))
-    return found
+    foot, middle = names[-1], names[2]
+    park = (
+        "simulate", "devices", "--door", DOOR, "--seed", str(seed), "--count", str(PARK_DEVICES), "--interval",
+        f"{PARK_DEVICES / READINGS_PER_S:g}", "--faults", PARK_FAULTS, "--seconds", str(PARK_SECONDS_MAX), "--drain", str(DRAIN_S),
+        "--reconnect", str(PARK_RECONNECT_S), "--prefix", foot,
+    )  # fmt: skip
+    series = folder / f"{middle}.csv"
+    write_series(series, middle, round(READINGS_PER_S * seconds))
+    replay = ("feed", str(series), "--to", DOOR, "--speed", "1")
+    return [
+        Feeder(door, tuple(names[: names.index(door) + 1]), arguments, folder / f"{door}.ledger", is_park=arguments is park)
+        for door, arguments in ((foot, park), (middle, replay))
+    ]
 
 
 def write_series(path: Path, name: str, readings: int) -> None:

@@ -121,9 +121,10 @@ def account_of(name: str, path: Path, ledger: Ledger) -> Account:
     return Account(name, len(ledger.sent), len(ledger.acked), len(found), missing, double, damaged)
 
 
-def live_batches(path: Path) -> Iterator[tuple[bytes, bytes, list[tuple[int, int]]]]:
-    """(payload, its SHA-256, [(first row, rows)]) of every batch with rows that count."""
-    with closing(sqlite3.connect(path)) as connection:
+def live_batches(path: Path, *, is_read_only: bool = False) -> Iterator[tuple[bytes, bytes, list[tuple[int, int]]]]:
+    """(payload, its SHA-256, [(first row, rows)]) of every batch with rows that count; `is_read_only` leaves the log as it is."""
+    address = f"{path.absolute().as_uri()}?mode={'ro' if is_read_only else 'rw'}"
+    with closing(sqlite3.connect(address, uri=True)) as connection:
         connection.execute("PRAGMA query_only = 1")
         connection.execute("BEGIN")
         held = "SELECT lsn, payload, payload_sha256 FROM batch WHERE row_count > 0 AND freed = 0 ORDER BY lsn"

@@ -41,7 +41,7 @@ COLUMNS_MIN = 0.15
 """Of copying the same rows with Arrow's `take`, which this machine does at 70 to 100 M rows/s: 15 M rows/s are asked."""
 SCATTERED_MIN = 0.04
 """The same where one row in fifty goes: what is cut there is no column but the account, a value for each of 800 stretches."""
-COMPILE_MAX = 2.5
+COMPILE_MAX = 2.0
 """Times a loop that makes as many plans, keys, rules and steps and thinks nothing: 3 s are asked."""
 
 RULES = merge([PROVINCE, CITY])

@@ -19,6 +19,7 @@ from node.audit.api import AuditVerbs
 from node.audit.operator import noted
 from node.carriage.api_verbs import BundleVerbs
 from node.catalogue.api import CatalogueVerbs
+from node.devices.api import DeviceVerbs
 from node.emergency.api import EmergencyVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
@@ -35,6 +36,7 @@ from node.regrading.api import RegradeVerbs
 from node.requests.api import RequestVerbs
 from node.returns.api import ReturnVerbs
 from node.reviews.api import ReviewVerbs
+from node.sealed.api import SealedVerbs
 from node.sensor_alarms.api import SensorAlarmVerbs
 from node.services import Services
 from node.showing import OPEN_CLEARANCE, Clearance, Looking, Person, Reason, Showing
@@ -154,14 +156,6 @@ class TokenCreate(msgspec.Struct, forbid_unknown_fields=True):
     auto_accept: bool = False
 
 
-class DeviceAdmit(msgspec.Struct, forbid_unknown_fields=True):
-    """The decision on a device that the sensor door has met."""
-
-    device: Annotated[str, Meta(min_length=1, max_length=256)]
-    accept: bool
-    owner: Annotated[str, Meta(max_length=256)] = ""
-
-
 class Admit(msgspec.Struct, forbid_unknown_fields=True):
     """The decision on a node that asked to join."""
 
@@ -195,6 +189,9 @@ class Api:
             lambda: self._services.governing.settle(),
         )
         regrades = RegradeVerbs(lambda: self._services.governing.regrading, lambda: self._services.directory)
+        devices = DeviceVerbs(
+            lambda: self._services.devices.registry, lambda: self._services.devices.commands, lambda: self._showing
+        )
         self.verbs: Mapping[str, Entry] = {
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
@@ -211,16 +208,16 @@ class Api:
             **{name: Entry(*entry) for name, entry in SqlVerbs(lambda: self._services.sql).table.items()},
             **{name: Entry(*entry) for name, entry in RecallVerbs(lambda: self._services.recalls).table.items()},
             **{name: Entry(*entry) for name, entry in ReturnVerbs(lambda: self._services.returns).table.items()},
+            **{name: Entry(*entry) for name, entry in SealedVerbs(lambda: self._services.sealed).table.items()},
             **{name: Entry(*entry) for name, entry in TerritoryVerbs(lambda: self._services.territories).table.items()},
             **{name: Entry(*entry) for name, entry in SensorAlarmVerbs(lambda: self._services.sensors).table.items()},
+            **{name: Entry(*entry) for name, entry in devices.table.items()},
             **{name: Entry(*entry) for name, entry in AuditVerbs(lambda: self._services.audit).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Events, self._events),
             "evidence": Entry(Evidence, self._evidence),
             "incidents": Entry(Events, self._incidents),
-            "devices": Entry(Page, self._devices),
-            "device_admit": Entry(DeviceAdmit, self._device_admit),
             "readings": Entry(Readings, self._readings),
             "put": Entry(Put, self._put),
             "resources": Entry(NoArguments, self._resources),
@@ -313,15 +310,6 @@ class Api:
                 LocalApiCode.NOT_FOUND, f"evidence {asked.sha256[:12]} is not here (yet): pictures travel after their events"
             )
         return {name: value for name, value in _plain(row).items() if name in EVIDENCE_NAMES}
-
-    async def _devices(self, page: Page) -> Plain:
-        return {"devices": self._services.devices(page.limit)}
-
-    async def _device_admit(self, asked: DeviceAdmit) -> Plain:
-        if not self._services.decide_device(asked.device, admit=asked.accept, owner=asked.owner):
-            reason = f"device {asked.device!r} was never met here: `yunnao device` lists those that were"
-            raise LocalApiError(LocalApiCode.NOT_FOUND, reason)
-        return {"device": asked.device, "accepted": asked.accept}
 
     async def _readings(self, asked: Readings) -> Plain:
         rows = [_plain(row) for row in await self._showing.rows(asked.resource, asked, limit=asked.limit)]

@@ -32,6 +32,8 @@ from node.catalogue.wiring import catalogue_of
 from node.clock import SystemClock
 from node.commits import Stopped
 from node.config import NodeConfig, split_address
+from node.devices.kind import COMMAND
+from node.devices.wiring import devices_of
 from node.devices_plane import DevicePlane
 from node.engine_room import journal_path
 from node.errors import NodeError
@@ -60,6 +62,8 @@ from node.records import ROWS_MAX, newest_rows
 from node.requests.wiring import Requests, request_kind, requests_of, terms_of
 from node.returns.wiring import returns_of
 from node.run_lock import run_lock
+from node.sealed.wiring import sealed_of
+from node.sensor_alarms.forgetting import forgetting_of
 from node.sensor_alarms.wiring import sensors_of
 from node.services import OwnIdentity, Services
 from node.sql.desk import SqlDesk
@@ -225,7 +229,8 @@ class Appliance:
         enter_recalls(parts.audit, services.recalls)
         self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop, services.requests.stop]
         self._closers.append(services.governing.stop)
-        self._closers += [services.quality.stop, services.sql.stop, services.returns.stop, services.sensors.stop]
+        self._closers.append(services.devices.commands.stop)
+        self._closers += [services.quality.stop, services.sql.stop, services.returns.stop, services.sensors.stop, services.sealed.stop]
         await Presets(services.negative_list.issuer, parts.audit, config.data_dir).bring()
         close_readers(parts)
         await self._start_api(parts, services)
@@ -249,8 +254,10 @@ class Appliance:
         background += [services.catalogue_desk.run(), services.negative_list.run(), services.negative_list.cases.run()]
         background += services.governing.background()
         background.append(services.requests.desk.run())
-        background += [services.quality.run(), services.recalls.run(), services.returns.run(), services.sensors.run()]
+        background += [services.quality.run(), services.recalls.run(), services.returns.run()]
+        background += [services.sensors.run(), services.sealed.run()]
         background += services.audit.background()
+        background.append(services.devices.commands.run())
         if config.cameras:
             background.append(cameras.run())
         if parts.parent is not None:
@@ -270,17 +277,20 @@ class Appliance:
         catalogue = catalogue_of(parts, issuer)
         handing_in = HandingIn(parts.inbox, storage)
         terms = terms_of(parts)
-        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms), TICKET, RECALL, *KINDS]), issuer)
+        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms), TICKET, RECALL, COMMAND, *KINDS]), issuer)
         requests = requests_of(parts, negative_list.cases, terms)
         governing = governing_of(parts, negative_list.cases, issuer, requests)
         recalls = recalls_of(parts, negative_list.cases, care.repairs, pages_of(parts, requests))
         quality = quality_of(parts, negative_list.cases, requests.parties)
         audit, returns = audit_of(parts), returns_of(parts)
         sensors = sensors_of(parts, lambda: plane.sensors, handing_in)
+        recalls.on_kept = forgetting_of(sensors, parts.journal)
+        devices = devices_of(parts, plane, negative_list.cases, requests.parties, sensors)
+        sealed = sealed_of(parts, requests, handing_in)
         tell: tuple[Callable[[], list[str]], ...] = (
             care.repairs.troubles, care.quarantine.troubles, storage.troubles, parts.forks.troubles, catalogue.troubles,
             negative_list.troubles, requests.desk.troubles, governing.troubles, quality.troubles, audit.witnesses.troubles,
-            recalls.troubles, returns.troubles, sensors.troubles,
+            recalls.troubles, returns.troubles, sensors.troubles, devices.commands.troubles, sealed.troubles,
         )  # fmt: skip
         return Services(
             journal=parts.journal,
@@ -292,8 +302,7 @@ class Appliance:
             handing_in=handing_in,
             identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256, parts.admissions),
             clock=parts.clock,
-            devices=lambda limit: plane.registry.newest(limit, now_us=parts.clock.wall_us()),
-            decide_device=plane.decide,
+            devices=devices,
             cameras=lambda: cameras.cameras() if config.cameras else [],
             door_facts=plane.facts,
             carrier=Carrier(parts),
@@ -311,6 +320,7 @@ class Appliance:
             audit=audit,
             recalls=recalls,
             returns=returns,
+            sealed=sealed,
             territories=TerritoryDesk(issuer, parts.me.territory, parts.directory.all_below),
             sensors=sensors,
         )

@@ -35,6 +35,7 @@ from node.passport import Passport, open_passport
 from node.policy_store import PolicyStore
 from node.queries import QueryDesk
 from node.runtime import Runtime
+from node.sealed.places import is_foster_parent
 from node.slicing import Slicing
 from node.store.journal import SqliteJournal
 from policies.plan import Plan
@@ -145,6 +146,8 @@ class Parts:
 
     def summary_refusal(self, resource: str) -> str:
         """Why a summary of `resource` may not go to the parent; empty when its cells may."""
+        if self.parent is not None and is_foster_parent(self.parent.territory.code, self.me.territory):
+            return f"{self.parent.node} is a foster parent outside the territory chain, past which nothing goes but sealed envelopes"
         known = self.policy.ruleset.resources.get(resource)
         if known is None:
             return "it is not in the catalogue"
@@ -221,6 +224,7 @@ def assemble(config: NodeConfig, *, software: str, memory: ForkMemory | None = N
     keeper.has_moved = passport.orders.of(passport.own.node) is not None
     keeper.on_recertified = lambda: room.runtime.fail(Reattached(f"the certificate of {passport.own.node} has another issuer now"))
     room.runtime.pipeline.fosters, room.runtime.pipeline.known_before = attachments.fosters, forks.known_before
+    room.runtime.pipeline.seals_to = lambda peer: peer.is_parent and is_foster_parent(peer.territory, config.territory.code)
     marts = Marts(config.data_dir / "marts", room.journal)
     marts.regrades = lambda: room.policy.gate.regrades
     return Parts(
@@ -280,6 +284,7 @@ def _forks(config: NodeConfig, passport: Passport, room: EngineRoom, memory: For
         on_found=room.runtime.fail,
         on_away=room.runtime.fail,
         folder=config.folder,
+        is_top=passport.parent is None,
     )
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from edge_ai.wire import EventRow
+from node.incident_rows import INCIDENTS, Opened
 from node.ingest.inbox import Inbox
 from node.ingest.sink import Row
 
-EVENTS, EVIDENCE, INCIDENTS = "camera-events", "camera-evidence", "incidents"
+EVENTS, EVIDENCE = "camera-events", "camera-evidence"
 GRADE = 2
 
 INCIDENT_SEVERITY = {"zone": 2, "dwell": 3, "count": 3}
 """Severity 1 (low) to 4 of the incident that a rule of this kind opens; a line crossing is a fact, not an incident."""
-HANDLING_LEVEL_BY_SEVERITY = {1: "grid", 2: "grid", 3: "street", 4: "district"}
-"""小事不出社区、大事不出街道、难事区内统筹: who closes it (docs/policy.md)."""
-
-
 REMEMBERED_MAX = 10_000
 """Messages of events that are recognised when a worker sends them again."""
 
@@ -83,7 +80,6 @@ def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> R
 
 def _incident(row: EventRow, territory: str, severity: int) -> Row:
     summary = f"{row.label} at {row.place}" if row.place else row.label
-    return (
-        row.time_us, territory, GRADE, f"inc-{row.event_id}", row.event_id, row.rule, severity, HANDLING_LEVEL_BY_SEVERITY[severity],
-        "open", summary,
-    )  # fmt: skip
+    return Opened(
+        time_us=row.time_us, territory=territory, cause=row.event_id, rule=row.rule, severity=severity, summary=summary
+    ).row()

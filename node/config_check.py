@@ -6,12 +6,14 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Annotated, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from node.config_errors import KeyPath, Problem
 from node.config_model import CameraEntry, CapEntry, File
+from node.ingest.mqtt.filters import is_filter
 from sync.core.lanes import FRESH_FIRST_LANES
 from sync.model import Lane, Level, Limits, ModelError, Territory, check_node_id, check_resource
 
@@ -24,7 +26,7 @@ def shape_problems(value: object, struct: type[msgspec.Struct], at: KeyPath = ()
     if not isinstance(value, Mapping):
         yield Problem(at, f"{_dotted(at)} must be a table")
         return
-    hints = get_type_hints(struct, include_extras=True)
+    hints = _hints(struct)
     fields = {field.name: field for field in msgspec.structs.fields(struct)}
     for name in value:
         if name not in fields:
@@ -34,6 +36,12 @@ def shape_problems(value: object, struct: type[msgspec.Struct], at: KeyPath = ()
             yield from _value_problems(value[name], hints[name], (*at, name))
         elif field.required:
             yield Problem(at, f"{_dotted((*at, name))!r} is missing: every {_dotted(at) or 'node'} needs it")
+
+
+@cache
+def _hints(struct: type[msgspec.Struct]) -> Mapping[str, object]:
+    """The types of a struct's fields: dear to find, and asked for with every entry of a list."""
+    return get_type_hints(struct, include_extras=True)
 
 
 def limit_problems(limits: Mapping[str, object]) -> Iterator[Problem]:
@@ -140,6 +148,8 @@ def _address_problems(file: File) -> Iterator[Problem]:
         *((("devices", "listen"), address) for address in file.devices.listen),
         *((("devices", "hj212_listen"), address) for address in file.devices.hj212_listen),
         *((("devices", "jt808_listen"), address) for address in file.devices.jt808_listen),
+        *((("devices", "sl651_listen"), address) for address in file.devices.sl651_listen),
+        *((("devices", "modbus", index, "address"), entry.address) for index, entry in enumerate(file.devices.modbus)),
     ]
     for at, address in given:
         yield from _bad_address(at, address)
@@ -188,12 +198,52 @@ def _device_problems(file: File) -> Iterator[Problem]:
     devices = file.devices
     if bool(devices.tls_certificate) != bool(devices.tls_key):
         yield Problem(("devices",), "'devices.tls_certificate' and 'devices.tls_key' go together: give both or neither")
+    yield from _access_problems(file)
     for index, broker in enumerate(devices.mosquitto):
         if not broker.url.startswith(("mqtt://", "mqtts://")):
             at = ("devices", "mosquitto", index)
             yield Problem(at, f"mosquitto url {broker.url!r} refused: write mqtt://host:port or mqtts://host:port")
     for index, profile in enumerate(devices.profiles):
-        yield from _profile_problems(profile.resource, profile.territory, file, ("devices", "profiles", index))
+        place: KeyPath = ("devices", "profiles", index)
+        if bool(profile.format) == bool(profile.profile):
+            yield Problem(place, "a profile needs either 'format' or 'profile', the name of a profile file")
+        elif profile.format and not (profile.topic and profile.resource):
+            yield Problem(place, f"a profile with 'format' = {profile.format!r} needs 'topic' and 'resource'")
+        yield from _profile_problems(profile.resource, profile.territory, file, place)
+    yield from _modbus_problems(file)
+
+
+def _access_problems(file: File) -> Iterator[Problem]:
+    devices = file.devices
+    if devices.tls_client_ca and not devices.tls_certificate:
+        yield Problem(("devices",), "'devices.tls_client_ca' needs 'devices.tls_certificate' and 'devices.tls_key' beside it")
+    if devices.access == "open" and not all(_is_loopback(address) for address in devices.listen):
+        yield Problem(("devices",), "'devices.access' = \"open\" is for tests: everybody hears everything; listen on 127.0.0.1 only")
+    users = [entry.user for entry in devices.acl]
+    for index, entry in enumerate(devices.acl):
+        if entry.user in users[:index]:
+            yield Problem(("devices", "acl", index), f"user {entry.user!r} has two entries: put its topics, devices and clients into one")
+        for pattern in entry.topics:
+            if not is_filter(pattern):
+                yield Problem(("devices", "acl", index), f"topic {pattern!r} is no topic filter: write for example \"air-quality/json/%u\"")
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _modbus_problems(file: File) -> Iterator[Problem]:
+    names = [entry.device for entry in file.devices.modbus]
+    for index, entry in enumerate(file.devices.modbus):
+        at: KeyPath = ("devices", "modbus", index)
+        if "/" in entry.device or "+" in entry.device or "#" in entry.device:
+            yield Problem((*at, "device"), f"device {entry.device!r} refused: the name is part of a topic and holds no / + #")
+        if entry.device in names[:index]:
+            yield Problem((*at, "device"), f"device {entry.device!r} is polled twice: give each device its own name")
+        if not entry.address:
+            yield Problem((*at, "address"), f"device {entry.device!r} has an empty address: write for example 10.0.0.5:502")
+        yield from _profile_problems(entry.resource, entry.territory, file, at)
 
 
 def _sensor_problems(file: File) -> Iterator[Problem]:
@@ -227,7 +277,8 @@ def _carriage_problems(file: File) -> Iterator[Problem]:
 
 def _profile_problems(resource: str, territory: str, file: File, at: KeyPath) -> Iterator[Problem]:
     try:
-        check_resource(resource)
+        if resource:
+            check_resource(resource)
     except ModelError as error:
         yield Problem((*at, "resource"), str(error))
     yield from _place_problems(territory, file, (*at, "territory"))

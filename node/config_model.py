@@ -68,10 +68,33 @@ class MosquittoEntry(msgspec.Struct, frozen=True, kw_only=True):
 class ProfileEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What the messages of a topic are."""
 
-    topic: Annotated[str, Meta(min_length=1, max_length=1_024)]
-    resource: str
-    format: Literal["json", "senml", "hj212", "jt808"]
+    topic: Annotated[str, Meta(min_length=1, max_length=1_024)] = ""
+    resource: str = ""
+    format: Literal["json", "senml", "hj212", "jt808", "sl651"] | None = None
+    profile: Annotated[str, Meta(min_length=1, max_length=256)] = ""
     territory: str = ""
+
+
+class ModbusEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A Modbus TCP device that is asked."""
+
+    device: Annotated[str, Meta(min_length=1, max_length=256)]
+    address: str
+    profile: Annotated[str, Meta(min_length=1, max_length=256)]
+    unit: Annotated[int, Meta(ge=0, le=255)] = 1
+    resource: str = ""
+    territory: str = ""
+    period_s: Annotated[float, Meta(ge=0.1, le=86_400)] | None = None
+    timeout_s: Annotated[float, Meta(ge=0.1, le=60)] = 3.0
+
+
+class AclEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """What one user of the sensor door may do."""
+
+    user: Annotated[str, Meta(min_length=1, max_length=128)]
+    topics: Annotated[list[str], Meta(max_length=64)] = msgspec.field(default_factory=lambda: ["#"])
+    devices: Annotated[list[str], Meta(max_length=1_000)] = msgspec.field(default_factory=lambda: ["%u"])
+    clients: Annotated[list[str], Meta(max_length=64)] = msgspec.field(default_factory=lambda: ["%u"])
 
 
 class DevicesSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +106,16 @@ class DevicesSection(msgspec.Struct, frozen=True, kw_only=True):
     password_file: str = ""
     anonymous: bool = False
     admit_unknown: bool = False
+    tls_client_ca: str = ""
+    access: Literal["field", "open"] = "field"
+    acl: Annotated[list[AclEntry], Meta(max_length=10_000)] = []
+    keep_alive_s_max: Annotated[int, Meta(ge=5, le=65_535)] = 65_535
+    connections_max: Annotated[int, Meta(ge=1, le=100_000)] = 12_000
     hj212_listen: Annotated[list[str], Meta(max_length=16)] = []
     jt808_listen: Annotated[list[str], Meta(max_length=16)] = []
+    sl651_listen: Annotated[list[str], Meta(max_length=16)] = []
+    profile_folder: str = ""
+    modbus: Annotated[list[ModbusEntry], Meta(max_length=500)] = []
     mosquitto: Annotated[list[MosquittoEntry], Meta(max_length=16)] = []
     profiles: Annotated[list[ProfileEntry], Meta(max_length=1_000)] = []
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from node.backoff import Backoff
 from node.clock import Clock
 from node.config import NodeConfig, split_address
-from node.config_model import MosquittoEntry, ProfileEntry
+from node.config_model import MosquittoEntry
 from node.directory import DoorStatus
 from node.ingest.devices import DeviceRegistry
 from node.ingest.door import Door, Listen
@@ -24,14 +24,20 @@ from node.ingest.hj212.dialect import Hj212
 from node.ingest.inbox import Inbox, readings_of
 from node.ingest.intake import Intake
 from node.ingest.jt808.dialect import Jt808
+from node.ingest.modbus.wiring import polled_facts
 from node.ingest.mosquitto import BridgeSettings, MosquittoBridge
+from node.ingest.mqtt.access import Access, AccessRule
+from node.ingest.mqtt.tls import server_context
 from node.ingest.passwords import Passwords
-from node.ingest.profiles import Format, Profile, ProfileTable, default_profiles
+from node.ingest.profiles import Profile, ProfileTable, default_profiles
 from node.ingest.rejects import RejectStore
 from node.ingest.repeats import RESTART_READINGS_MAX
 from node.ingest.report_door import Dialect, ReportDoor
 from node.ingest.sink import Reading
+from node.ingest.sl651.dialect import Sl651
 from node.records import SCAN_BATCHES_MAX, decode_rows, newest_batches
+from node.site_profiles import SiteProfiles
+from node.store.door_book import kept_sessions
 from node.store.failures import guarded
 from node.store.journal import SqliteJournal
 
@@ -60,10 +66,21 @@ class DevicePlane:
             self.registry = DeviceRegistry(known, admit_unknown=config.devices.admit_unknown)
         with guarded(refused, "opening of the store of rejects"):
             self.rejects = RejectStore(refused)
-        self._profile_table = ProfileTable(self._profiles(sensors))
+        site = SiteProfiles(config)
+        self._profile_table = ProfileTable(site.profiles + self._default_profiles(sensors))
         self.intake = Intake(self._profile_table, inbox, self.registry, self.rejects, clock, call_later=loop.call_later)
-        self.door = Door(self._listens(), self.intake, passwords=self._passwords(), anonymous=config.devices.anonymous)
+        self.door = Door(
+            self._listens(),
+            self.intake,
+            passwords=self._passwords(),
+            anonymous=config.devices.anonymous,
+            access=_access(config),
+            clock=clock,
+            keep_alive_s_max=config.devices.keep_alive_s_max,
+            connections_max=config.devices.connections_max,
+        )
         self.reports = self._report_doors()
+        self.pollers = site.pollers(self.intake, clock, rng)
         self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
         self.addresses: list[tuple[str, int]] = []
         self.report_addresses: list[tuple[ReportDoor, list[tuple[str, int]]]] = []
@@ -72,6 +89,7 @@ class DevicePlane:
     async def start(self, journal: SqliteJournal) -> None:
         """Remember the newest readings, then open the listeners. Raises OSError when an address is taken."""
         self.intake.recall(self._newest_readings(journal))
+        self.door.recall(journal.look("read of the door's sessions", kept_sessions))
         self.addresses = await self.door.start()
         for host, port in self.addresses:
             log.info("sensor door on %s:%d", host, port)
@@ -85,8 +103,8 @@ class DevicePlane:
         """Housekeeping and bridges, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._tick())
-            for bridge in self._bridges:
-                tasks.create_task(bridge.run())
+            for running in [*(bridge.run() for bridge in self._bridges), *(poller.run() for poller in self.pollers)]:
+                tasks.create_task(running)
 
     async def stop(self) -> None:
         """Close the listeners and the stores; what was not acknowledged is sent again."""
@@ -100,9 +118,9 @@ class DevicePlane:
                 # A full disk is often why the node stops: the journal holds the readings, and devices are seen again.
                 log.warning("%s not saved: %s; free space", type(store).__name__, error)
 
-    def decide(self, name: str, *, admit: bool, owner: str) -> bool:
-        """An operator's decision on a device; False when no device of that name was met."""
-        return self.registry.decide(name, admit=admit, now_us=self._clock.wall_us(), owner=owner) is not None
+    def profile(self, name: str) -> Profile | None:
+        """A profile by its name; None when this node has none of it."""
+        return self._profile_table.named(name)
 
     def learn(self, schemas: Mapping[str, pa.Schema]) -> None:
         """Sensor resources that a later bundle brought get their topics."""
@@ -125,7 +143,8 @@ class DevicePlane:
         """What the API shows of the door."""
         shared = {"listen": _texts(self.addresses), "rejects": self.rejects.counts(), "counts": dict(self.intake.counts)}
         spoken = {door.dialect.name: door.facts() | {"listen": _texts(where)} for door, where in self.report_addresses if where}
-        return self.door.facts() | shared | spoken
+        polled = {"modbus": polled_facts(self.pollers)} if self.pollers else {}
+        return self.door.facts() | shared | spoken | polled
 
     async def _tick(self) -> None:
         while True:
@@ -138,11 +157,6 @@ class DevicePlane:
     def _newest_readings(self, journal: SqliteJournal) -> list[Reading]:
         return [reading for code in self._sensors for reading in own_readings(journal, code, node=self._config.node.id)]
 
-    def _profiles(self, sensors: list[str]) -> list[Profile]:
-        territory = self._config.node.territory
-        own = [_profile(index, entry, territory) for index, entry in enumerate(self._config.devices.profiles)]
-        return own + self._default_profiles(sensors)
-
     def _default_profiles(self, sensors: list[str]) -> list[Profile]:
         territory = self._config.node.territory
         return [profile for code in sensors for profile in default_profiles(code, territory=territory, grade=1)]
@@ -152,6 +166,7 @@ class DevicePlane:
         spoken: tuple[tuple[Dialect, list[str]], ...] = (
             (Hj212(), devices.hj212_listen),
             (Jt808(gives_codes=devices.anonymous and not devices.password_file), devices.jt808_listen),
+            (Sl651(), devices.sl651_listen),
         )
         return tuple(
             ReportDoor(
@@ -168,10 +183,8 @@ class DevicePlane:
         devices = self._config.devices
         if not devices.tls_certificate:
             return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(self._config.resolve(devices.tls_certificate), self._config.resolve(devices.tls_key))
-        return context
+        authority = self._config.resolve(devices.tls_client_ca) if devices.tls_client_ca else None
+        return server_context(self._config.resolve(devices.tls_certificate), self._config.resolve(devices.tls_key), client_ca=authority)
 
     def _passwords(self) -> Passwords | None:
         name = self._config.devices.password_file
@@ -195,16 +208,17 @@ class DevicePlane:
         )
 
 
+def _access(config: NodeConfig) -> Access:
+    rules = [AccessRule(entry.user, tuple(entry.topics), tuple(entry.devices), tuple(entry.clients)) for entry in config.devices.acl]
+    return Access(rules, is_open=config.devices.access == "open")
+
+
 def _texts(addresses: list[tuple[str, int]]) -> list[str]:
     return [f"{host}:{port}" for host, port in addresses]
 
 
 def _sensors(schemas: Mapping[str, pa.Schema]) -> list[str]:
     return [code for code, schema in sorted(schemas.items()) if tuple(schema.names[3:]) == SENSOR_COLUMNS]
-
-
-def _profile(index: int, entry: ProfileEntry, territory: str) -> Profile:
-    return Profile(f"configured-{index}", entry.topic, Format(entry.format), entry.resource, entry.territory or territory)
 
 
 def own_readings(journal: SqliteJournal, resource: str, *, node: str) -> list[Reading]:

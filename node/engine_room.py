@@ -91,6 +91,7 @@ def open_engine_room(config: NodeConfig, passport: Passport) -> EngineRoom:
         hybrid=hybrid,
     )
     wake.append(runtime.wake)
+    runtime.stage_marks = journal.door.stage
     _check_fresh(fresh, lane_of)
     return EngineRoom(policy, schemas, journal, inbox, hybrid, runtime)
 

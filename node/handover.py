@@ -1,7 +1,7 @@
 """What a node with a new parent need not send again: batches that the old parent got whole, and that its own parent has too.
 
 Owns: the account that goes instead. A batch of which the old parent lacks a single record goes in full, because an account must never
-hide one; the new parent's side finds the others to be known. Called by node/pipeline.py.
+hide one; the new parent's side finds the others to be known. Called by node/pipeline.py and by node/sealed.
 """
 
 from __future__ import annotations
@@ -39,10 +39,13 @@ class Handover:
         if not found or found[0].lsn > job.accounts_upto:
             return found
         former = job.peer.former
+        return [self._account(stored) if stored.lsn <= job.accounts_upto and self.had_whole(former, stored) else stored for stored in found]
+
+    def had_whole(self, former: str, stored: StoredBatch) -> bool:
+        """True when every record of a batch was delivered to a parent that this node had before."""
         if former not in self._had:
             self._had[former] = self._books.delivered_to(former)
-        had = self._had[former]
-        return [self._account(stored) if stored.lsn <= job.accounts_upto and _got_whole(stored, had) else stored for stored in found]
+        return _got_whole(stored, self._had[former])
 
     def _account(self, stored: StoredBatch) -> StoredBatch:
         runs = tuple(self._handed_over(run) for run in stored.batch.header.runs)

@@ -65,6 +65,9 @@ class LifeShelf(Protocol):
     def shaken(self, peer: str, hello: Hello) -> None:
         """A handshake is done; `hello` is the peer's last."""
 
+    def above_age_us(self) -> int | None:
+        """How old what is known here of those above is; None when nobody can say."""
+
 
 BUNDLES_BYTES_MAX = 12 << 20
 """Bytes of the bundles that go in one message; a link takes messages of 16 MiB, and one bundle has at most 8."""
@@ -223,4 +226,6 @@ class Handshake:
             renumbered=lives.renumbered() if lives else (),
             held_before=lives.held_before(self._peer, self.hello) if lives and self.hello else (),
             wants=self._slicing.wants(self._peer) if self._slicing is not None and for_incarnation else None,
+            takes_envelopes=True,
+            above_age_us=lives.above_age_us() if lives else None,
         )

@@ -95,6 +95,8 @@ class Hearing:
             context.hybrid.observe(message.sent_at)
             if peer.facts.is_parent:
                 context.directory.heard_from_parent(message.statuses, context.clock.wall_us())
+                if why := context.forks.absence.hear(message.sent_at.wall_us, message.above_age_us):
+                    peer.session.end(why)
                 if message.reseeded and context.forks.reseeded():
                     peer.session.end("the reseed is done: the link goes on without it")
             else:

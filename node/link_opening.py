@@ -93,9 +93,9 @@ class Opening:
     async def _heard_from_above(self, hello: Hello) -> None:
         """The policy of those above is in force here: write that down, unless this node was away for too long."""
         absence = self._context.forks.absence
-        if why := absence.check(hello.sent_at.wall_us):
+        if why := absence.hear(hello.sent_at.wall_us, hello.above_age_us):
             raise LinkError(why)
-        await self._context.runtime.beside_commits(absence.note)
+        await self._context.runtime.beside_commits(absence.write_down)
 
     async def tell_unheard(self, peer: Peer, hello: Hello) -> None:
         """Tell a peer of refusals that it has not heard of and that the engine does not remember; before the engine says anything."""

@@ -60,7 +60,9 @@ class Speaking:
             context.policy.look_at_dates()
             own, now_us = context.own_status(), context.clock.wall_us()
             body = context.directory.upward(own, now_us) if peer.facts.is_parent else context.directory.downward(own, now_us)
-            peer.urgent.put_nowait(Heartbeat(body, context.hybrid.tick(), reseeded=peer.reseed is not None and peer.reseed.is_done))
+            age_us = None if peer.facts.is_parent else context.forks.above_age_us()
+            is_done = peer.reseed is not None and peer.reseed.is_done
+            peer.urgent.put_nowait(Heartbeat(body, context.hybrid.tick(), reseeded=is_done, above_age_us=age_us))
             if pulse.is_silent(peer.session.heard, context.clock.now()):
                 raise LinkError(f"{peer.facts.node} has been silent for {pulse.silence_s:g} s")
             pace = context.runtime.engine.pace(peer.facts.node, context.clock.now())

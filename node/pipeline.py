@@ -37,7 +37,7 @@ from sync.core.ready import (
     RequeueResult,
 )
 from sync.core.recalling import as_told
-from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, RunMap, Span, StoredBatch, Stream, WireError
+from sync.model import Batch, BatchHeader, Level, Limits, Manifest, PolicyVersion, Run, RunMap, Span, StoredBatch, Stream, WireError
 from sync.model.names import Direction
 from sync.ports import RESEED_PURPOSE, Flow, Gate, Journal, Outcome, Released, Selection, Vouch
 from sync.wire.codec_batch import header_digest
@@ -47,6 +47,9 @@ REQUEUE_BATCHES_MAX = 64
 """Held batches that one RequeueJob puts back."""
 
 ALL_FRESH = FreshFirst()
+
+NO_JOB = 0
+"""Stands for the job of what no link brought; jobs count from 1."""
 
 LARGE_PART = 4
 """A batch of this part of the rows that a frame aims at is large enough to go alone."""
@@ -112,8 +115,10 @@ class Pipeline:
         """True when an order put nodes below a child, now or once, that lie outside its territory."""
         self.known_before: Callable[[str], Mapping[Stream, RunMap]] = lambda peer: {}
         """What a peer has of this node's records by numbers from before a fork (node/fork/desk.py)."""
-        self.recalled: Callable[[BatchHeader], str] = lambda header: ""
-        """Why a batch may not come (back) because a record of it was recalled; empty when none was (node/recall)."""
+        self.recalled: Callable[[Batch, pa.RecordBatch | None], Batch | None] = lambda batch, rows: None
+        """What is left of a batch without the records that were recalled here; None when none was (node/recall)."""
+        self.seals_to: Callable[[PeerFacts], bool] = lambda peer: False
+        """True for a parent outside the territory chain, past which nothing goes but sealed envelopes (node/sealed)."""
         self._handover = Handover(journal, me.node)
         self._rows_large = limits.batch_rows_target // LARGE_PART
         """Rows from which a batch is forwarded by itself when the plan leaves it whole."""
@@ -139,10 +144,23 @@ class Pipeline:
             outcome = gate.release(back, stored, unfold_payload(stored.batch.payload)).outcome
         return outcome is Outcome.WHOLE
 
+    def released(self, peer: PeerFacts, stored: StoredBatch) -> Sequence[Run]:
+        """What the plan in force makes of the runs of a batch toward `peer`. Blocking."""
+        gate, header = self._gate_of(), stored.batch.header
+        flow = flow_to(peer, Direction.UP if peer.is_parent else Direction.RETURN)
+        outcome = gate.glance(flow, header)
+        if outcome is None:
+            return gate.release(flow, stored, unfold_payload(stored.batch.payload)).runs
+        return header.runs if outcome is Outcome.WHOLE else ()
+
     # ---- on the way out
 
+    def _flow(self, peer: PeerFacts, direction: Direction) -> Flow:
+        flow = flow_to(peer, direction)
+        return replace(flow, sealed_only=True) if direction is Direction.UP and self.seals_to(peer) else flow
+
     def _outbound(self, job: OutboundJob, gate: Gate, at_hand: Sequence[StoredBatch]) -> OutboundResult:
-        flow = flow_to(job.peer, job.direction)
+        flow = self._flow(job.peer, job.direction)
         found = [_as_told(stored) for stored in self._found(job, gate.addressed(flow), at_hand)]
         parts: list[OutboundPart] = []
         groups: dict[GroupKey, _Group] = {}
@@ -243,13 +261,30 @@ class Pipeline:
     def _requeue(self, job: RequeueJob, gate: Gate) -> RequeueResult:
         most = min(job.batches_max, REQUEUE_BATCHES_MAX)
         peer, direction = job.peer.node, job.direction
-        plans = gate.reopened(flow_to(job.peer, direction), self._journal.plans_decided(peer, direction))
+        plans = gate.reopened(self._flow(job.peer, direction), self._journal.plans_decided(peer, direction))
         held = self._journal.held(
             peer, direction, not_version=gate.version.digest, batches_max=most, again=dict(job.again), reprieve=job.reprieve, plans=plans
         )
         return RequeueResult(job.id, gate.version, tuple(held))
 
     # ---- on the way in
+
+    def opened(self, batch: Batch, direction: Direction, *, within: str) -> InboundResult:
+        """What this node makes of a batch that came inside a sealed envelope: as of a frame, but for the link's own checks. Blocking.
+
+        `within` is the territory of the sealer, whose rows of other territories are refused on the way up.
+        """
+        gate = self._gate_of()
+        if damage := _other_payload(batch):
+            return InboundResult(NO_JOB, gate.version, damage, quarantine=True)
+        try:
+            rows = self._checked_rows(batch)
+        except WireError as error:
+            return InboundResult(NO_JOB, gate.version, str(error), quarantine=True)
+        refusal = gate.inspect(Flow(self._me.node, self._me.level, self._me.territory, direction), batch.header, rows)
+        if direction is Direction.UP and rows is not None and (code := foreign_code(rows, within)):
+            refusal = refusal or f"{batch.header.resource} refused: a row of territory {code} from a node of {within}"
+        return InboundResult(NO_JOB, gate.version, refusal, left=None if refusal else self.recalled(batch, rows))
 
     def _inbound(self, job: InboundJob, gate: Gate) -> InboundResult:
         batch = job.frame.batch
@@ -262,8 +297,8 @@ class Pipeline:
             return InboundResult(job.id, gate.version, str(error), quarantine=True)
         purpose = RESEED_PURPOSE if job.peer.reseeds and job.frame.direction is Direction.RETURN else ""
         flow = Flow(self._me.node, self._me.level, self._me.territory, job.frame.direction, purpose=purpose)
-        refusal = gate.inspect(flow, batch.header, rows) or _too_near(job) or self.recalled(batch.header) or self._foreign(job, rows)
-        return InboundResult(job.id, gate.version, refusal)
+        refusal = gate.inspect(flow, batch.header, rows) or _too_near(job) or self._foreign(job, rows)
+        return InboundResult(job.id, gate.version, refusal, left=None if refusal else self.recalled(batch, rows))
 
     def _foreign(self, job: InboundJob, rows: pa.RecordBatch | None) -> str:
         """Why a child may not bring these rows: they lie outside its territory; empty when it may."""
@@ -280,8 +315,8 @@ class Pipeline:
         header, manifest = batch.header, batch.manifest
         if manifest is None or manifest.issuer != peer:
             return f"no manifest of {peer}"
-        if len(batch.payload) != header.payload_bytes or hashlib.sha256(batch.payload).digest() != header.payload_sha256:
-            return "the payload is not the one its header names"
+        if damage := _other_payload(batch):
+            return damage
         if header_digest(header) != manifest.header_sha256:
             return "the header is not the one its manifest names"
         return "" if self._vouch.check(manifest, issuer=peer) else f"the manifest is not signed by {peer}"
@@ -297,9 +332,15 @@ class Pipeline:
         return rows
 
 
+def _other_payload(batch: Batch) -> str:
+    """Why a payload is not the one of its header; empty when it is."""
+    is_own = len(batch.payload) == batch.header.payload_bytes and hashlib.sha256(batch.payload).digest() == batch.header.payload_sha256
+    return "" if is_own else "the payload is not the one its header names"
+
+
 def flow_to(peer: PeerFacts, direction: Direction) -> Flow:
     """The flow toward `peer`."""
-    return Flow(peer.node, peer.level, peer.territory, direction, peer.subtree)
+    return Flow(peer.node, peer.level, peer.territory, direction, peer.subtree, takes_envelopes=peer.takes_envelopes)
 
 
 def _too_near(job: InboundJob) -> str:

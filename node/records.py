@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from node.store.journal import SqliteJournal
 from policies.regrade import RegradeIndex
-from sync.model import DEFAULT_LIMITS, StoredBatch
+from sync.model import DEFAULT_LIMITS, Run, StoredBatch
 from sync.wire.payload import decode_payload
 
 ROWS_MAX = 5_000
@@ -50,6 +50,16 @@ def live_rows(stored: StoredBatch, regrades: RegradeIndex | None = None, *, view
         part = view.shown(part) if view is not None else part
         parts.append(pa.Table.from_batches([part]).append_column("_origin", pa.array([run.origin] * part.num_rows, pa.string())))
     return pa.concat_tables(parts, promote_options="default")
+
+
+def live_parts(stored: StoredBatch) -> Iterator[tuple[pa.RecordBatch, Run]]:
+    """The rows of a batch that count here, run by run."""
+    runs = [run for run in stored.live_runs if run.state.has_rows]
+    if not runs:
+        return
+    rows = decode_rows(stored.batch.payload)
+    for run in runs:
+        yield rows.slice(run.row_offset, run.count), run
 
 
 def newest_rows(

@@ -23,6 +23,7 @@ from node.job_threads import JobThreads
 from node.pipeline import Pipeline
 from node.sealing import seal
 from node.small_jobs import SmallJobs, are_small
+from node.store.door_book import Mark
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
 from sync.core.messages import Data
@@ -71,6 +72,8 @@ class Runtime:
         self.on_event: Callable[[Event], None] = lambda event: None
         self.on_committed: Callable[[], None] = lambda: None
         """Called after every commit, before anything of its turn is handed out."""
+        self.stage_marks: Callable[[Sequence[Mark]], None] = lambda marks: None
+        """Called with what the sensor door must not forget, before the commit that holds the records it came with."""
         self.on_damage: Callable[[int, Callable[[], None]], None] | None = None
         """Called with the lsn of a batch that a job could not read, and with what starts the job again once that is settled."""
         self._journal = journal
@@ -91,6 +94,8 @@ class Runtime:
         self._sealed: dict[int, PendingBatch] = {}
         self._next_ticket = 1
         self._failure: BaseException | None = None
+        self._has_marks = False
+        """True when this turn's commit carries marks of the sensor door."""
         self._after_commit: list[Callable[[], None]] = []
         self._successor: tuple[Callable[[Engine, Recovered], Engine], asyncio.Future[None]] | None = None
         self._jobs_out: Counter[str] = Counter()
@@ -227,6 +232,9 @@ class Runtime:
             self._inputs.popleft()(self.engine, now)
         for pending in self._records.drain(RECORDS_PER_TURN_MAX):
             self._offer(pending, now)
+        self._has_marks = self._records.has_marks
+        if self._has_marks:
+            self.stage_marks(self._records.take_marks())
         return SmallJobs(self._pipeline, self._tops, self._has_job_out).ready(self.engine, now)
 
     async def _hand_out(self, ready: Ready) -> None:
@@ -234,9 +242,10 @@ class Runtime:
         for job in ready.jobs:
             if self._is_early(job):
                 self._start(job)
-        if ready.writes:
+        if ready.writes or self._has_marks:
             await self._commit(ready.writes)
             self.on_committed()
+            self._records.marks_stored()
         answers, self._after_commit = self._after_commit, []
         for tell in answers:
             tell()

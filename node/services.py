@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from node.attaching import AttachmentDesk
 from node.audit.api import Audit
@@ -13,6 +13,7 @@ from node.carriage.carrier import Carrier
 from node.catalogue.desk import CatalogueDesk
 from node.catalogue.review import Review
 from node.clock import Clock
+from node.devices.wiring import DeviceDesks
 from node.directory import Directory
 from node.governing import Governing
 from node.handing_in import HandingIn
@@ -24,6 +25,7 @@ from node.quality.desk import QualityDesk
 from node.recall.desk import RecallDesk
 from node.requests.wiring import Requests
 from node.returns.desk import ReturnsDesk
+from node.sealed.desk import SealedDesk
 from node.sensor_alarms.desk import SensorDesk
 from node.sql.desk import SqlDesk
 from node.status import StatusBoard
@@ -51,13 +53,6 @@ class OwnIdentity:
     admissions: Admissions
 
 
-class DecideDevice(Protocol):
-    """An operator's decision on a device."""
-
-    def __call__(self, name: str, *, admit: bool, owner: str) -> bool:
-        """Record it; False when no device of that name was met."""
-
-
 @dataclass(slots=True)
 class Services:
     """The parts of a running node that its API speaks to."""
@@ -71,8 +66,7 @@ class Services:
     handing_in: HandingIn
     identity: OwnIdentity
     clock: Clock
-    devices: Callable[[int], list[dict[str, object]]]
-    decide_device: DecideDevice
+    devices: DeviceDesks
     cameras: Callable[[], list[Plain]]
     door_facts: Callable[[], Plain]
     carrier: Carrier
@@ -91,6 +85,7 @@ class Services:
     audit: Audit
     recalls: RecallDesk
     returns: ReturnsDesk
+    sealed: SealedDesk
     territories: TerritoryDesk
     sensors: SensorDesk
 

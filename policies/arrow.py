@@ -5,6 +5,7 @@ Owns no rule. Called by the column forms of masks, predicates and plans.
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,6 +21,11 @@ ArrowField: TypeAlias = "pa.Field[Any]"
 ArrowScalar: TypeAlias = "pa.Scalar[Any]"
 Chosen: TypeAlias = "npt.NDArray[np.bool_]"
 """One flag per row."""
+
+WHOLE_NUMBERS = (8, 16, 32, 64)
+"""Widths in bits of the numbers that NumPy knows."""
+COMPARED_WORDS_MAX = 4
+"""Words that the rows are compared with one by one: as dear as looking up a flag for each row."""
 
 
 def call(kernel: str, *arguments: object, **options: object) -> Column:
@@ -44,6 +50,17 @@ def words_of(column: Column) -> Column:
     return words
 
 
+def text_hash(words: Column) -> int:
+    """A number that equal columns of texts share; another column may share it too."""
+    text = words.buffers()[-1]
+    return hash(text.to_pybytes()) if text is not None else 0
+
+
+def own_copy(words: Column) -> Column:
+    """The same words in memory of their own: a dictionary that was read from a payload holds all of it."""
+    return call("take", words, pa.array(np.arange(len(words))))
+
+
 def spread(answers: Column, column: Column) -> Column:
     """Answers about `words_of(column)`, one per row of `column`."""
     return call("take", answers, indices_of(column)) if is_dictionary(column) else answers
@@ -65,7 +82,7 @@ def with_words(column: Column, words: Column) -> Column:
 def placed(column: Column, words: Column, places: Column | None) -> Column:
     """A dictionary column of `words`; `places` says which of them each of its former words became, None: the one that stands there now."""
     indices = indices_of(column)
-    return _dictionary(indices if places is None else call("take", places, indices), words)
+    return dictionary_of(indices if places is None else call("take", places, indices), words)
 
 
 def only_used(column: Column) -> Column:
@@ -75,7 +92,7 @@ def only_used(column: Column) -> Column:
     if is_used.all():
         return column
     places = np.maximum(np.cumsum(is_used, dtype=np.int32) - 1, 0)
-    return _dictionary(call("take", pa.array(places), indices), call("filter", words, pa.array(is_used)))
+    return dictionary_of(call("take", pa.array(places), indices), call("filter", words, pa.array(is_used)))
 
 
 def indices_of(column: Column) -> Column:
@@ -100,13 +117,33 @@ def laid_out(texts: Column) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8
     return places - places[0], held[places[0] : places[-1]]
 
 
+def fixed_width(column: Column) -> npt.NDArray[Any] | None:
+    """The values of a column without nulls as numbers of their width, whatever they stand for; None where these have no bytes."""
+    kind = column.type
+    data = column.buffers()[1] if pa.types.is_primitive(kind) and kind.bit_width in WHOLE_NUMBERS else None
+    if data is None:
+        return None
+    values: npt.NDArray[Any] = np.frombuffer(memoryview(data), f"u{kind.bit_width // 8}")
+    return values[column.offset : column.offset + len(column)]
+
+
+def of_fixed_width(values: npt.NDArray[Any], kind: pa.DataType) -> Column:
+    """The inverse of `fixed_width`."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.array(values).buffers()[1]])
+
+
 def spread_flags(flags: Chosen, column: Column) -> Chosen:
     """Flags about the words of a dictionary column without nulls, one per row."""
-    # As bytes, and by Arrow: it packs no bits then, and NumPy would make wider indices first.
+    chosen = np.flatnonzero(flags).tolist()
+    if 0 < len(chosen) <= COMPARED_WORDS_MAX:
+        # A comparison reads the indices as they are; what looks flags up makes wider indices first.
+        indices = to_numpy(indices_of(column))
+        return reduce(np.logical_or, [indices == word for word in chosen])
+    # As bytes, and by Arrow: it packs no bits then.
     return to_numpy(call("take", pa.array(flags.view(np.uint8)), indices_of(column))).view(np.bool_)
 
 
-def _dictionary(indices: Any, words: Column) -> Column:
+def dictionary_of(indices: Any, words: Column) -> Column:
     """A dictionary column of indices that are known to lie inside `words`: to look at each again costs as much as a mask."""
     return pa.DictionaryArray.from_arrays(indices, words, safe=False)
 

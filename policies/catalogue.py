@@ -22,6 +22,9 @@ COMMON_COLUMNS = ("event_time", "territory", "grade")
 """Columns every resource begins with."""
 FACT_FIELDS = ("fact_id", "case_id", "fact", "by", "body", "relayed")
 """Columns of a resource of facts (node/cases/fact.py), in this order, all of them texts. `relayed` is empty where a fact was said."""
+ENVELOPES = "sealed-envelopes"
+ENVELOPE_FIELDS = (("target", "string"), ("body", "binary"))
+"""Code and columns of the resource of sealed envelopes (policies/sealed.py)."""
 FIELDS_MAX = 512
 LINEAGE_MAX = 64
 """Resources that one is made of directly."""
@@ -195,6 +198,11 @@ class Resource:
     def is_of_facts(self) -> bool:
         """True for what people say about cases: no entry of the negative list is about it, because entries themselves are decided there."""
         return self.event_sourced and tuple(item.name for item in self.fields) == FACT_FIELDS
+
+    @property
+    def is_of_envelopes(self) -> bool:
+        """True for sealed envelopes: no entry of the negative list is about them, because what is inside was judged and is judged again."""
+        return self.code == ENVELOPES and tuple((item.name, item.type) for item in self.fields) == ENVELOPE_FIELDS
 
     @classmethod
     def of(cls, value: object, where: str) -> Resource:

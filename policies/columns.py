@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from policies.arrow import Chosen, Column, call, encoded_like, is_dictionary, only_used, plain, to_flags, to_numpy, words_of
 from policies.masks import MASK_KEY, TAKEN, WITHHOLD, Mask, TokenTable, apply_mask, describe
-from policies.plan import ColumnRule, Plan, RowRule, strongest
+from policies.plan import ColumnLayers, ColumnRule, Plan, RowRule
 from policies.words import GRADES, Reason, Verdict
 from sync.model import Segment, State
 
@@ -42,6 +42,8 @@ _AS_RESOURCE = 0
 """What rows carry that were stored before anybody graded their resource: the resource's grade of the day is theirs."""
 _NO_GRADE = GRADES[-1] + 1
 """Stands for a grade that is missing or none at all: nobody knows what the row may be told."""
+NAMES_REMEMBERED_MAX = 1_024
+"""Columns outside the catalogue of which the rule is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def highest_grade(rows: pa.RecordBatch) -> int:
     grades = grades_of(rows)
     if not len(grades):
         return 0
-    return int(GRADES[-1] if (grades == _AS_RESOURCE).any() else min(grades.max(), GRADES[-1]))
+    return int(GRADES[-1] if grades.min() == _AS_RESOURCE else min(grades.max(), GRADES[-1]))
 
 
 def row_codes(plan: Plan, rows: pa.RecordBatch, *, settled: Settled = NOTHING_SETTLED) -> Codes:
@@ -91,7 +93,7 @@ def row_codes(plan: Plan, rows: pa.RecordBatch, *, settled: Settled = NOTHING_SE
     for entry in plan.rows:
         code = code_of(entry.verdict, entry.reason)
         if code:
-            codes[_judged(entry, rows, settled) & (codes < code)] = code
+            codes = np.maximum(codes, _judged(entry, rows, settled).view(np.int8) * np.int8(code))
     return codes
 
 
@@ -110,28 +112,36 @@ def segments_of(codes: Codes) -> list[Segment]:
     if not len(codes):
         return []
     starts = np.concatenate(([0], np.flatnonzero(codes[1:] != codes[:-1]) + 1))
-    places = starts.tolist()
-    return [Segment(*part) for part in zip(places, [*places[1:], len(codes)], *_meaning(codes[starts]), strict=True)]
+    places, decided = starts.tolist(), codes[starts]
+    meaning = {code: _meaning(code) for code in np.unique(decided).tolist()}
+    states, reasons = zip(*[meaning[code] for code in decided.tolist()], strict=True)
+    return list(map(Segment, places, [*places[1:], len(codes)], states, reasons))
 
 
 def mask_columns(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable, *, settled: Settled = NOTHING_SETTLED) -> Masked:
     """`rows` with the plan's masks applied; columns the catalogue does not know are withheld."""
-    changed: list[str] = []
-    arrays, fields = list(rows.columns), list(rows.schema)
-    for index, field in enumerate(rows.schema):
-        layers = list(_layers(plan, rows, field.name, settled))
+    changed: dict[int, ColumnRule] = {}
+    arrays = rows.columns
+    for index, name in enumerate(rows.schema.names):
+        layers = layers_of(plan, name)
+        if layers is None:
+            continue
         column = arrays[index]
-        for rule, chosen in layers:
-            column = _apply(column, rule.mask, chosen, tokens)
+        for rule, chosen in _chosen(layers, rows, settled):
+            column = apply_rule(column, rule.mask, chosen, tokens)
         if column is not arrays[index]:
-            changed.append(field.name)
-            arrays[index] = column
-            rule = strongest([layer[0] for layer in layers])[0]
-            fields[index] = field.with_metadata({MASK_KEY: describe(rule.mask, rule.reason.word)})
-    if not changed:
-        return Masked(rows, ())
-    schema = pa.schema(fields).with_metadata(rows.schema.metadata)
-    return Masked(pa.RecordBatch.from_arrays(arrays, schema=schema), tuple(changed))
+            arrays[index], changed[index] = column, layers.told
+    return masked_batch(rows.schema, arrays, changed) if changed else Masked(rows, ())
+
+
+def masked_batch(schema: pa.Schema, arrays: list[Column], changed: Mapping[int, ColumnRule]) -> Masked:
+    """Columns as a batch of `schema`; `changed` are those of which a rule changed values, by place, with what is told of them."""
+    if changed:
+        fields = list(schema)
+        for index, rule in changed.items():
+            fields[index] = fields[index].with_metadata({MASK_KEY: describe(rule.mask, rule.reason.word)})
+        schema = pa.schema(fields).with_metadata(schema.metadata)
+    return Masked(pa.RecordBatch.from_arrays(arrays, schema=schema), tuple(schema.names[index] for index in changed))
 
 
 def kept_rows(rows: pa.RecordBatch, keep: Chosen) -> pa.RecordBatch:
@@ -178,31 +188,28 @@ def _judged(entry: RowRule, rows: pa.RecordBatch, settled: Settled) -> Chosen:
     return matched
 
 
-def _layers(plan: Plan, rows: pa.RecordBatch, name: str, settled: Settled) -> Iterable[tuple[ColumnRule, Chosen | None]]:
+def layers_of(plan: Plan, name: str) -> ColumnLayers | None:
+    """What a plan makes of a column; None leaves it alone."""
+    return plan.layers.get(name) if name in plan.known else _uncatalogued(name)
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED_MAX)
+def _uncatalogued(name: str) -> ColumnLayers:
+    rule = ColumnRule(name, WITHHOLD, Reason.UNCLASSIFIED)
+    return ColumnLayers(rule, (), (), rule)
+
+
+def _chosen(layers: ColumnLayers, rows: pa.RecordBatch, settled: Settled) -> Iterable[tuple[ColumnRule, Chosen | None]]:
     """The rules of one column from the base up; None chooses every row."""
-    if name not in plan.known:
-        yield ColumnRule(name, WITHHOLD, Reason.UNCLASSIFIED), None
-        return
-    if name not in plan.ruled:
-        return
-    base = _rule_of(plan.base.columns, name)
-    if base:
-        yield base, None
-    for rule in plan.grades[1:]:
-        raised = _rule_of(rule.columns, name)
-        if raised and (base is None or raised.mask != base.mask):
-            yield raised, grades_of(rows) == rule.grade
-    for entry in plan.rows:
-        listed = _rule_of(entry.columns, name)
-        if listed:
-            yield listed, _judged(entry, rows, settled)
+    if layers.base:
+        yield layers.base, None
+    for grade, rule in layers.raised:
+        yield rule, grades_of(rows) == grade
+    for entry, rule in layers.listed:
+        yield rule, _judged(entry, rows, settled)
 
 
-def _rule_of(rules: tuple[ColumnRule, ...], name: str) -> ColumnRule | None:
-    return next((rule for rule in rules if rule.name == name), None)
-
-
-def _apply(column: Column, mask: Mask, chosen: Chosen | None, tokens: TokenTable) -> Column:
+def apply_rule(column: Column, mask: Mask, chosen: Chosen | None, tokens: TokenTable) -> Column:
     """The masked column; `column` itself when nothing changes. A word no row has counts as a change: it would travel too."""
     if chosen is None or chosen.all():
         masked = apply_mask(column, mask, tokens)
@@ -215,7 +222,6 @@ def _apply(column: Column, mask: Mask, chosen: Chosen | None, tokens: TokenTable
     return column if mixed.equals(before) else encoded_like(mixed, column.type)
 
 
-def _meaning(codes: Codes) -> tuple[list[State], list[str]]:
-    """State and reason of each code."""
-    found = [(State.DENIED, ELSEWHERE_REASON) if code == ELSEWHERE else state_of(code) for code in codes.tolist()]
-    return [state for state, _ in found], [reason for _, reason in found]
+def _meaning(code: int) -> tuple[State, str]:
+    """State and reason of a code."""
+    return (State.DENIED, ELSEWHERE_REASON) if code == ELSEWHERE else state_of(code)

@@ -14,9 +14,10 @@ from policies.catalogue import Resource
 from policies.entry import TRUSTED_CLOCK, Entry
 from policies.grant import Grant
 from policies.lineage import is_about
+from policies.moment import Moment
 from policies.plan import Plan, PlanKey, RowRule
 from policies.ruleset import Ruleset
-from policies.ruling import Judged, Moment, Subject, unclassified
+from policies.ruling import Judged, Subject, unclassified
 from policies.territories import Successors
 from policies.words import Distance, Way
 from sync.model import ClockQuality, Level
@@ -103,7 +104,7 @@ class PlanBook:
 
     def entries_about(self, resource: Resource) -> list[Judged]:
         """Entries about a resource, with their effect: those that name it or what it is made of, then those by a beginning of a code."""
-        if resource.is_of_facts:
+        if resource.is_of_facts or resource.is_of_envelopes:
             return []
         found = self._index.candidates(resource.code)
         for code in resource.lineage:

@@ -6,6 +6,7 @@ link, and by explanations for the specimen.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -13,16 +14,15 @@ import numpy as np
 import pyarrow as pa
 
 from policies.arrow import Chosen, Column, call, spread, to_flags, words_of
-from policies.catalogue import COMMON_COLUMNS, schema
+from policies.catalogue import COMMON_COLUMNS, ENVELOPES, schema
 from policies.columns import (
     ELSEWHERE,
     ELSEWHERE_REASON,
     NOTHING_SETTLED,
     Codes,
-    Masked,
     Settled,
+    code_of,
     highest_grade,
-    kept_rows,
     mask_columns,
     row_codes,
     segments_of,
@@ -30,6 +30,7 @@ from policies.columns import (
     state_of,
 )
 from policies.compile import PlanBook
+from policies.cutting import cut_and_masked
 from policies.entry import TRUSTED_CLOCK
 from policies.errors import PolicyError
 from policies.grant import Grant
@@ -38,11 +39,15 @@ from policies.masks import KeyRing, TokenTable
 from policies.plan import Plan
 from policies.regrade import RegradeIndex, with_regrades
 from policies.ruleset import Ruleset
+from policies.sealed import may_pass_beyond, refused_by, unaddressed
 from policies.territories import Successors
 from policies.viewing import view, viewing_plan
-from policies.words import GRADES, Way
+from policies.words import GRADES, Reason, Verdict, Way
 from sync.model import BatchHeader, ClockQuality, Direction, Level, PolicyVersion, Run, State, StoredBatch, code_contains, split_runs
 from sync.ports import RESEED_PURPOSE, Flow, Outcome, Released, let_rows_go
+
+_NOT_ADDRESSED = code_of(Verdict.DENY, Reason.NOT_ADDRESSED)
+_FOSTERED = code_of(Verdict.DENY, Reason.FOSTER_PARENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +88,21 @@ class CompiledGate:
         plan = self._plan(flow, header, arriving=True)
         if self._is_elsewhere(flow, header, plan):
             return Outcome.ELSEWHERE
-        if plan.base.verdict.closes:
+        if plan.base.verdict.closes or _is_fostered(flow, plan):
             return Outcome.CLOSED
         if header.row_count == 0:
             return Outcome.WHOLE
-        if self.regrades.touches(header):
+        if self.regrades.touches(header) or _is_of_envelopes(plan):
             return None
         return Outcome.WHOLE if _is_left_alone(plan, header) and _all_addressed(flow, header) else None
 
     def closed_for(self, flow: Flow, header: BatchHeader) -> Released:
         """For an outcome CLOSED at a glance: the batch's runs as the own books close them."""
         plan = self._plan(flow, header, arriving=True)
+        if _is_fostered(flow, plan):
+            return Released(Outcome.CLOSED, self._closed_runs(_FOSTERED, header.runs), None, _fostered_hash(plan))
         assert plan.base.verdict.closes, "only a closing plan closes"
-        return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
+        return Released(Outcome.CLOSED, self._closed_runs(plan.base.code, header.runs), None, plan.hash)
 
     def whole_for(self, flow: Flow, header: BatchHeader) -> Released:
         """For an outcome WHOLE at a glance: the batch as it is."""
@@ -110,11 +117,56 @@ class CompiledGate:
         plan = self._plan(flow, header, arriving=True)
         if self._is_elsewhere(flow, header, plan):
             return Released(Outcome.ELSEWHERE, (), None, plan.hash)
-        if plan.base.verdict.closes:
-            return Released(Outcome.CLOSED, self._closed_runs(plan, header.runs), None, plan.hash)
+        if plan.base.verdict.closes or _is_fostered(flow, plan):
+            return self.closed_for(flow, header)
         graded = self.regrades.graded(header, rows)
-        codes = _codes(plan, flow, header, graded, self._settled(plan, header, rows), self.book.successors)
-        return self._released(plan, header, graded, codes, is_regraded=graded is not rows)
+        settled = self._settled(plan, header, rows)
+        codes = _codes(plan, flow, header, graded, settled, self.book.successors)
+        if _is_of_envelopes(plan) and len(codes) and (codes == _NOT_ADDRESSED).all():
+            return Released(Outcome.CLOSED, self._closed_runs(_NOT_ADDRESSED, header.runs), None, plan.hash)
+        return self._released(plan, header, graded, codes, settled, is_regraded=graded is not rows)
+
+    def upward(self, flow: Flow, code: str) -> bytes:
+        """A hash of the plans of a resource toward a node above, at every distance; empty when they let nothing of it go."""
+        plans = self._plans(flow, code)
+        if any(map(_is_of_envelopes, plans)) or not any(plan.base.verdict.passes for plan in plans):
+            return b""
+        return hashlib.sha256(b"".join(plan.hash for plan in plans)).digest()
+
+    def beyond(self, barriers: Sequence[Flow], target: Flow, code: str) -> bytes:
+        """A hash of the plans by which `release_beyond` goes for a resource; empty when these let nothing of it go."""
+        plan, *between = [self._returning(flow, code) for flow in (target, *barriers)]
+        if not plan.resource_returns or plan.base.verdict.closes or _is_of_envelopes(plan):
+            return b""
+        nested = [one for flow, one in zip(barriers, between, strict=True) if code_contains(flow.peer_territory, target.peer_territory)]
+        return hashlib.sha256(b"".join(one.hash for one in (plan, *between))).digest() if may_pass_beyond(nested, plan) else b""
+
+    def may_go_beyond(self, barriers: Sequence[Flow], target: Flow, header: BatchHeader) -> bool:
+        """False where the header alone says that no row of a batch is for an envelope (`release_beyond`)."""
+        if not header.row_count or not self.beyond(barriers, target, header.resource):
+            return False
+        return not self._is_elsewhere(target, header, self._returning(target, header.resource))
+
+    def release_beyond(self, barriers: Sequence[Flow], target: Flow, stored: StoredBatch, rows: pa.RecordBatch) -> Released:
+        """The rows that none of `barriers`, the nodes between here and the target, may hold and that the target may.
+
+        They are masked as the target's plan says, and travel in an envelope that only the target opens. What the nearest barrier brought
+        itself is not of it: that node has it, and passes it on.
+        """
+        header = stored.batch.header
+        plan = self._plan(target, header, arriving=True)
+        if not self.may_go_beyond(barriers, target, header):
+            return Released(Outcome.ELSEWHERE, (), None, plan.hash)
+        graded, successors = self.regrades.graded(header, rows), self.book.successors
+        settled = self._settled(plan, header, rows)
+        codes = _codes(plan, target, header, graded, settled, successors)
+        for flow in barriers:
+            between = self._plan(flow, header, arriving=True)
+            stops = row_codes(between, graded, settled=self._settled(between, header, rows))
+            codes[(stops == 0) & _inside(flow.peer_territory, graded, successors)] = ELSEWHERE
+        _leave_out(codes, header, barriers[0].subtree)
+        codes[codes != 0] = ELSEWHERE
+        return self._released(plan, header, graded, codes, settled, is_regraded=graded is not rows)
 
     def give(self, grant: Grant, rows: pa.RecordBatch, *, level: Level, keys: KeyRing) -> Given:
         """What a grant gives of stored rows to its requester; see policies/granting.py. Raises PolicyError when nothing may be given."""
@@ -126,11 +178,13 @@ class CompiledGate:
 
     def plan_hash(self, flow: Flow, header: BatchHeader) -> bytes:
         """Hash of the compiled plan for batches like this, as a sender asks."""
-        return self._plan(flow, header, arriving=True).hash
+        plan = self._plan(flow, header, arriving=True)
+        return _fostered_hash(plan) if _is_fostered(flow, plan) else plan.hash
 
     def reopened(self, flow: Flow, decided: Collection[tuple[str, bytes]]) -> frozenset[tuple[str, bytes]]:
         """Which of these plans (resource, hash) are no longer in force, where those that are let something pass."""
-        found = {code: self._plans(flow, code) for code in {code for code, _ in decided}}
+        codes = {code for code, _ in decided if not flow.sealed_only or code == ENVELOPES}
+        found = {code: self._plans(flow, code) for code in codes}
         hashes = {code: self._still_meant(code, plans) for code, plans in found.items() if any(plan.base.verdict.passes for plan in plans)}
         return frozenset((code, digest) for code, digest in decided if code in hashes and digest not in hashes[code])
 
@@ -161,6 +215,9 @@ class CompiledGate:
             return f"{header.resource} refused: {header.row_count} rows announced and {0 if rows is None else rows.num_rows} there"
         if fault := _misfit(plan, header, rows) or _belied(header, rows):
             return f"{header.resource} refused: {fault}"
+        if _is_of_envelopes(plan):
+            # What is inside is nobody's to judge on its way, and no row says whether its target is below a child of this node.
+            return f"{header.resource} refused: an envelope is graded above its resource" if row_codes(plan, rows).any() else ""
         return "" if self._passes_unseen(plan, flow, header, rows) else self._looser(plan, flow, header, rows)
 
     def _passes_unseen(self, plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch) -> bool:
@@ -174,10 +231,16 @@ class CompiledGate:
         plan = self.book.plan(header.resource, hops=hops, way=Way.of(flow.direction), level=flow.peer_level, purpose=flow.purpose)
         return with_regrades(plan, self.regrades.digest(header.resource))
 
+    def _returning(self, flow: Flow, code: str) -> Plan:
+        plan = self.book.plan(code, hops=1, way=Way.RETURN, level=flow.peer_level, purpose=flow.purpose)
+        return with_regrades(plan, self.regrades.digest(code))
+
     def _is_elsewhere(self, flow: Flow, header: BatchHeader, plan: Plan) -> bool:
         if flow.direction is Direction.UP:
             return header.direction is Direction.RETURN
         is_foreign = plan.resource is not None and not plan.resource_returns and flow.purpose != RESEED_PURPOSE
+        if _is_of_envelopes(plan):
+            return is_foreign or all(run.origin in flow.subtree for run in header.runs)
         if is_foreign or not any(self.book.successors.may_reach(flow.peer_territory, code) for code in header.territories):
             return True
         return all(run.origin in flow.subtree for run in header.runs)
@@ -187,8 +250,8 @@ class CompiledGate:
         is_equal = plan.rows and header.policy_version == self._digest
         return settled_by(plan, rows, self._tokens) if is_equal else NOTHING_SETTLED
 
-    def _closed_runs(self, plan: Plan, runs: Sequence[Run]) -> tuple[Run, ...]:
-        state, reason = state_of(plan.base.code)
+    def _closed_runs(self, code: int, runs: Sequence[Run]) -> tuple[Run, ...]:
+        state, reason = state_of(code)
         # What was handed over is another hop's word: where the plan closes, the records never came.
         closes = frozenset({State.PRESENT, State.HANDED_OVER})
         return tuple(
@@ -196,10 +259,10 @@ class CompiledGate:
             for run in runs
         )
 
-    def _released(self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, *, is_regraded: bool) -> Released:
-        kept = kept_rows(rows, codes == 0)
-        settled = self._settled(plan, header, kept)
-        masked = mask_columns(plan, kept, self._tokens, settled=settled) if kept.num_rows else Masked(kept, ())
+    def _released(
+        self, plan: Plan, header: BatchHeader, rows: pa.RecordBatch, codes: Codes, settled: Settled, *, is_regraded: bool
+    ) -> Released:
+        masked = cut_and_masked(plan, rows, codes == 0, self._tokens, settled=settled)
         runs = self._decided_runs(plan, header.runs, codes)
         grade = highest_grade(masked.rows)
         if not runs:
@@ -236,12 +299,36 @@ class CompiledGate:
 
 def _codes(plan: Plan, flow: Flow, header: BatchHeader, rows: pa.RecordBatch, settled: Settled, successors: Successors) -> Codes:
     codes = row_codes(plan, rows, settled=settled)
-    if flow.direction is Direction.RETURN:
+    if _is_of_envelopes(plan):
+        if why := refused_by(flow):
+            codes[codes == 0] = code_of(*why)
+        codes[unaddressed(flow, rows)] = _NOT_ADDRESSED if flow.direction is Direction.UP else ELSEWHERE
+    elif flow.direction is Direction.RETURN:
         codes[~_inside(flow.peer_territory, rows, successors)] = ELSEWHERE
-        for run in header.runs:
-            if run.state.has_rows and run.origin in flow.subtree:
-                codes[run.row_offset : run.row_offset + run.count] = ELSEWHERE
+    if flow.direction is Direction.RETURN:
+        _leave_out(codes, header, flow.subtree)
     return codes
+
+
+def _leave_out(codes: Codes, header: BatchHeader, origins: frozenset[str]) -> None:
+    """Rows of `origins` are for somebody else."""
+    for run in header.runs:
+        if run.state.has_rows and run.origin in origins:
+            codes[run.row_offset : run.row_offset + run.count] = ELSEWHERE
+
+
+def _is_fostered(flow: Flow, plan: Plan) -> bool:
+    """True where nothing but envelopes goes."""
+    return flow.sealed_only and not _is_of_envelopes(plan)
+
+
+def _fostered_hash(plan: Plan) -> bytes:
+    # Another than the plan's own: when the parent is no foster parent any more, what was closed for that is decided again.
+    return hashlib.sha256(b"sealed only " + plan.hash).digest()
+
+
+def _is_of_envelopes(plan: Plan) -> bool:
+    return plan.resource is not None and plan.resource.is_of_envelopes
 
 
 def _inside(territory: str, rows: pa.RecordBatch, successors: Successors) -> Chosen:

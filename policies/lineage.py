@@ -17,6 +17,8 @@ from policies.words import NATIONAL_ORDER, SHARE_ORDER, Role
 
 def is_about(entry: Entry, resource: Resource) -> bool:
     """True when the entry selects the resource or one that it is made of; `resource` is one of a ruleset."""
+    if not resource.lineage:
+        return entry.selects(resource.code, resource.categories)
     return any(entry.selects(code, resource.categories) for code in (resource.code, *resource.lineage))
 
 

@@ -18,7 +18,7 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from policies.arrow import Column, call, merged_words, nulls_like, placed, texts_of, to_flags, to_numpy, words_of
+from policies.arrow import Column, call, merged_words, nulls_like, own_copy, placed, text_hash, texts_of, to_flags, to_numpy, words_of
 from policies.errors import BundleError
 from policies.reading import Reader
 from policies.stars import starred
@@ -164,8 +164,7 @@ class TokenTable:
 
     def masked_words(self, words: Column, mask: Mask) -> MaskedWords:
         """The words of a dictionary masked, remembered or made now."""
-        text = words.buffers()[-1]
-        lookup = (mask, len(words), hash(text.to_pybytes()) if text is not None else 0)
+        lookup = (mask, len(words), text_hash(words))
         found = self._dictionaries.get(lookup)
         # Two dictionaries may share a hash: what is remembered counts for equal words alone.
         if found is not None and found.known.equals(words):
@@ -173,8 +172,8 @@ class TokenTable:
         if self._words > WORDS_MEMO_MAX:
             self._dictionaries.clear()
             self._words = 0
-        made = _masked_words(words, mask, self)
         has_come_before = lookup in self._dictionaries
+        made = _masked_words(own_copy(words) if has_come_before else words, mask, self)
         self._dictionaries[lookup] = made if has_come_before else None
         self._words += len(words) if has_come_before else 1
         return made

@@ -6,8 +6,10 @@ Owns the shape and the hash of a plan; `compile` makes them, the gate and explan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
 from typing import cast
 
 import numpy as np
@@ -19,6 +21,8 @@ from policies.masks import Mask
 from policies.predicate import Predicate
 from policies.words import Distance, Reason, Verdict, Way
 from sync.model import Level
+
+NOTHING_WRITTEN: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,20 @@ class RowRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ColumnLayers:
+    """What a plan makes of one column: rule upon rule, and what is told of it afterwards."""
+
+    base: ColumnRule | None
+    """For every row; None leaves them."""
+    raised: tuple[tuple[int, ColumnRule], ...]
+    """For the rows of a grade above the base's, where they are treated otherwise; ascending."""
+    listed: tuple[tuple[RowRule, ColumnRule], ...]
+    """For the rows that an entry is about."""
+    told: ColumnRule
+    """The strongest of them: what the column says of itself when one changed it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of the evaluation, in order, for explanations."""
 
@@ -118,17 +136,15 @@ class Plan:
     """Columns the catalogue knows; any other is withheld."""
     hash: bytes = field(default=b"")
     """SHA-256 of what the plan does; the same in every process."""
-    _ruled: frozenset[str] | None = field(init=False, repr=False, compare=False, default=None)
+    _layers: Mapping[str, ColumnLayers] | None = field(init=False, repr=False, compare=False, default=None)
 
     @property
-    def ruled(self) -> frozenset[str]:
-        """Columns that some rule masks or withholds, for some rows at least: any other is not asked about rule by rule."""
-        if self._ruled is None:
-            by_grade = {rule.name for entry in self.grades for rule in entry.columns}
-            by_row = {rule.name for entry in self.rows for rule in entry.columns}
+    def layers(self) -> Mapping[str, ColumnLayers]:
+        """By column, what is made of it: those alone that some rule masks or withholds, for some rows at least."""
+        if self._layers is None:
             # Found when a batch is decided: of a whole catalogue's plans most never are.
-            object.__setattr__(self, "_ruled", frozenset(by_grade | by_row))
-        return cast("frozenset[str]", self._ruled)
+            object.__setattr__(self, "_layers", _layers_of(self))
+        return cast("Mapping[str, ColumnLayers]", self._layers)
 
     @property
     def base(self) -> GradeRule:
@@ -156,38 +172,41 @@ class Plan:
         return self.resource is not None and self.resource.returns
 
 
-class Sealer:
-    """Writes what the hashes of one resource's plans cover beside their keys; what several plans share is written once."""
+def sealing(head: str, grades: Sequence[GradeRule], rows: tuple[RowRule, ...], texts: Mapping[int, str] = NOTHING_WRITTEN) -> str:
+    """What the hash of a plan with this content covers beside its key: a tuple as Python writes it, without its first bracket.
 
-    def __init__(self, resource: Resource | None, known: frozenset[str]) -> None:
-        version, returns = resource.schema_version if resource else 0, resource is not None and resource.returns
-        self._head = f"{version}, {returns}, {sorted(known)!r}, "
-        self._columns: dict[int, tuple[tuple[ColumnRule, ...], str]] = {}
-        """What is written of columns, by `id` of the tuple, which is held here so that no other gets it."""
-
-    def seal(self, grades: tuple[GradeRule, ...], rows: tuple[RowRule, ...]) -> str:
-        """What the hash of every plan with this content ends with: a tuple as Python writes it, without its first bracket."""
-        judged = [f"({rule.grade}, {int(rule.verdict)}, {int(rule.reason)}, {self._written(rule.columns)})" for rule in grades]
-        return f"{self._head}[{', '.join(judged)}], {[_row_rule(rule) for rule in rows]!r})"
-
-    def _written(self, columns: tuple[ColumnRule, ...]) -> str:
-        found = self._columns.get(id(columns))
-        if found is None:
-            found = self._columns[id(columns)] = (columns, repr(_columns(columns)))
-        return found[1]
+    `head` is `sealing_head`; `texts` has the `rule_text` of rules of columns by `id` of the rule, for whoever made and holds them.
+    """
+    judged = [f"({rule.grade}, {int(rule.verdict)}, {int(rule.reason)}, {_written(rule.columns, texts)})" for rule in grades]
+    return f"{head}[{', '.join(judged)}], {[_row_rule(rule) for rule in rows]!r})"
 
 
-def sealing(resource: Resource | None, known: frozenset[str], grades: tuple[GradeRule, ...], rows: tuple[RowRule, ...]) -> str:
-    """What the hash of a plan with this content covers beside its key."""
-    return Sealer(resource, known).seal(grades, rows)
+def sealing_head(resource: Resource | None, known: frozenset[str]) -> str:
+    """What the hashes of all plans of one resource cover."""
+    version, returns = resource.schema_version if resource else 0, resource is not None and resource.returns
+    return f"{version}, {returns}, {sorted(known)!r}, "
+
+
+def rule_text(rule: ColumnRule) -> str:
+    """What hashes cover of a rule of a column, as Python writes it."""
+    return repr(_column(rule))
+
+
+def _written(columns: tuple[ColumnRule, ...], texts: Mapping[int, str]) -> str:
+    return f"[{', '.join([texts.get(id(rule)) or rule_text(rule) for rule in columns])}]" if columns else "[]"
 
 
 def sealed(plan: Plan, seal: str) -> Plan:
     """`plan` with its hash, of its key and the `sealing` of its content."""
     key = plan.key
-    head = f"({key.resource!r}, {int(key.distance)}, {key.way.value!r}, {key.level.word!r}, {key.purpose!r}, "
-    object.__setattr__(plan, "hash", hashlib.sha256((head + seal).encode()).digest())
+    text = f"({key.resource!r}, {_flow_text(key.distance, key.way, key.level)}, {key.purpose!r}, {seal}"
+    object.__setattr__(plan, "hash", hashlib.sha256(text.encode()).digest())
     return plan
+
+
+@cache
+def _flow_text(distance: Distance, way: Way, level: Level) -> str:
+    return f"{int(distance)}, {way.value!r}, {level.word!r}"
 
 
 def strongest(rules: Collection[ColumnRule]) -> tuple[ColumnRule, ...]:
@@ -202,13 +221,36 @@ def strongest(rules: Collection[ColumnRule]) -> tuple[ColumnRule, ...]:
     return tuple(kept[name] for name in sorted(kept))
 
 
+def _layers_of(plan: Plan) -> dict[str, ColumnLayers]:
+    base = {rule.name: rule for rule in plan.base.columns}
+    raised: dict[str, list[tuple[int, ColumnRule]]] = {}
+    for entry in plan.grades[1:]:
+        for rule in entry.columns:
+            if rule.name not in base or rule.mask != base[rule.name].mask:
+                raised.setdefault(rule.name, []).append((entry.grade, rule))
+    listed: dict[str, list[tuple[RowRule, ColumnRule]]] = {}
+    for row_rule in plan.rows:
+        for rule in row_rule.columns:
+            listed.setdefault(rule.name, []).append((row_rule, rule))
+    found = {}
+    for name in {*base, *raised, *listed}:
+        above, by_row = tuple(raised.get(name, ())), tuple(listed.get(name, ()))
+        rules = [rule for rule in (base.get(name),) if rule] + [rule for _, rule in above] + [rule for _, rule in by_row]
+        found[name] = ColumnLayers(base.get(name), above, by_row, strongest(rules)[0])
+    return found
+
+
 def _row_rule(rule: RowRule) -> tuple[object, ...]:
     text = rule.predicate.text if rule.predicate else ""
     return rule.entry_id, text, rule.territories, int(rule.verdict), int(rule.reason), _columns(rule.columns)
 
 
 def _columns(rules: tuple[ColumnRule, ...]) -> list[object]:
-    return [(rule.name, int(rule.reason), int(rule.mask.method), *rule.mask.strength[1:], rule.mask.head, rule.mask.key) for rule in rules]
+    return [_column(rule) for rule in rules]
+
+
+def _column(rule: ColumnRule) -> tuple[object, ...]:
+    return rule.name, int(rule.reason), int(rule.mask.method), *rule.mask.strength[1:], rule.mask.head, rule.mask.key
 
 
 def _inside_any(territories: Column, prefixes: tuple[str, ...]) -> Chosen:

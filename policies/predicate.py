@@ -8,7 +8,7 @@ cannot be judged is not let out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, reduce
 
@@ -17,13 +17,29 @@ import pyarrow as pa
 from sqlglot import errors as sql_errors
 from sqlglot import exp, parse_one
 
-from policies.arrow import ArrowField, ArrowScalar, Chosen, Column, call, is_dense, spread, spread_flags, to_flags, words_of
+from policies.arrow import (
+    ArrowField,
+    ArrowScalar,
+    Chosen,
+    Column,
+    call,
+    is_dense,
+    own_copy,
+    spread,
+    spread_flags,
+    text_hash,
+    to_flags,
+    words_of,
+)
 from policies.errors import PredicateError
 
 TEXT_CHARS_MAX = 2_000
 NODES_MAX = 400
 PARSED_MAX = 4_096
 """Compiled predicates remembered."""
+JUDGED_MAX = 64
+JUDGED_WORDS_MAX = 256
+"""Dictionaries, of so many words at most, of which each predicate remembers its answer; a full memo is emptied."""
 
 Evaluate = Callable[[pa.RecordBatch], Column]
 """Rows in, booleans with nulls for unknown out."""
@@ -47,6 +63,7 @@ class Predicate:
     columns: frozenset[str]
     """Columns it reads."""
     evaluate: Evaluate
+    _judged: dict[tuple[int, int], tuple[Column, Chosen] | None] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def matches(self, rows: pa.RecordBatch) -> Column:
         """True for each row that matches or cannot be judged; a missing column cannot be judged."""
@@ -58,9 +75,23 @@ class Predicate:
             return np.ones(rows.num_rows, np.bool_)
         if len(self.columns) > 1 or not is_dense(column := rows.column(*self.columns)):
             return to_flags(call("fill_null", self.evaluate(rows), True))
-        words = pa.RecordBatch.from_arrays([words_of(column)], names=list(self.columns))
-        matched = to_flags(call("fill_null", self.evaluate(words), True))
+        matched = self._of_words(words_of(column))
         return spread_flags(matched, column) if matched.any() else np.zeros(rows.num_rows, np.bool_)
+
+    def _of_words(self, words: Column) -> Chosen:
+        """`flags` of a dictionary's words; of short ones that came before, remembered: a category has the same words in every batch."""
+        lookup = (len(words), text_hash(words))
+        known = self._judged.get(lookup)
+        # Two dictionaries may share a hash: what is remembered counts for equal words alone.
+        if known is not None and known[0].equals(words):
+            return known[1]
+        batch = pa.RecordBatch.from_arrays([words], names=list(self.columns))
+        matched = to_flags(call("fill_null", self.evaluate(batch), True))
+        if len(words) <= JUDGED_WORDS_MAX:
+            if len(self._judged) >= JUDGED_MAX:
+                self._judged.clear()
+            self._judged[lookup] = (own_copy(words), matched) if lookup in self._judged else None
+        return matched
 
 
 @lru_cache(maxsize=PARSED_MAX)

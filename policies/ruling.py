@@ -7,21 +7,20 @@ resources is compiled for five levels. Called by `compile`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import IntEnum
-from functools import cache
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 from operator import attrgetter
 
-from policies.catalogue import COMMON_COLUMNS, Field, Resource, schema
-from policies.ceiling import Ceiling, column_of
+from policies.catalogue import COMMON_COLUMNS, Resource, schema
+from policies.ceiling import column_of
 from policies.entry import Entry
 from policies.errors import PredicateError
-from policies.grant import GRANTED_GRADE_MAX, VERIFICATION, Grant
-from policies.masks import REDACT, WITHHOLD, Mask
-from policies.plan import ColumnRule, GradeRule, Plan, PlanKey, RowRule, Sealer, Step, sealed, sealing, strongest
+from policies.grant import VERIFICATION, Grant
+from policies.masks import WITHHOLD
+from policies.moment import Asked, Moment, Treatment
+from policies.plan import ColumnRule, GradeRule, Plan, PlanKey, RowRule, Step, sealed, sealing, sealing_head, strongest
 from policies.predicate import Predicate, compile_predicate
-from policies.ruleset import Ruleset
-from policies.territories import NO_SUCCESSORS, Successors
 from policies.words import GRADES, LEGAL_FLOOR_CATEGORIES, PROVISIONAL_GRADE, National, Reason, Role, Share, Verdict, Way
 
 Judged = tuple[Entry, bool, str]
@@ -29,16 +28,10 @@ Judged = tuple[Entry, bool, str]
 Finding = tuple[Verdict, Reason, tuple[ColumnRule, ...]]
 """What one rule makes of the resource at one grade."""
 
+PURPOSES_REMEMBERED_MAX = 1_024
+"""Steps about standing purposes, and about totals, that are kept."""
+
 _NOTHING: Finding = (Verdict.ALLOW, Reason.NONE, ())
-
-
-class Treatment(IntEnum):
-    """What a ceiling makes of a field."""
-
-    LEFT = 0
-    MASKED = 1
-    """Where the field identifies directly."""
-    WITHHELD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +45,13 @@ class Ruling:
     """What the hash of every plan with this ruling ends with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """The rules as they are at one moment, for every resource alike."""
-
-    rules: Ruleset
-    stale: bool
-    """True when bundles are outside their dates: degraded mode."""
-    successors: Successors = NO_SUCCESSORS
-    steps: dict[int, Step] = field(default_factory=dict)
-    """What explanations say of each entry, made when first asked for: by `id` of the entry, which `rules` holds."""
-    cells: dict[tuple[int, str, str, bool], Verdict] = field(default_factory=dict)
-    """What the ceiling says: by grade, column, national grade, and whether a question may be answered."""
-
-    def step(self, entry: Entry, *, live: bool, why: str) -> Step:
-        """The step of one entry, the same on every resource."""
-        found = self.steps.get(id(entry))
-        if found is None:
-            found = self.steps[id(entry)] = _entry_step(entry, live=live, why=why)
-        return found
-
-
 class Subject:
     """One resource under the rules of one moment."""
+
+    __slots__ = (
+        "_ceilings", "_findings", "_options", "_places", "_row_rules", "_rulings", "entries", "field_grades", "floored", "grade",
+        "is_floored", "known", "moment", "national", "resource", "rules", "seal_head",
+    )  # fmt: skip
 
     def __init__(self, moment: Moment, resource: Resource, entries: list[Judged]) -> None:
         self.moment = moment
@@ -82,16 +59,22 @@ class Subject:
         self.resource = resource
         self.entries = entries
         self.grade = _base_grade(resource)
-        self.known = frozenset((*COMMON_COLUMNS, *(item.name for item in resource.fields)))
+        self.national = resource.national.value
+        self.known = frozenset([*COMMON_COLUMNS, *[item.name for item in resource.fields]])
         touched = [item for item in resource.fields if item.role is Role.DIRECT_ID or item.grade > self.grade]
-        self._watched = sorted(touched, key=attrgetter("name"))
-        """Fields that a ceiling may touch; it leaves all others alone."""
         self.field_grades = tuple(sorted({item.grade for item in touched}))
-        """Their grades."""
+        """Grades of the fields that a ceiling may touch; it leaves all others alone."""
+        touched.sort(key=attrgetter("name"))
+        self._options = [moment.options(item) for item in touched]
+        """What a ceiling may make of them."""
+        self._places = bytes([self.field_grades.index(item.grade) for item in touched])
+        """Where their grades stand in `field_grades`."""
         floor = [item.name for item in resource.fields if item.category in LEGAL_FLOOR_CATEGORIES]
-        self.floored = tuple([ColumnRule(name, WITHHOLD, Reason.LEGAL_FLOOR) for name in sorted(floor)])
+        self.floored = tuple([moment.rule(name, WITHHOLD, Reason.LEGAL_FLOOR) for name in sorted(floor)])
         """Fields that never leave their node."""
-        self.sealer = Sealer(resource, self.known)
+        self.is_floored = resource.national is National.CORE or not LEGAL_FLOOR_CATEGORIES.isdisjoint(resource.categories)
+        """True when nothing of it does."""
+        self.seal_head = sealing_head(resource, self.known)
         self._ceilings: dict[tuple[Treatment, ...], tuple[ColumnRule, ...]] = {}
         self._findings: dict[int, Finding] = {}
         self._row_rules: dict[int, RowRule] = {}
@@ -125,16 +108,9 @@ class Subject:
         """What a ceiling makes of the fields, from what it makes of each of `field_grades`; made once."""
         found = self._ceilings.get(treatments)
         if found is None:
-            by_grade = dict(zip(self.field_grades, treatments, strict=True))
-            rules = [self._ceiling_column(item, by_grade[item.grade]) for item in self._watched]
-            found = self._ceilings[treatments] = tuple([rule for rule in rules if rule is not None])
+            made = [options[treatments[place]] for options, place in zip(self._options, self._places, strict=True)]
+            found = self._ceilings[treatments] = tuple([rule for rule in made if rule is not None])
         return found
-
-    def _ceiling_column(self, item: Field, treatment: Treatment) -> ColumnRule | None:
-        if treatment is Treatment.WITHHELD:
-            return ColumnRule(item.name, WITHHOLD, Reason.CEILING)
-        is_masked = treatment is Treatment.MASKED and item.role is Role.DIRECT_ID
-        return ColumnRule(item.name, self.mask(item), Reason.CEILING) if is_masked else None
 
     def entry_finding(self, entry: Entry) -> Finding:
         """What an entry that has effect makes of the rows that it is about."""
@@ -142,7 +118,7 @@ class Subject:
         if entry.effect is not Verdict.MASK and not entry.fields:
             return entry.effect, reason, ()
         columns = strongest([
-            ColumnRule(item.name, self.mask(item) if entry.effect is Verdict.MASK else WITHHOLD, reason)
+            self.moment.rule(item.name, self.moment.mask(item) if entry.effect is Verdict.MASK else WITHHOLD, reason)
             for item in self.resource.fields
             if item.name in entry.fields or (not entry.fields and item.role is Role.DIRECT_ID)
         ])  # fmt: skip
@@ -164,11 +140,9 @@ class Subject:
                 raise
             return None
 
-    def mask(self, item: Field) -> Mask:
-        """The mask of a field that must be masked."""
-        return self.rules.masks.get(item.mask, REDACT)
-
     def _hits(self, key: PlanKey) -> tuple[int, ...]:
+        if not self.entries:
+            return ()
         way, level, purpose = key.way, key.level, key.purpose
         return tuple([number for number, item in enumerate(self.entries) if item[0].targets(way, level, purpose)])
 
@@ -184,11 +158,13 @@ def unclassified(key: PlanKey) -> Plan:
     """The plan for a resource that nobody catalogued: held at every grade."""
     rules = tuple(GradeRule(grade, Verdict.HOLD, Reason.UNCLASSIFIED, ()) for grade in GRADES)
     step = Step("bundle", Verdict.HOLD, "unknown-resource")
-    return sealed(Plan(key, None, rules, (), (step,), frozenset()), sealing(None, frozenset(), rules, ()))
+    return sealed(Plan(key, None, rules, (), (step,), frozenset()), sealing(sealing_head(None, frozenset()), rules, ()))
 
 
 class _Compiler:
     """One compilation; the steps are those of the resource's own grade."""
+
+    __slots__ = ("_column", "_grant", "_hits", "_is_question", "_key", "_own", "_resource", "_steps", "_subject")
 
     def __init__(
         self, subject: Subject, key: PlanKey, column: str, hits: tuple[int, ...], grant: Grant | None = None, *, is_question: bool = False
@@ -208,13 +184,17 @@ class _Compiler:
         subject, steps = self._subject, self._steps
         gate = self._bundle_gate(subject.grade, steps)
         listed, rows = [self._legal_floor(), *self._whole_entries()], self._row_rules()
-        ceiling = self._ceiling(subject.grade, steps)
+        ceilings = self._ceilings()
         always = _joined([*listed, self._share(), self._ungranted()])
-        base = _grade_rule(subject.grade, gate, always, ceiling)
+        if not subject.moment.stale:  # in its dates, a bundle's gate asks for no grade
+            gate, always = _NOTHING, _joined((gate, always))
+        base = _grade_rule(subject.grade, gate, always, ceilings[0])
         self._conclude(base)
-        higher = [grade for grade in GRADES if grade > subject.grade]
-        grades = (base, *[_grade_rule(grade, self._bundle_gate(grade, []), always, self._ceiling(grade, [])) for grade in higher])
-        return Ruling(grades, rows, tuple(steps), subject.sealer.seal(grades, rows))
+        grades = [base]
+        for grade, ceiling in enumerate(ceilings[1:], subject.grade + 1):
+            grades.append(_grade_rule(grade, self._bundle_gate(grade, None) if subject.moment.stale else gate, always, ceiling))
+        taken = tuple(steps) if self._grant or self._is_question else subject.moment.as_before(tuple(steps))
+        return Ruling(tuple(grades), rows, taken, sealing(subject.seal_head, grades, rows, subject.moment.texts))
 
     def _conclude(self, base: GradeRule) -> None:
         if base.verdict is Verdict.AGGREGATE:
@@ -222,7 +202,7 @@ class _Compiler:
         if base.verdict is Verdict.ALLOW:
             self._steps.append(_step("default", Verdict.ALLOW, "share-by-default"))
 
-    def _bundle_gate(self, grade: int, steps: list[Step]) -> Finding:
+    def _bundle_gate(self, grade: int, steps: list[Step] | None) -> Finding:
         if self._own:
             return _NOTHING
         if not self._resource.grade:
@@ -233,14 +213,13 @@ class _Compiler:
         if not skeleton:
             return _found(steps, "bundle", Verdict.HOLD, Reason.STALE_POLICY, "degraded-held")
         outside = sorted(item.name for item in self._resource.fields if item.name not in skeleton)
-        columns = tuple([ColumnRule(name, WITHHOLD, Reason.STALE_POLICY) for name in outside])
-        steps.append(_step("bundle", Verdict.MASK, "degraded-skeleton"))
-        return Verdict.MASK, Reason.STALE_POLICY, columns
+        columns = tuple([self._subject.moment.rule(name, WITHHOLD, Reason.STALE_POLICY) for name in outside])
+        return (*_found(steps, "bundle", Verdict.MASK, Reason.STALE_POLICY, "degraded-skeleton")[:2], columns)
 
     def _legal_floor(self) -> Finding:
         if self._own:
             return _NOTHING
-        if self._resource.national is National.CORE or LEGAL_FLOOR_CATEGORIES & set(self._resource.categories):
+        if self._subject.is_floored:
             return _found(self._steps, "legal-floor", Verdict.DENY, Reason.LEGAL_FLOOR, "floor")
         columns = self._subject.floored
         verdict = Verdict.MASK if columns else Verdict.ALLOW
@@ -263,44 +242,23 @@ class _Compiler:
         judged = [(number, self._subject.entries[number]) for number in self._hits]
         return tuple([self._subject.numbered_row_rule(number) for number, (entry, live, _) in judged if live and entry.is_row_wise])
 
-    def _ceiling(self, grade: int, steps: list[Step]) -> Finding:
-        table = self._subject.rules.ceiling
+    def _ceilings(self) -> list[Finding]:
+        """What the table makes of the resource's own grade and of each above it; the own one leaves a step."""
+        subject, steps = self._subject, self._steps
+        table = subject.rules.ceiling
         if table is None:
-            return _NOTHING if self._own else _found(steps, "ceiling", Verdict.HOLD, Reason.STALE_POLICY, "no-ceiling")
-        verdict = self._cell(table, grade)
-        treatments = tuple([self._treatment(table, above, grade, verdict) for above in self._subject.field_grades])
-        columns = self._subject.ceiling_columns(treatments)
-        if verdict.passes:
-            verdict = Verdict.MASK if columns else Verdict.ALLOW
-        steps.append(_ceiling_step(verdict, grade, self._column))
-        return verdict, Reason.CEILING, columns
-
-    def _cell(self, table: Ceiling, grade: int) -> Verdict:
-        national, may_verify = self._resource.national, self._may_verify(grade)
-        lookup = (grade, self._column, national.value, may_verify)
-        found = self._subject.moment.cells.get(lookup)
-        if found is None:
-            found = table.verdict(f"L{grade}", self._column)
-            if found is Verdict.VERIFY and may_verify:
-                found = Verdict.ALLOW
-            if national is not National.GENERAL:
-                found = max(found, table.verdict(national.value, self._column))
-            self._subject.moment.cells[lookup] = found
+            none = _NOTHING if self._own else _found(steps, "ceiling", Verdict.HOLD, Reason.STALE_POLICY, "no-ceiling")
+            return [none] * (GRADES[-1] + 1 - subject.grade)
+        asked = Asked(self._column, subject.grade, subject.national, self._grant is not None, self._is_question, subject.field_grades)
+        found = [self._ceiling(*covered) for covered in subject.moment.covered(table, asked)]
+        steps.append(_ceiling_step(found[0][0], subject.grade, self._column))
         return found
 
-    def _may_verify(self, grade: int) -> bool:
-        """Up to L3 "grant, else verify": rows under a grant, a yes or no without one; above, a yes or no under a grant."""
-        if grade <= GRANTED_GRADE_MAX:
-            return self._is_question or self._grant is not None
-        return self._is_question and self._grant is not None
-
-    def _treatment(self, table: Ceiling, of_field: int, grade: int, verdict: Verdict) -> Treatment:
-        """A field graded above its record is judged by its own row of the table: masked, or withheld where the row is closed."""
-        if of_field > grade:
-            verdict = max(verdict, self._cell(table, of_field))
-            if not verdict.passes:
-                return Treatment.WITHHELD
-        return Treatment.MASKED if verdict is Verdict.MASK else Treatment.LEFT
+    def _ceiling(self, verdict: Verdict, treatments: tuple[Treatment, ...]) -> Finding:
+        columns = self._subject.ceiling_columns(treatments)
+        if verdict <= Verdict.MASK:
+            verdict = Verdict.MASK if columns else Verdict.ALLOW
+        return verdict, Reason.CEILING, columns
 
     def _share(self) -> Finding:
         """RETURN asks for no grant: a territory's own data; on flows up the catalogue's standing purpose is the grant."""
@@ -318,7 +276,7 @@ class _Compiler:
             return _found(steps, "grant", Verdict.ALLOW, Reason.DEFAULT, "verification-purpose")
         standing = self._resource.purpose
         if self._key.way is Way.UP and standing and self._key.purpose == standing:
-            steps.append(Step("grant", Verdict.ALLOW, "standing-purpose", (("purpose", standing),)))
+            steps.append(_standing_step(standing))
             return _NOTHING
         return _found(steps, "grant", Verdict.HOLD, Reason.NO_GRANT, "no-grant")
 
@@ -328,12 +286,12 @@ class _Compiler:
             return _NOTHING
         given = set(self._grant.fields)
         beyond = sorted(item.name for item in self._resource.fields if item.name not in given)
-        columns = tuple([ColumnRule(name, WITHHOLD, Reason.NO_GRANT) for name in beyond])
+        columns = tuple([self._subject.moment.rule(name, WITHHOLD, Reason.NO_GRANT) for name in beyond])
         return (Verdict.MASK if columns else Verdict.ALLOW), Reason.NO_GRANT, columns
 
     def _release_step(self, grade: int) -> Step:
         rule = self._subject.rules.release.get(grade)
-        return Step("release", Verdict.AGGREGATE, "totals-only" if rule else "no-release-rule", (("k", str(rule.k if rule else 0)),))
+        return _totals_step(rule.k if rule else None)
 
 
 def _base_grade(resource: Resource) -> int:
@@ -342,28 +300,37 @@ def _base_grade(resource: Resource) -> int:
 
 
 def _grade_rule(grade: int, gate: Finding, always: Finding, ceiling: Finding) -> GradeRule:
-    verdict, reason, columns = _joined([gate, always, ceiling])
+    verdict, reason, columns = _joined((always, ceiling) if gate is _NOTHING else (gate, always, ceiling))
     if columns and verdict is Verdict.ALLOW:
         verdict = Verdict.MASK
     if verdict is Verdict.ALLOW:
         reason = Reason.NONE
-    return GradeRule(grade, verdict, reason, columns if verdict.passes else ())
+    return GradeRule(grade, verdict, reason, columns) if columns and verdict <= Verdict.MASK else _bare_rule(grade, verdict, reason)
 
 
-def _joined(findings: list[Finding]) -> Finding:
+@cache
+def _bare_rule(grade: int, verdict: Verdict, reason: Reason) -> GradeRule:
+    """A rule that masks no column: there are a few dozen of them."""
+    return GradeRule(grade, verdict, reason, ())
+
+
+def _joined(findings: Sequence[Finding]) -> Finding:
     """The strictest verdict with its reason, and of each column the strongest rule; the columns of each finding are such rules already."""
     verdict, reason, columns = findings[0]
     parts = [columns] if columns else []
-    for found in findings[1:]:
-        if (found[0], found[1]) > (verdict, reason):
-            verdict, reason, _ = found
-        if found[2]:
-            parts.append(found[2])
+    for other, why, others in findings[1:]:
+        if other > verdict or (other == verdict and why > reason):
+            verdict, reason = other, why
+        if others:
+            parts.append(others)
+    if not parts:
+        return verdict, reason, ()
     return verdict, reason, parts[0] if len(parts) == 1 else strongest([rule for part in parts for rule in part])
 
 
-def _found(steps: list[Step], rule: str, verdict: Verdict, reason: Reason, why: str) -> Finding:
-    steps.append(_step(rule, verdict, why))
+def _found(steps: list[Step] | None, rule: str, verdict: Verdict, reason: Reason, why: str) -> Finding:
+    if steps is not None:
+        steps.append(_step(rule, verdict, why))
     return verdict, reason, ()
 
 
@@ -373,19 +340,16 @@ def _step(rule: str, verdict: Verdict, why: str) -> Step:
     return Step(rule, verdict, why)
 
 
+@lru_cache(maxsize=PURPOSES_REMEMBERED_MAX)
+def _standing_step(purpose: str) -> Step:
+    return Step("grant", Verdict.ALLOW, "standing-purpose", (("purpose", purpose),))
+
+
+@lru_cache(maxsize=PURPOSES_REMEMBERED_MAX)
+def _totals_step(k: int | None) -> Step:
+    return Step("release", Verdict.AGGREGATE, "no-release-rule" if k is None else "totals-only", (("k", str(k or 0)),))
+
+
 @cache
 def _ceiling_step(verdict: Verdict, grade: int, column: str) -> Step:
     return Step("ceiling", verdict, f"ceiling-{verdict.word}", (("grade", f"L{grade}"), ("column", column)))
-
-
-def _entry_step(entry: Entry, *, live: bool, why: str) -> Step:
-    """What is said of an entry: those without effect and those about single rows leave a step too."""
-    values = [("entry", entry.id), ("appeal", entry.appeal), ("effect", entry.effect.word), ("approver", entry.approver)]
-    if entry.basis:
-        values += [("instrument", entry.basis.instrument), ("article", entry.basis.article), ("quote", entry.basis.quote)]
-    values.append(("valid_to_us", str(entry.valid_to_us)))
-    if not live:
-        return Step("negative-list", Verdict.ALLOW, f"void-{why}", tuple(values))
-    if entry.is_row_wise:
-        return Step("negative-list", Verdict.ALLOW, "entry-rows", tuple(values))
-    return Step("negative-list", entry.effect, "entry", tuple(values))

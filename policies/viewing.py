@@ -18,7 +18,7 @@ from policies.compile import PlanBook
 from policies.errors import PolicyError
 from policies.granting import Given, masks_of
 from policies.masks import REDACT, WITHHOLD, TokenTable
-from policies.plan import ColumnRule, GradeRule, Plan, sealed, sealing, strongest
+from policies.plan import ColumnRule, GradeRule, Plan, sealed, sealing, sealing_head, strongest
 from policies.words import GRADES, LEGAL_FLOOR_CATEGORIES, National, Reason, Verdict, Way
 from sync.model import Level
 
@@ -35,7 +35,7 @@ def viewing_plan(book: PlanBook, code: str, *, clearance: int, level: Level) -> 
         raise PolicyError(f"{code} is not in the catalogue in force here")
     limit = clearance if own.resource.grade else UNSEEN
     grades = tuple(_seen(book, own.resource, rule, limit) for rule in own.grades)
-    return sealed(replace(own, grades=grades), sealing(own.resource, own.known, grades, own.rows))
+    return sealed(replace(own, grades=grades), sealing(sealing_head(own.resource, own.known), grades, own.rows))
 
 
 def view(plan: Plan, rows: pa.RecordBatch, tokens: TokenTable) -> Given:

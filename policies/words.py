@@ -128,6 +128,12 @@ class Reason(IntEnum):
     PROVISIONAL_HOLD = 6
     NEGATIVE_LIST = 7
     LEGAL_FLOOR = 8
+    OLD_PEER = 9
+    """The program at the next node passes no sealed envelopes on."""
+    FOSTER_PARENT = 11
+    """The parent is none of the territory chain: what is for those above it goes past it in envelopes."""
+    NOT_ADDRESSED = 10
+    """A sealed envelope that is for somebody else than those this way."""
 
     @property
     def word(self) -> str:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from node.audit.desk import AuditDesk
 from node.audit.retention import CheckpointSeal
 from node.clock import FlooredClock, HybridClock
-from node.engine_room import pseudonym_keys
+from node.engine_room import pseudonym_keys, shipped_codes
 from node.fork.change import begin_change, finish_change
 from node.fork.clones import ForkMemory
 from node.fork.desk import ForkDesk
@@ -25,6 +25,7 @@ from node.identity.files import IdentityFiles
 from node.pipeline import Pipeline, Self
 from node.policy_store import PolicyStore
 from node.sealing import seal
+from node.slicing import Slicing
 from node.small_jobs import SmallJobs
 from node.store.journal import SqliteJournal, open_journal
 from node.store.torn import DiskImage
@@ -45,7 +46,7 @@ from simulations.upkeep import Upkeep
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES
 from sync.core.ready import Event, Job, JobResult, LinkBroken, Moved, Ready, Stored
-from sync.model import MICROSECONDS, ClockQuality, Instant, JournalCorrupt, JournalFull, Lane, LinkError, PolicyVersion
+from sync.model import MICROSECONDS, ClockQuality, Instant, JournalCorrupt, JournalFull, Lane, Level, LinkError, PolicyVersion
 from sync.model.writes import StoreBatch
 from sync.ports import Vouch
 
@@ -89,6 +90,7 @@ class Host:
         self.journal: SqliteJournal
         self.engine: Engine
         self.policy: PolicyStore
+        self.slicing: Slicing
         self.forks: ForkDesk
         self.tree: HostTree
         self.upkeep: Upkeep
@@ -230,7 +232,7 @@ class Host:
 
     def _open_policy(self, *, is_new: bool) -> None:
         self.policy = PolicyStore(
-            self.folder / "policy", seal=self._seal, compile_gate=self._compile, clock=self.machine,  # type: ignore[arg-type]
+            self.folder / "policy", seal=self._seal.of(self.id), compile_gate=self._compile, clock=self.machine,  # type: ignore[arg-type]
             decode=read_bundle,
         )  # fmt: skip
         for bundle in self._first_bundles if is_new else ():
@@ -248,7 +250,7 @@ class Host:
         self.tree.desk.on_fenced = self.sessions.fence
         self.forks = ForkDesk(
             node=self.id, incarnation=self.incarnation, journal=self.journal, vouch=self._vouch, clock=self.machine,
-            memory=self._fork_memory, on_found=self._fork_found, on_away=self._was_away, folder=self.folder,
+            memory=self._fork_memory, on_found=self._fork_found, on_away=self._was_away, folder=self.folder, is_top=not self.plan.parent,
         )  # fmt: skip
 
     def _open_engine(self) -> None:
@@ -267,6 +269,11 @@ class Host:
             limits=self.around.limits,
             clock=ClockQuality(),
         )
+        self.slicing = Slicing(
+            self.policy, node=self.id, parent=self.parent, is_sliced=self.plan.level is Level.GRID,
+            codes={*shipped_codes(), *self.journal.kept_resources()},
+        )  # fmt: skip
+        self.slicing.on_wants = self.sessions.ask_for_slices
         tops = {stream: run_map.top for stream, run_map in recovered.streams.items() if stream.origin == self.id}
         self.around.booted(self.id, self.incarnation, tops)
         self.upkeep = Upkeep(self)

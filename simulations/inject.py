@@ -213,6 +213,9 @@ class Injector:
 
     def move(self, fault: Fault, tries: int = ORDER_TRIES) -> bool:
         """A node gets another parent."""
+        # Neither parent of copies that report to different ones sees what the other got (docs/recovery.md, "What this does not cover").
+        if self.copies.node == fault.node:
+            return False
         # Who was moved away from a city may have its records by the numbers of before a fork, and gets them by those of today.
         if self.copies.city and self.copies.city == self.moves.parents[fault.node]:
             return False

@@ -39,6 +39,8 @@ class CopyFaults:
     later: Callable[[int, Callable[[], object]], None]
     city: str = ""
     """The city whose disk was copied; empty when none was."""
+    node: str = ""
+    """The node whose disk was copied; empty when none was."""
     _clone: Host | None = None
     """The node whose clone runs in its place at the moment."""
 
@@ -59,7 +61,7 @@ class CopyFaults:
         host = self.world.hosts[node]
         if not host.is_up or self.disks.is_spent:
             return False
-        self.disks.is_spent = True
+        self.disks.is_spent, self.node = True, node
         if host.plan.level is Level.MUNICIPAL:
             self.city = node
         copy_disk(host.folder, self._aside(host))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,11 +29,16 @@ from node.issuing import Issuer
 from node.marts import Marts
 from node.negative_list.desk import ListDesk
 from node.negative_list.kind import ENTRY
+from node.quality.kind import TICKET
+from node.quality.wiring import quality_of
 from node.recall.desk import RecallDesk
 from node.recall.kind import RECALL
-from node.recall.wiring import recalls_of
+from node.recall.wiring import pages_of, recalls_of
 from node.regrading.desk import RegradeDesk
 from node.regrading.kind import REGRADE
+from node.requests.kind import request_kind
+from node.requests.terms import shipped_terms
+from node.requests.wiring import requests_of
 from node.reviews.desk import ReviewDesk
 from node.reviews.kind import REVIEW
 from node.reviews.withdrawing import withdraw
@@ -41,6 +47,7 @@ from node.storage import Storage
 from node.totals import Totals
 from policies.bundle import SignedBundle
 from policies.errors import PolicyError
+from simulations.papers import identities_of
 from simulations.topology import NodePlan
 from sync.core.messages import Hello
 from sync.model import Level, SyncError
@@ -48,7 +55,8 @@ from sync.model import Level, SyncError
 if TYPE_CHECKING:
     from simulations.host import Host
 
-KINDS = (ENTRY, RECALL, REGRADE, REVIEW)
+TERMS = shipped_terms()
+KINDS = (ENTRY, RECALL, REGRADE, REVIEW, TICKET, request_kind(TERMS))
 
 
 @dataclass(slots=True)
@@ -112,6 +120,8 @@ class Rooms:
         self._plans = {plan.id: plan for plan in plans}
         self.inlet = Inlet(host)
         self.marts = Marts(host.folder / "marts", host.journal)
+        self.links = SimpleNamespace(on_linked=lambda peer: None)
+        """Where the desks ask to hear of a session that begins, as node/links.py."""
         parts = cast(Parts, self._parts())
         me, policy, clock = host.plan, host.policy, host.machine
         self.issuer = Issuer(me.id, me.level, lambda bundle: SignedBundle(bundle, b"", ""), policy, clock)
@@ -123,7 +133,10 @@ class Rooms:
         self.reviews.withdraw = lambda entry_id, why: withdraw(self.cases, self.issuer, entry_id, why)
         self.counting = Counting(host.folder / FILE_NAME, me.id.encode())
         self.accumulation = AccumulationDesk(self.counting, host.journal, self.issuer, self.reviews)
-        self.recalls: RecallDesk = recalls_of(parts, self.cases, host.upkeep.repairs)
+        self.requests = requests_of(parts, self.cases, TERMS)
+        self.requests.giving.rng = Random(host.around.rng.getrandbits(64))  # noqa: S311 - a simulation is random on purpose
+        self.quality = quality_of(parts, self.cases, self.requests.parties)
+        self.recalls: RecallDesk = recalls_of(parts, self.cases, host.upkeep.repairs, pages_of(parts, self.requests))
         self.absence = host.forks.absence
         self.is_settled = False
         """True once links may open."""
@@ -154,9 +167,9 @@ class Rooms:
 
     def heard_from_above(self, hello: Hello) -> bool:
         """As node/link_opening.py: the policy of those above is known here; False when this node was away for too long."""
-        if self.absence.check(hello.sent_at.wall_us):
+        if self.absence.hear(hello.sent_at.wall_us, hello.above_age_us):
             return False
-        self.absence.note()
+        self.absence.write_down()
         return True
 
     def stored(self, ticket: int) -> None:
@@ -167,6 +180,10 @@ class Rooms:
         """The life is over."""
         self.cases.register.close()
         self.counting.close()
+        self.requests.desk.shares.close()
+        if self.requests.taking.fetched is not None:
+            self.requests.taking.fetched.close()
+        self.quality.store.close()
         self.marts.close()
 
     # ---- inside
@@ -217,7 +234,11 @@ class Rooms:
             runtime=runtime,
             policy=host.policy,
             marts=self.marts,
+            links=self.links,
             clock=host.machine,
+            hybrid=host.hybrid,
+            files=identities_of([*self._plans.values()])[plan.id],
+            queries=host.upkeep.queries,
             directory=host.tree.directory,
             child_territories=lambda: frozenset(one.territory for one in self._plans.values() if one.parent == plan.id),
             on_policy=self._on_policy,

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 
 from node.errors import NodeError
 from node.fork.giveback import ReseedProgress
-from node.handshake import Handshake, Me, Step
+from node.handshake import Handshake, Me, Step, offer_messages
+from node.link_opening import HANDSHAKE_TIMEOUT_S
 from node.links import FENCE_GRACE_S
+from node.slicing import Offer
 from node.store.heard import last_heard, unheard
 from policies.errors import PolicyError
 from simulations.network import Session
 from sync.core.lanes import URGENT_LANES
-from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Hello, Message, Orders, Query, Stop
+from sync.core.messages import Answer, Bundles, Data, ForEngine, Heartbeat, Hello, Message, Orders, Query, Stop, Wants
 from sync.core.ready import LinkBroken, Moved, PeerFacts, Send
-from sync.model import MICROSECONDS, Direction, Lane, PolicyVersion, SyncError
+from sync.model import MICROSECONDS, Direction, Lane, SyncError
 from sync.wire.codec import Unknown, decode, encode
 
 if TYPE_CHECKING:
     from simulations.host import Host
 
-HANDSHAKE_TIMEOUT_US = 15 * MICROSECONDS
-"""Shorter than node/links.py has it, so that a world need not wait for it."""
+HANDSHAKE_TIMEOUT_US = round(HANDSHAKE_TIMEOUT_S * MICROSECONDS)
 
 Chains = dict[tuple[Direction, Lane], bytes | None]
 
@@ -76,6 +77,7 @@ class Sessions:
             lives=host.forks,
             reseed=is_parent and host.forks.is_reseed_wanted,
             heard=lambda life: host.journal.look("look at refusals", lambda db: last_heard(db, peer, life, own=host.incarnation)),
+            slicing=host.slicing,
         )
         link = self.links[peer] = Link(session, shaking, is_parent)
         session.receivers[host.id] = lambda data: self._receive(link, peer, data)
@@ -136,9 +138,23 @@ class Sessions:
         """Another policy is in force here: offer it to everybody."""
         host = self._host
         for peer, link in sorted(self.links.items()):
-            if link.is_up and link.handshake.hello is not None:
-                self.say(link, Bundles(host.policy.missing_in(PolicyVersion(), link.handshake.hello.territory)))
+            if link.is_up and self._offer(link, host.slicing.news(peer)):
                 host.around.trace.note(host.id, "bundles", peer)
+        host.slicing.ask()
+
+    def ask_for_slices(self, wants: Wants) -> bool:
+        """Tell the parent what is wanted now; False without a link to one that knows slices."""
+        for link in self.links.values():
+            if link.is_up and link.is_parent and link.handshake.hello is not None and link.handshake.hello.wants is not None:
+                self.say(link, wants)
+                return True
+        return False
+
+    def _offer(self, link: Link, offer: Offer) -> bool:
+        """Send what came into force here; False when there is nothing."""
+        for message in offer_messages(offer) if offer else ():
+            self.say(link, message)
+        return bool(offer)
 
     def spread_orders(self, orders: Orders) -> None:
         """An attachment order is news here: tell every child."""
@@ -151,7 +167,8 @@ class Sessions:
         host = self._host
         open_links = {peer: link.is_parent for peer, link in self.links.items() if link.is_up}
         for peer, body in host.tree.news(open_links).items():
-            self.say(self.links[peer], Heartbeat(body, host.hybrid.tick()))
+            age_us = None if open_links[peer] else host.forks.above_age_us()
+            self.say(self.links[peer], Heartbeat(body, host.hybrid.tick(), above_age_us=age_us))
 
         for _, link in sorted(self.links.items()):
             if link.is_up and link.reseed is not None and link.reseed.is_done:
@@ -216,12 +233,17 @@ class Sessions:
     def _hear(self, link: Link, peer: str, message: Message) -> None:
         host = self._host
         assert link.facts is not None, "a message of an open link before its handshake"
+        if isinstance(message, Data):
+            host.policy.needed(message.frame.batch.header.resource)
         if isinstance(message, Data) and link.handshake.hello is not None:
             host.forks.data_from(link.facts, link.handshake.hello)
         if isinstance(message, ForEngine):
             host.post(lambda engine, now: engine.receive(peer, message, now))
         elif isinstance(message, Bundles):
-            host.policy.take(message.bundles)
+            host.slicing.take(peer, message)
+        elif isinstance(message, Wants) and not link.is_parent:
+            host.policy.grow_trees()
+            self._offer(link, host.slicing.heard(peer, message))
         elif isinstance(message, Heartbeat):
             self._hear_beat(link, peer, message)
         elif isinstance(message, Orders) and link.is_parent:
@@ -234,6 +256,8 @@ class Sessions:
     def _hear_beat(self, link: Link, peer: str, beat: Heartbeat) -> None:
         host = self._host
         host.hybrid.observe(beat.sent_at)
+        if link.is_parent and host.rooms is not None and host.rooms.absence.hear(beat.sent_at.wall_us, beat.above_age_us):
+            host.around.link_lost(host.id, peer)
         if link.is_parent and beat.reseeded and host.forks.reseeded():
             host.around.link_lost(host.id, peer)
         standing = host.tree.heard(peer, beat, is_parent=link.is_parent)
@@ -249,6 +273,8 @@ class Sessions:
         if link.is_parent and host.rooms is not None and not host.rooms.heard_from_above(hello):
             host.around.link_lost(host.id, peer)
             return
+        if link.is_parent:
+            host.slicing.ask()
         reseeds = host.forks.is_reseed_wanted if link.is_parent else hello.reseed
         facts = link.facts = PeerFacts(
             peer, hello.incarnation, hello.level, hello.territory, link.is_parent, subtree, former,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from node.store.schema import Tuning
 from policies.bundle import Bundle, SignedBundle
 from policies.roots import SignedRoot
+from policies.slices import root_of
 from simulations.network import Session
 from simulations.trace import Trace
 from sync.core.messages import Data
@@ -48,6 +49,12 @@ class Seal:
     """Bundles of a simulation need no signatures: what they say is what counts."""
 
     territories: dict[str, str]
+    node: str = ""
+    """Whose seal it is."""
+
+    def of(self, node: str) -> Seal:
+        """The seal of one node."""
+        return replace(self, node=node)
 
     def territory_of(self, signed: SignedBundle) -> str:
         """The issuer's territory."""
@@ -58,6 +65,5 @@ class Seal:
         return self.territories[signed.root.issuer]
 
     def own_root(self, bundle: Bundle) -> SignedRoot | None:
-        """None: worlds of faults work with whole bundles."""
-        del bundle
-        return None
+        """The root of a bundle of this node; None for another's."""
+        return SignedRoot(root_of(bundle), b"", "") if bundle.issuer == self.node else None

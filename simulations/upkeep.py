@@ -91,13 +91,13 @@ class Upkeep:
         self._host = host
         self.loop = WorldLoop(lambda: host.clock.world.us, host.later)  # type: ignore[abstract]
         self.runtime = cast(Any, HostRuntime(host, self.loop))
-        self._queries = QueryDesk(tell=host.sessions.tell)
+        self.queries = QueryDesk(tell=host.sessions.tell)
         self._is_scrubbing = False
         self._storage: asyncio.Task[None] | None = None
         """Keeps the node inside its quota; None while it has none."""
         giver = Giver(host.journal, host.pipeline, lambda: host.policy.version)
         self.repairs = RepairDesk(
-            host.id, host.parent, host.journal, self.runtime, self._queries, giver, facts=self._facts, linked=self._linked,
+            host.id, host.parent, host.journal, self.runtime, self.queries, giver, facts=self._facts, linked=self._linked,
             is_child=self._is_child, on_repaired=lambda resource: host.around.trace.note(host.id, "repair", resource),
         )  # fmt: skip
         self.begin(self._start)
@@ -154,19 +154,21 @@ class Upkeep:
 
     def lost(self, peer: str) -> None:
         """The link with `peer` is gone."""
-        self.begin(lambda: self._queries.lost(peer))
+        self.begin(lambda: self.queries.lost(peer))
 
     def asked(self, peer: str, query: Query) -> None:
         """A question of a neighbour."""
-        self.begin(lambda: self._queries.asked_by(peer, query, lambda answer: self._host.sessions.tell(peer, answer)))
+        self.begin(lambda: self.queries.asked_by(peer, query, lambda answer: self._host.sessions.tell(peer, answer)))
 
     def answered(self, peer: str, answer: Answer) -> None:
         """The answer to a question of this node."""
-        self.begin(lambda: self._queries.answered(peer, answer))
+        self.begin(lambda: self.queries.answered(peer, answer))
 
     def met(self, peer: str) -> None:
         """A session with `peer` begins."""
         self.begin(lambda: self.repairs.met(peer))
+        if (rooms := self._host.rooms) is not None:
+            self.begin(lambda: rooms.links.on_linked(peer))
 
     # ---- inside
 

@@ -116,6 +116,8 @@ class Flow:
     """Empty: the standing purpose of the resource in the catalogue."""
     takes_envelopes: bool = True
     """False for a peer whose program passes no sealed envelopes on."""
+    sealed_only: bool = False
+    """True toward a foster parent outside the territory chain: nothing goes there but sealed envelopes."""
 
 
 class Outcome(Enum):

@@ -181,6 +181,50 @@ class Device(Struct, frozen=True):
     state: str = ""
     age_s: float | None = None
     readings: int | None = None
+    rate: float | None = None
+    """Messages per minute."""
+    period_s: float | None = None
+    battery: float | None = None
+    silent_s: float | None = None
+    """How long it has been silent; None while it speaks."""
+    commands: int | None = None
+    """Commands that wait for it."""
+
+
+class LastValue(Struct, frozen=True):
+    """The newest value of a quantity."""
+
+    value: object = None
+    unit: str | None = None
+    age_s: float | None = None
+
+
+class DeviceCommand(Struct, frozen=True):
+    """A command and what became of it."""
+
+    id: str
+    command: str = ""
+    state: str = ""
+    by: str = ""
+    why: str = ""
+    issued_us: int | None = None
+
+
+class DeviceCard(Struct, frozen=True):
+    """What the list does not say of a device."""
+
+    territory: str = ""
+    profile: str = ""
+    address: str = ""
+    installed: str = ""
+    values: dict[str, LastValue] = {}
+
+
+class DeviceShown(Struct, frozen=True):
+    """One device whole."""
+
+    device: DeviceCard = DeviceCard()
+    commands: list[DeviceCommand] = []
 
 
 class Devices(Struct, frozen=True):

@@ -22,7 +22,8 @@ from tui.decision import Ask, Decided, Outcome, Result, carry_out
 from tui.desk import Desk
 from tui.feed import Feed, Question
 from tui.keys import QUIT, THEME
-from tui.pages.devices import DevicePage, DevicesPage
+from tui.pages.device import DevicePage
+from tui.pages.devices import DevicesPage
 from tui.pages.dialog import DecisionDialog
 from tui.pages.entries import EntriesPage
 from tui.pages.entry import EntryPage

@@ -55,6 +55,13 @@ DECISIONS = (
 )
 """What may be decided about an entry of the negative list: each has its key on the page of a case that takes it."""
 
+DEVICE_DECISIONS = (
+    Key("a", "a", "decide('admit')", "admit"),
+    Key("r", "r", "decide('refuse')", "refuse"),
+    Key("x", "x", "decide('retire')", "retire"),
+)
+"""What may be decided about a device: each has its key on the page of one that takes it."""
+
 SECTION_NAMES = {
     "governance": ("all", "emergency", "recall", "regrade", "review", "quality", "request"),
     "oversight": ("returns", "scores", "log"),

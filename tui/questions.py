@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.answers import Devices, Events, Evidence, Explanation, Incidents, Resources, SensorAlarms, Specimen, Status, Tree
+from tui.answers import Devices, DeviceShown, Events, Evidence, Explanation, Incidents, Resources, SensorAlarms, Specimen, Status, Tree
 from tui.case_answers import EntryCase, EntryCases, Register
 from tui.feed import Question
 from tui.oversight_answers import LogPage, LogVerdict, Returns, Scores
@@ -16,6 +16,7 @@ SETTLED_MAX = 200
 SETTLED_LASTS_S = 5.0
 REGISTER_LASTS_S = 10.0
 """The node folds every case it lists, so what seldom changes is not asked every second."""
+DEVICE_LASTS_S = 2.0
 LOG_PAGE = 200
 """Entries of the audit log on one page."""
 LOG_LASTS_S = 5.0
@@ -41,6 +42,11 @@ SCORES = Question("quality_scores", Scores, lasts_s=OVERSIGHT_LASTS_S)
 VERDICT = Question("audit_verify", LogVerdict, timeout_s=VERIFY_TIMEOUT_S)
 """Asked when somebody wants it, never by the round."""
 REGISTER = Question("entry_register", Register, lasts_s=REGISTER_LASTS_S)
+
+
+def device_shown(name: str) -> Question[DeviceShown]:
+    """One device whole."""
+    return Question("device_show", DeviceShown, (("device", name),), lasts_s=DEVICE_LASTS_S)
 
 
 def entry_case(case_id: str) -> Question[EntryCase]:

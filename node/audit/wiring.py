@@ -50,7 +50,8 @@ def enter_all(audit: AuditDesk, cases: CaseDesk, giving: Giving, queries: QueryD
     """Enter what is said here about cases, pages that are handed out, and summaries that go up, each before it has effect."""
 
     async def said(kind: Kind, fact: Fact) -> None:
-        await audit.note(AuditKind.CASE, fact.case_id, by=fact.by, detail={"kind": kind.name, "word": fact.word})
+        told = {key: str(fact.body[key])[:TEXT_CHARS_MAX] for key in kind.told if key in fact.body}
+        await audit.note(AuditKind.CASE, fact.case_id, by=fact.by, detail={"kind": kind.name, "word": fact.word, **told})
 
     def handed_out(share: Share) -> None:
         detail: dict[str, Scalar | list[str] | list[int]] = {

@@ -170,6 +170,9 @@ async def _policy_first(office: Office, peer: Correspondent, opened: Opened, rea
     if hello.incarnation != opened.header.sender_incarnation:
         raise ParcelRefused(opened.path, "its header and its Hello name different lives of the sender: make it again")
     parts.hybrid.observe(hello.sent_at)
+    if peer.is_parent:
+        parts.forks.absence.hear_by_file(hello.sent_at.wall_us, hello.above_age_us)
+        await parts.runtime.beside_commits(parts.forks.absence.write_down)
     return hello, beat if isinstance(beat, Heartbeat) else None
 
 

@@ -117,7 +117,9 @@ class Office:
         policy = heard.policy if heard else PolicyVersion()
         incarnation = heard.incarnation if heard else 0
         positions = tuple(position for position in known.values() if position.upto)
-        return Hello(peer.node, incarnation, peer.level, peer.territory, policy, positions, self.parts.me.incarnation)
+        takes = heard.takes_envelopes if heard else False
+        me = self.parts.me.incarnation
+        return Hello(peer.node, incarnation, peer.level, peer.territory, policy, positions, me, takes_envelopes=takes)
 
     # ---- writing and opening
 
@@ -129,7 +131,8 @@ class Office:
         entered = parts.journal.look("look at refusals", lambda db: last_heard(db, name, life, own=me.incarnation)) if life else ()
         hello = Hello(
             me.node, me.incarnation, me.level, me.territory, parts.policy.version, held.get(life, ()), life,
-            software=me.software, sent_at=parts.hybrid.tick(), heard=entered,
+            software=me.software, sent_at=parts.hybrid.tick(), heard=entered, takes_envelopes=True,
+            above_age_us=None if peer.is_parent else parts.forks.above_age_us(),
         )  # fmt: skip
         lacking = parts.policy.missing_in(heard.policy if heard else PolicyVersion(), peer.territory)
         own, now_us = parts.own_status(), parts.clock.wall_us()

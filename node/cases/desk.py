@@ -61,6 +61,8 @@ class CaseDesk:
     fault: str = ""
     """Why the register is not kept; empty when it is."""
     noting: Noting | None = None
+    observe: Callable[[HybridTime], object] = lambda at: None
+    """Takes a time into account that others gave: what is said from then on is stored under a later one."""
     naming: Callable[[], str] = new_id
     """Names facts and cases."""
     _owed: set[tuple[str, str]] = field(default_factory=set)
@@ -100,6 +102,9 @@ class CaseDesk:
 
     async def _say(self, kind: Kind, case: Case | None, fact: Fact) -> Case:
         _check(kind, case, fact)
+        # An answer must not be read before what it answers, whichever node's clock is ahead.
+        for one in case.history if case is not None else ():
+            self.observe(one.fact.place.at)
         if self.noting is not None:
             await self.noting(kind, fact)
         await self._store(kind, [(fact, self.me.territory)])

@@ -120,6 +120,8 @@ class Kind:
     """What else may be wrong with a fact (the case as it is before it, None for the opening one); empty when nothing is."""
     due_us: Callable[[Case], int | None] = _no_clock
     """When the present state should have ended, microseconds since 1970 UTC; None when no clock runs."""
+    told: tuple[str, ...] = ()
+    """Keys of a fact's body that the audit log repeats: words and names of things, never what a person wrote."""
 
     @property
     def words(self) -> frozenset[str]:

@@ -32,4 +32,5 @@ def cases_of(parts: Parts, handing_in: HandingIn, kinds: Collection[Kind]) -> Ca
         handing_in=handing_in,
         clock=parts.clock,
         children=parts.child_territories,
+        observe=parts.hybrid.observe,
     )

@@ -9,6 +9,7 @@ from node.clock import Clock
 from node.config import CONFIG_NAME, ConfigError, load_config
 from node.doctor import machine, node
 from node.doctor.model import DoctorCheck, Finding, Place, Severity
+from node.site_profiles import SiteProfiles
 
 LOCAL = "same answer offline"
 
@@ -35,7 +36,9 @@ CHECKS = (
 def look_at(folder: Path, clock: Clock) -> Place:
     """The place to check; a configuration that does not load is part of the picture."""
     try:
-        return Place(folder, clock, load_config(folder / CONFIG_NAME))
+        config = load_config(folder / CONFIG_NAME)
+        SiteProfiles(config)
+        return Place(folder, clock, config)
     except ConfigError as error:
         return Place(folder, clock, None, str(error))
 

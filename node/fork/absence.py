@@ -5,6 +5,9 @@ was put back from a backup that is older, may hold what everybody else has erase
 parent nothing of others is read, and what came from others and lies with the parent, too, goes: it comes back as far as it may be here
 today. What the node made itself stays, and what it has not sent yet goes up as ever. Kept in the journal, so that a backup tells its age.
 
+A parent that is cut off itself knows no more than it did then. So each says to those below how old its own knowledge is, and what counts is
+the oldest on the way down. A carried file from above is word from above, too, as old as the file.
+
 The erasure is decided by two clocks, this node's and its parent's: one that is wrong erases nothing. Called by desk.py, node/appliance.py,
 the links, and `yunnao restore`.
 """
@@ -67,30 +70,35 @@ class Absence:
     on_away: Callable[[AwayTooLong], None]
     """Ends this life; the next one begins with a reseed."""
     heard_us: int | None = None
-    """When the policy of those above was last known here, by this node's clock; None in a journal that never noted it."""
-    _is_over: bool = field(default=False, init=False)
+    """Up to when this node knows what those above decided, by its own clock; None in a journal that never noted it."""
+    _is_bare: bool = field(default=False, init=False)
+    """True while the note says only that nothing old is here: what the parent says next counts, however old."""
 
     def __post_init__(self) -> None:
         """Read what the journal has. Raises JournalError."""
         self.heard_us = self.journal.look("look at the last word from above", heard_at)
-        self._is_over = self._away_us(self.clock.wall_us()) > AWAY_US_MAX
 
     # ---- readers
 
     @property
     def is_over(self) -> bool:
         """True while this node may hold what everybody else has erased."""
-        return self._is_over
+        return self._away_us(self.clock.wall_us()) > AWAY_US_MAX
+
+    @property
+    def age_us(self) -> int | None:
+        """How old this node's knowledge of those above is; None when it cannot say."""
+        return None if self.heard_us is None else max(0, self._away_us(self.clock.wall_us()))
 
     def refusal(self, resource: str) -> str:
         """Why nothing of a resource is read now; empty when it is. What this node alone has made can always be read."""
-        if not self._is_over or not self.journal.look("look at whose records are here", lambda db: _has_others(db, resource, self.node)):
+        if not self.is_over or not self.journal.look("look at whose records are here", lambda db: _has_others(db, resource, self.node)):
             return ""
         return f"{resource} cannot be read: nothing was heard from above for more than {AWAY_DAYS_MAX} days; link this node to its parent"
 
     def troubles(self) -> list[str]:
         """Words for the status."""
-        return [AWAY] * self._is_over
+        return [AWAY] * self.is_over
 
     # ---- the link to the parent
 
@@ -103,18 +111,46 @@ class Absence:
         self.on_away(away)
         return str(away)
 
+    def hear(self, parent_us: int, age_us: int | None) -> str:
+        """The parent, whose clock shows `parent_us`, knows what was decided above `age_us` ago; a program that does not say counts as 0.
+
+        Why the link must end; empty when it need not. `write_down` keeps it.
+        """
+        if (age_us or 0) > AWAY_US_MAX:
+            return ""  # it was cut off for as long as that: it can seed nobody anew, and has no news
+        if why := self.check(parent_us):
+            return why
+        self._know(self.clock.wall_us() - (age_us or 0))
+        return ""
+
+    def hear_by_file(self, written_us: int, age_us: int | None) -> None:
+        """A file of the parent's, written at `written_us`, is taken: its policy is in force here. It ends no absence that was too long."""
+        if not self.is_over and self.heard_us is not None:
+            self._know(min(self.clock.wall_us(), written_us) - (age_us or 0))
+
+    def write_down(self) -> None:
+        """Keep what was heard. On the commit thread; raises JournalError."""
+        heard_us = self.heard_us
+        if heard_us is not None:
+            self.journal.enter("note of the last word from above", lambda db: _note(db, heard_us))
+
     def note(self) -> None:
-        """Write down that this node knows the policy of those above, as of now. On the commit thread; raises JournalError."""
-        now_us = self.clock.wall_us()
-        self.journal.enter("note of the last word from above", lambda db: _note(db, now_us))
-        self.heard_us, self._is_over = now_us, False
+        """Write down that nothing here is older than now. On the commit thread; raises JournalError."""
+        self.heard_us = self.clock.wall_us()
+        self.write_down()
+
+    def _know(self, upto_us: int) -> None:
+        now_us, known_us = self.clock.wall_us(), self.heard_us
+        # A note from the future was made while the clock was wrong.
+        if known_us is None or self._is_bare or upto_us > known_us or known_us > now_us:
+            self.heard_us, self._is_bare = upto_us, False
 
     async def keep(self, runtime: Turning, is_linked: Callable[[], bool]) -> None:
         """Note it for as long as the node runs and is linked."""
         while True:
-            if is_linked() and not self._is_over:
+            if is_linked() and not self.is_over:
                 try:
-                    await runtime.beside_commits(self.note)
+                    await runtime.beside_commits(self.write_down)
                 except JournalError as error:
                     log.warning("the last word from above is not noted: %s", error)
             await asyncio.sleep(NOTE_EVERY_S)
@@ -128,11 +164,13 @@ class Absence:
         """
         if self.heard_us is None:
             await runtime.beside_commits(self.note)
-        if not (self._is_over and self.is_wanted()):
+            self._is_bare = True
+        if not (self.is_over and self.is_wanted()):
             return 0
         count = await self._let_go(runtime, parent)
         await leave_no_trace()
         await runtime.beside_commits(self.note)
+        self._is_bare = True
         log.warning("away for more than %d days: %d batches of others were let go, the parent is asked for them", AWAY_DAYS_MAX, count)
         return count
 

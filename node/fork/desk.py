@@ -49,6 +49,7 @@ class ForkDesk:
         on_found: Callable[[ForkFound], None],
         on_away: Callable[[AwayTooLong], None] = lambda away: None,
         folder: Path | None = None,
+        is_top: bool = False,
     ) -> None:
         """`on_found` and `on_away` end the node's present life; without the latter a link after too long an absence is only refused.
 
@@ -56,6 +57,7 @@ class ForkDesk:
         """
         self.absence = Absence(node, journal, clock, is_wanted=lambda: self.is_reseed_wanted, on_away=on_away)
         self._folder = folder
+        self._is_top = is_top
         self._node = node
         self._incarnation = incarnation
         self._journal = journal
@@ -95,6 +97,10 @@ class ForkDesk:
             return held_before(connection, peer, hello.renumbered, lives=hello.lives, known=self.known)
 
         return tuple(self._journal.look("search for former numbers", look))
+
+    def above_age_us(self) -> int | None:
+        """How old what this node knows of those above is; at the top it is never old."""
+        return 0 if self._is_top else self.absence.age_us
 
     def shaken(self, peer: str, hello: Hello) -> None:
         """A handshake with `peer` is done: what it holds by former numbers need not go to it again."""

@@ -11,6 +11,7 @@ from node.ingest.profiles import Format, Profile
 from node.ingest.senml import Record, readings_of
 from node.ingest.senml_formats import parse_cbor, parse_json, parse_msgpack, parse_xml
 from node.ingest.sink import Reading
+from node.ingest.sl651.packet import decode_sl651
 
 Decoder = Callable[[Profile, str, bytes, int], list[Reading]]
 
@@ -31,9 +32,12 @@ DECODERS: dict[Format, Decoder] = {
     Format.SENML_MSGPACK: _senml(parse_msgpack),
     Format.HJ212: decode_hj212,
     Format.JT808: decode_jt808,
+    Format.SL651: decode_sl651,
 }
 
 
 def decode(profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:
     """The readings of one message of `profile`; raises DecodeError, and nothing else whatever the bytes are."""
-    return DECODERS[profile.format](profile, topic, payload, received_us)
+    read = DECODERS[profile.format] if profile.reader is None else profile.reader.readings
+    readings = read(profile, topic, payload, received_us)
+    return readings if profile.rules is None else profile.rules.applied(readings)

@@ -1,193 +1,215 @@
 """The device registry of a node: who may speak, who waits for admission, and what each device said last.
 
-Bounded; a device beyond the bound is refused and counted. State and owner survive restarts in `devices.db`; last values do not. Called by
-node/ingest/intake.py for every reading and by the API for `devices`. Registry rows (resource device-registry) leave through `take_changes`.
+Bounded; a device beyond the bound is refused and counted, unless a retired one can make room. What people decided and entered, and how
+often each device speaks, survive restarts in `devices.db`; last values do not. Called by node/ingest/intake.py for every reading, by
+node/devices and by the API. Registry rows leave through `take_changes`.
 """
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from sqlite_utils import Database
-
-from node.ingest.sink import Row
+from node.ingest.device import Admission, Card, Device, Pace
+from node.ingest.device_file import COLUMNS, open_file
+from node.ingest.errors import IngestError
 
 DEVICES_MAX = 20_000
-"""Devices a node knows, the waiting ones included."""
+"""Devices a node knows, the waiting and the retired ones included."""
 WAITING_MAX = 2_000
 """Devices that may wait for admission at once."""
-QUANTITIES_MAX = 64
-"""Quantities of one device whose last value is remembered."""
-REGISTRY_GRADE = 2
-"""Grade of a registry row, L2 in the catalogue."""
+SEEN_SAVED_MAX = 500
+"""Devices whose last-seen time and pace one save takes along although nobody decided anything about them."""
+
+__all__ = ["DEVICES_MAX", "WAITING_MAX", "Admission", "Card", "Device", "DeviceRegistry", "RegistryFull"]
 
 
-class Admission(Enum):
-    """Whether the readings of a device are taken."""
-
-    ADMITTED = "admitted"
-    WAITING = "waiting"
-    REFUSED = "refused"
-
-
-@dataclass(slots=True)
-class Device:
-    """One device as the node knows it."""
-
-    name: str
-    territory: str
-    kind: str
-    protocol: str
-    owner: str
-    state: Admission
-    first_seen_us: int
-    last_seen_us: int
-    readings: int = 0
-    """Readings taken since this process started."""
-    values: dict[str, float | str | None] = field(default_factory=dict)
-    """Last value or text by quantity, bounded."""
+class RegistryFull(IngestError):
+    """No room for the devices that are to be entered."""
 
 
 class DeviceRegistry:
-    """All devices of a node."""
+    """All devices of a node. Used on the event loop's thread."""
 
     def __init__(self, path: Path | str, *, admit_unknown: bool) -> None:
         self._admit_unknown = admit_unknown
-        self._connection = sqlite3.connect(path, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        columns = {
-            "name": str,
-            "territory": str,
-            "kind": str,
-            "protocol": str,
-            "owner": str,
-            "state": str,
-            "first_seen_us": int,
-            "last_seen_us": int,
-        }
-        Database(self._connection).table("devices").create(columns, pk="name", if_not_exists=True)
+        self._connection = open_file(path)
         self._devices = {device.name: device for device in self._load()}
         self._waiting = sum(device.state is Admission.WAITING for device in self._devices.values())
         self._changed: dict[str, Device] = {}
         self._unsaved: dict[str, Device] = {}
+        self._seen: dict[str, Device] = {}
+        self.on_state: Callable[[Device], None] = lambda device: None
+        """Called with a device that came into another state. Set by node/devices."""
 
     def __len__(self) -> int:
         return len(self._devices)
 
-    def _load(self) -> list[Device]:
-        rows = self._connection.execute(
-            "SELECT name, territory, kind, protocol, owner, state, first_seen_us, last_seen_us FROM devices LIMIT ?", (DEVICES_MAX,)
-        )
-        return [
-            Device(name, territory, kind, protocol, owner, Admission(state), first, last)
-            for name, territory, kind, protocol, owner, state, first, last in rows
-        ]
+    def __iter__(self) -> Iterator[Device]:
+        return iter(self._devices.values())
 
     def known(self, name: str) -> Device | None:
-        """The device `name` if it was met."""
+        """The device `name` if it was met or entered."""
         return self._devices.get(name)
 
+    def page(self, after: str, limit: int) -> list[Device]:
+        """Devices by name, those after `after`."""
+        return [self._devices[name] for name in sorted(name for name in self._devices if name > after)[:limit]]
+
+    def newest(self, limit: int) -> list[Device]:
+        """Devices, last seen first."""
+        return sorted(self._devices.values(), key=lambda device: device.last_seen_us, reverse=True)[:limit]
+
+    # ---- what becomes of devices
+
     def meet(self, name: str, *, territory: str, kind: str, protocol: str, now_us: int) -> Device | None:
-        """The device `name`, recorded on the first meeting; None when the registry or the admission list has no room for it."""
+        """The device `name`, recorded on the first meeting; None when the registry or the admission list has no room for it.
+
+        `kind` is the name of the profile that read it.
+        """
         known = self._devices.get(name)
         if known is not None:
             return known
         state = Admission.ADMITTED if self._admit_unknown else Admission.WAITING
-        if len(self._devices) >= DEVICES_MAX or (state is Admission.WAITING and self._waiting >= WAITING_MAX):
+        if (state is Admission.WAITING and self._waiting >= WAITING_MAX) or not self._has_room_for(1):
             return None
         self._waiting += state is Admission.WAITING
-        device = Device(name, territory, kind, protocol, "", state, now_us, now_us)
+        card = Card(territory, kind=kind, profile=kind)
+        device = Device(name, card, protocol, state, now_us, now_us, state_since_us=now_us)
         self._devices[name] = device
-        self._note(device)
+        self.note(device)
         return device
 
-    def decide(self, name: str, *, admit: bool, now_us: int, owner: str = "") -> Device | None:
+    def enter(self, cards: Iterable[tuple[str, Card]], *, by: str, now_us: int) -> None:
+        """Enter devices before they speak, or change the cards of those that are known; a device that waited is admitted.
+
+        Raises RegistryFull with nothing entered.
+        """
+        wanted = dict(cards)
+        new = [name for name in wanted if name not in self._devices]
+        if not self._has_room_for(len(new)):
+            raise RegistryFull(
+                f"{len(new)} new devices refused: {len(self._devices)} are known and a node knows at most {DEVICES_MAX}; "
+                "retire those that are gone, or enter them at another node"
+            )
+        for name, card in wanted.items():
+            known = self._devices.get(name)
+            if known is None:
+                known = self._devices[name] = Device(name, card, "", Admission.WAITING, 0, 0)
+                self._waiting += 1
+            known.card = card
+            self.note(known)
+            if known.state is Admission.WAITING:
+                self._put(known, Admission.ADMITTED, by=by, now_us=now_us)
+
+    def decide(self, name: str, *, admit: bool, now_us: int, owner: str = "", by: str = "") -> Device | None:
         """Admit or refuse a device that was met; None when nobody of that name was."""
         device = self._devices.get(name)
         if device is None:
             return None
-        self._waiting -= device.state is Admission.WAITING
-        device.state = Admission.ADMITTED if admit else Admission.REFUSED
-        device.owner = owner or device.owner
-        device.last_seen_us = max(device.last_seen_us, now_us)
-        self._note(device)
+        if owner:
+            device.card = replace(device.card, owner=owner)
+        self._put(device, Admission.ADMITTED if admit else Admission.REFUSED, by=by, now_us=now_us)
         return device
 
-    def newest(self, limit: int, *, now_us: int) -> list[dict[str, object]]:
-        """Devices as the API shows them, last seen first."""
-        ordered = sorted(self._devices.values(), key=lambda device: device.last_seen_us, reverse=True)
-        return [_shown(device, now_us) for device in ordered[:limit]]
+    def retire(self, name: str, *, by: str, now_us: int) -> Device | None:
+        """A device was taken down; None when nobody of that name was met."""
+        device = self._devices.get(name)
+        if device is not None:
+            self._put(device, Admission.RETIRED, by=by, now_us=now_us)
+        return device
 
-    def take_changes(self, *, now_us: int) -> list[Row]:
-        """Registry rows of the devices that appeared or changed state since the last call, in the order of the device-registry schema."""
-        rows = [_registry_row(device, now_us) for device in self._changed.values()]
-        self._changed = {}
-        return rows
+    def _put(self, device: Device, state: Admission, *, by: str, now_us: int) -> None:
+        self._waiting += (state is Admission.WAITING) - (device.state is Admission.WAITING)
+        if device.state is not state:
+            device.state, device.state_since_us, device.decided_by = state, now_us, by
+        self.note(device)
+        self.on_state(device)
+
+    def _has_room_for(self, count: int) -> bool:
+        """True when so many more fit; retired devices, those that were heard longest ago first, make room."""
+        lacking = len(self._devices) + count - DEVICES_MAX
+        if lacking <= 0:
+            return True
+        retired = [device for device in self._devices.values() if device.state is Admission.RETIRED]
+        if len(retired) < lacking:
+            return False
+        gone = sorted(retired, key=lambda device: device.state_since_us)[:lacking]
+        with self._connection:
+            self._connection.executemany("DELETE FROM devices WHERE name = ?", [(device.name,) for device in gone])
+        for device in gone:
+            for table in (self._devices, self._changed, self._unsaved, self._seen):
+                table.pop(device.name, None)
+        return True
+
+    # ---- what changed
+
+    def note(self, device: Device) -> None:
+        """What is stored and sent up of a device changed."""
+        self._changed[device.name] = self._unsaved[device.name] = device
+
+    def note_seen(self, device: Device) -> None:
+        """Only when it was heard, and its pace, changed: saved when there is time."""
+        self._seen[device.name] = device
+
+    def forget_value(self, name: str, quantity: str) -> None:
+        """Drop the last value of a quantity, because records of it are recalled; a battery that it told, too."""
+        device = self._devices.get(name)
+        if device is not None and device.forget(quantity):
+            self.note(device)
+
+    def take_changes(self) -> list[Device]:
+        """Devices whose row changed since the last call."""
+        changed, self._changed = list(self._changed.values()), {}
+        return changed
+
+    # ---- the file
+
+    def _load(self) -> list[Device]:
+        rows = self._connection.execute(f"SELECT {', '.join(COLUMNS)} FROM devices LIMIT ?", (DEVICES_MAX,))
+        return [_loaded(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
     def save(self) -> None:
         """Make changed devices durable; raises sqlite3.Error with nothing forgotten."""
-        if not self._unsaved:
-            return
-        rows = [
-            (
-                device.name,
-                device.territory,
-                device.kind,
-                device.protocol,
-                device.owner,
-                device.state.value,
-                device.first_seen_us,
-                device.last_seen_us,
-            )
-            for device in self._unsaved.values()
-        ]
-        with self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        seen = dict(list(self._seen.items())[:SEEN_SAVED_MAX])
+        self._write([*self._unsaved.values(), *(device for name, device in seen.items() if name not in self._unsaved)])
         self._unsaved = {}
+        for name in seen:
+            self._seen.pop(name, None)
+
+    def _write(self, devices: Sequence[Device]) -> None:
+        if not devices:
+            return
+        places = ", ".join("?" * len(COLUMNS))
+        statement = f"INSERT OR REPLACE INTO devices ({', '.join(COLUMNS)}) VALUES ({places})"
+        with self._connection:
+            self._connection.executemany(statement, [_stored(device) for device in devices])
 
     def close(self) -> None:
         """Save, with every last-seen time, and release the file."""
-        self._unsaved = dict(self._devices)
-        self.save()
+        self._write(list(self._devices.values()))
         self._connection.close()
 
-    def _note(self, device: Device) -> None:
-        self._changed[device.name] = device
-        self._unsaved[device.name] = device
+
+def _loaded(row: dict[str, Any]) -> Device:
+    card = Card(
+        row["territory"], row["kind"], row["profile"], row["owner"], row["user"], row["certificate"], row["longitude"], row["latitude"],
+        row["address"], row["installed"], row["period_s"],
+    )  # fmt: skip
+    return Device(
+        row["name"], card, row["protocol"], Admission(row["state"]), row["first_seen_us"], row["last_seen_us"],
+        row["state_since_us"], row["decided_by"], row["resource"], Pace(row["gap_us"], row["spread_us"], row["gaps"]), row["battery"],
+        row["battery_at_us"], row["silent_since_us"], row["outage"],
+    )  # fmt: skip
 
 
-def remember_value(device: Device, quantity: str, value: float | str | None) -> None:
-    """Keep the last value of a quantity; quantities beyond the bound are not remembered."""
-    if quantity in device.values or len(device.values) < QUANTITIES_MAX:
-        device.values[quantity] = value
-
-
-def _shown(device: Device, now_us: int) -> dict[str, object]:
-    return {
-        "device": device.name,
-        "kind": device.kind,
-        "protocol": device.protocol,
-        "owner": device.owner,
-        "state": device.state.value,
-        "last_seen_us": device.last_seen_us,
-        "age_s": max(0.0, (now_us - device.last_seen_us) / 1e6),
-        "readings": device.readings,
-        "values": dict(device.values),
-    }
-
-
-def _registry_row(device: Device, now_us: int) -> Row:
+def _stored(device: Device) -> tuple[object, ...]:
+    card, pace = device.card, device.pace
     return (
-        now_us,
-        device.territory,
-        REGISTRY_GRADE,
-        device.name,
-        device.kind,
-        device.protocol,
-        device.owner,
-        device.state.value,
-        device.last_seen_us,
-    )
+        device.name, card.territory, card.kind, device.protocol, card.owner, device.state.value, device.first_seen_us, device.last_seen_us,
+        card.profile, card.user, card.certificate, card.longitude, card.latitude, card.address, card.installed, card.period_s,
+        device.state_since_us, device.decided_by, device.resource, pace.gap_us, pace.spread_us, pace.gaps, device.battery,
+        device.battery_at_us, device.silent_since_us, device.outage,
+    )  # fmt: skip

@@ -122,7 +122,8 @@ class Feeder:
         self._began_us = clock.now().us
         self._first_us: int | None = None
         self._is_over = False
-        self._client_id = f"feed-{new_id()}"
+        # A user of the door comes under client ids that begin with its name.
+        self._client_id = f"{options.username or 'feed'}/{new_id()}"
 
     async def run(self) -> FeedTotals:
         """Send everything; raises FeedError when the door stays unreachable. Cancelling it is safe: the ledger holds exactly what was

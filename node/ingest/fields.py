@@ -18,6 +18,8 @@ UNIT_CHARS_MAX = 32
 """Characters of a unit."""
 READINGS_PER_MESSAGE_MAX = 1_000
 """Readings one message may carry."""
+_MARKUP = frozenset("<>[]")
+"""What begins markup in a browser or a terminal console."""
 EVENT_TIME_US_MAX = 4_102_444_800_000_000
 """2100-01-01; event times lie between 1970 and this."""
 
@@ -55,12 +57,20 @@ def _iso_us(text: str, utc_offset_minutes: int) -> int:
 
 
 def checked_name(name: object, *, what: str) -> str:
-    """`name` as a device or quantity name; raises DecodeError."""
+    """`name` as a device or quantity name; raises DecodeError. Markup, control characters and what is not seen are refused."""
     if not isinstance(name, str) or not name:
         raise DecodeError(f"no_{what}", f"{what} must be text of 1 to {NAME_CHARS_MAX} characters")
     if len(name) > NAME_CHARS_MAX:
         raise DecodeError(f"{what}_too_long", f"{what} of {len(name)} characters; at most {NAME_CHARS_MAX}")
+    if not is_plain(name):
+        raise DecodeError(f"bad_{what}", f"{what} {name[:60]!r} holds < > [ ] or characters that are not seen: name it in plain letters")
     return name
+
+
+@lru_cache(maxsize=16_384)
+def is_plain(name: str) -> bool:
+    """True when a name has some length and neither markup nor unseen characters. Remembered: the door asks for every message."""
+    return 0 < len(name) <= NAME_CHARS_MAX and name.isprintable() and _MARKUP.isdisjoint(name)
 
 
 def checked_text(text: str) -> str:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from node.ingest.errors import IngestError
 from node.ingest.sink import Reading, Row
 from node.rowfacts import merged_territories
+from node.store.door_book import Mark
 from sync.model import DEFAULT_LIMITS, Limits
 
 EVENT_TIME, TERRITORY, GRADE = 0, 1, 2
@@ -31,6 +32,7 @@ class _Offer:
     resource: str
     rows: Sequence[Row]
     on_stored: OnStored | None
+    marks: Sequence[Mark]
 
 
 @dataclass(slots=True)
@@ -49,11 +51,17 @@ class PendingBatch:
     """What `stored` calls. Run it after the commit and never before."""
 
 
+def _sensors(schemas: Mapping[str, pa.Schema]) -> frozenset[str]:
+    return frozenset(code for code, schema in schemas.items() if tuple(schema.names[3:]) == Reading._fields[3:])
+
+
 class Inbox:
     """Rows waiting for the next turn, by resource, with whoever waits for them."""
 
     def __init__(self, schemas: Mapping[str, pa.Schema], *, on_data: Callable[[], None], limits: Limits = DEFAULT_LIMITS) -> None:
         self._schemas = dict(schemas)
+        self.sensors = _sensors(schemas)
+        """Resources whose rows are readings."""
         self._on_data = on_data
         self._limits = limits
         self._offers: deque[_Offer] = deque()
@@ -61,10 +69,20 @@ class Inbox:
         self._outstanding: list[PendingBatch] = []
         self._room_callbacks: list[Callable[[], None]] = []
         self._is_shut = False
+        self._marks: list[Mark] = []
+        """Marks of what was drained, until the runtime takes them."""
+        self._marked_acks: list[OnStored] = []
+        """Who waits for a commit that holds marks and no rows."""
 
     def learn(self, schemas: Mapping[str, pa.Schema]) -> None:
         """Take rows of resources that a later bundle brought, too; a layout that is known stays as it is until the node starts again."""
         self._schemas = {**schemas, **self._schemas}
+        self.sensors = _sensors(self._schemas)
+
+    def columns(self, resource: str) -> list[str]:
+        """Names of the columns of a resource's rows; empty for one that is not known."""
+        schema = self._schemas.get(resource)
+        return list(schema.names) if schema is not None else []
 
     @property
     def waiting(self) -> int:
@@ -89,15 +107,15 @@ class Inbox:
         self._is_shut = False
         self._tell_room()
 
-    def put(self, resource: str, rows: Sequence[Row], on_stored: OnStored | None = None) -> None:
-        """Add rows, fields in schema order, event time in microseconds; `on_stored` runs once after their commit.
+    def put(self, resource: str, rows: Sequence[Row], on_stored: OnStored | None = None, marks: Sequence[Mark] = ()) -> None:
+        """Add rows, fields in schema order, event time in microseconds; `on_stored` runs once after their commit, which holds `marks` too.
 
         No rows means: call me when all that was put before me is stored. Raises IngestError for a resource without a schema.
         """
-        if resource not in self._schemas:
+        if rows and resource not in self._schemas:
             raise IngestError(f"resource {resource!r} has no schema here: known are {', '.join(sorted(self._schemas))}")
         was_empty = not self._offers
-        self._offers.append(_Offer(resource, rows, on_stored))
+        self._offers.append(_Offer(resource, rows, on_stored, marks))
         self._waiting += len(rows)
         if was_empty:
             self._on_data()
@@ -115,8 +133,10 @@ class Inbox:
             count += len(offer.rows)
             if offer.rows:
                 taken.setdefault(offer.resource, []).extend(offer.rows)
+            if offer.marks:
+                self._marks.extend(offer.marks)
             if offer.on_stored is not None:
-                (acks.setdefault(offer.resource, []) if offer.rows else late).append(offer.on_stored)
+                self._waiters(offer, acks, late).append(offer.on_stored)
         self._waiting -= count
         batches = [self._seal(resource, rows, acks.get(resource, [])) for resource, rows in taken.items()]
         self._outstanding.extend(batches)
@@ -124,12 +144,34 @@ class Inbox:
         self._tell_room()
         return batches
 
+    @property
+    def has_marks(self) -> bool:
+        """True when what was drained carries marks that the coming commit must hold."""
+        return bool(self._marks)
+
+    def take_marks(self) -> list[Mark]:
+        """The marks of what was drained, oldest first; they belong into the same commit."""
+        marks, self._marks = self._marks, []
+        return marks
+
+    def marks_stored(self) -> None:
+        """A commit is durable with every mark taken before it."""
+        waiting, self._marked_acks = self._marked_acks, []
+        for ack in waiting:
+            ack()
+
     def stored(self, batch: PendingBatch) -> None:
         """`batch` is committed: run its acknowledgements. Batches are stored in the order they were drained, or in one transaction."""
         self._outstanding.remove(batch)
         for ack in batch.acks:
             ack()
         batch.acks.clear()
+
+    def _waiters(self, offer: _Offer, acks: dict[str, list[OnStored]], late: list[OnStored]) -> list[OnStored]:
+        if offer.rows:
+            return acks.setdefault(offer.resource, [])
+        # What waits for all that came before it waits for their marks, too.
+        return self._marked_acks if offer.marks or self._marks else late
 
     def _hand_on(self, late: list[OnStored]) -> None:
         # An offer without rows waits for what came before it, which may be drained already and not yet committed.

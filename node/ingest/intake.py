@@ -10,22 +10,29 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from node.clock import Clock
+from node.devices.rows import resource_of, rows_of
 from node.ingest.decode import decode
-from node.ingest.devices import Admission, Device, DeviceRegistry, remember_value
+from node.ingest.device import Card
+from node.ingest.devices import Admission, Device, DeviceRegistry
 from node.ingest.errors import DecodeError
 from node.ingest.inbox import Inbox
 from node.ingest.profiles import Format, Profile, ProfileTable
 from node.ingest.rejects import Reject, RejectStore
 from node.ingest.repeats import READINGS_PER_CLIENT_MAX, Repeats
-from node.ingest.sink import Message, Reading, Verdict
+from node.ingest.rules import is_implausible
+from node.ingest.sink import NO_MARKS, Posted, Reading, Rights, Verdict
+from node.store.door_book import Mark
 
 REJECT_LINGER_S = 0.05
 """Rejects of this long are committed together."""
 RESTART_MEMORY_US = 600_000_000
 """How long after a start the journal's tail is compared against, microseconds."""
-REGISTRY_RESOURCE = "device-registry"
+
+OWN_PROTOCOLS = frozenset({Format.HJ212, Format.JT808, Format.SL651})
+"""Formats that come by a protocol of their own; the others are what MQTT carries."""
 
 CallLater = Callable[[float, Callable[[], None]], object]
 
@@ -103,67 +110,114 @@ class Intake:
         self._repeats.recall(readings)
         self._recalled_us = self._clock.wall_us()
 
-    def submit(self, client: str, messages: Sequence[Message], on_stored: Callable[[], None]) -> Mapping[int, Verdict]:
+    def submit(
+        self,
+        client: str,
+        messages: Sequence[Posted],
+        on_stored: Callable[[], None],
+        *,
+        rights: Rights | None = None,
+        marks: Mapping[int, Sequence[Mark]] = NO_MARKS,
+    ) -> Mapping[int, Verdict]:
         """Take `messages`; see Sink."""
         now_us = self._clock.wall_us()
         taken: dict[str, list[Reading]] = {}
+        carried: dict[str, list[Mark]] = {}
         rejected: dict[int, tuple[Verdict, Reject]] = {}
         for index, message in enumerate(messages):
             try:
-                profile, readings = self._readings(message, now_us)
+                profile, readings = self._readings(message, now_us, rights)
             except DecodeError as error:
                 verdict = _VERDICTS.get(error.reason, Verdict.UNDECODABLE)
                 rejected[index] = (verdict, Reject(now_us, client, message.topic, error.reason, error.detail, message.payload))
                 continue
             taken.setdefault(profile.resource, []).extend(readings)
+            if marks and index in marks:
+                carried.setdefault(profile.resource, []).extend(marks[index])
         self.counts["accepted"] += len(messages) - len(rejected)
-        self._store(client, taken, [reject for _, reject in rejected.values()], on_stored)
+        self._store(client, taken, carried, [reject for _, reject in rejected.values()], on_stored)
         return {index: verdict for index, (verdict, _) in rejected.items()}
+
+    def keep(self, marks: Sequence[Mark], on_kept: Callable[[], None]) -> None:
+        """Make `marks` durable; see Sink."""
+        self._inbox.put("", (), on_kept, marks)
 
     def tick(self) -> None:
         """Housekeeping, about once a second: save the registry, offer its changes, drop the memory of the restart when it is old."""
         now_us = self._clock.wall_us()
         self._devices.save()
-        changes = self._devices.take_changes(now_us=now_us)
-        if changes:
-            self._inbox.put(REGISTRY_RESOURCE, changes)
+        resource = resource_of(self._inbox.columns)
+        if resource and (rows := rows_of(self._devices.take_changes(), resource, now_us=now_us)):
+            self._inbox.put(resource, rows)
         if self._recalled_us is not None and now_us - self._recalled_us > RESTART_MEMORY_US:
             self._repeats.forget_restart()
             self._recalled_us = None
 
-    def _readings(self, message: Message, now_us: int) -> tuple[Profile, list[Reading]]:
+    def _readings(self, message: Posted, now_us: int, rights: Rights | None) -> tuple[Profile, list[Reading]]:
+        if rights is not None and not rights.is_free and not rights.may_publish(message.topic):
+            raise DecodeError("not_permitted", "this client may not publish on this topic: see [[devices.acl]]")
         profile = self._profiles.route(message.topic)
         if profile is None:
             self.needed(message.topic.partition("/")[0])
             raise DecodeError("no_route", "no device profile has a filter for this topic: add one under [[devices.profiles]]")
+        if profile.resource not in self._inbox.sensors:
+            self.needed(profile.resource)
+            raise DecodeError("no_resource", f"{profile.resource!r} of profile {profile.name} holds no readings: see `yunnao catalogue`")
         readings = decode(profile, message.topic, message.payload, now_us)
+        if profile.rules is not None and (implausible := sum(map(is_implausible, readings))):
+            self.counts["implausible"] += implausible
+        if rights is not None and not rights.is_free:
+            _check_speaker(rights, readings)
+        speaker = ""
         for reading in readings:
-            self._admit(reading, profile, now_us)
+            self._admit(reading, profile, now_us, rights, is_new_message=reading.device != speaker)
+            speaker = reading.device
         return profile, readings
 
-    def _admit(self, reading: Reading, profile: Profile, now_us: int) -> None:
+    def _admit(self, reading: Reading, profile: Profile, now_us: int, rights: Rights | None, *, is_new_message: bool) -> None:
         device = self._devices.known(reading.device) or self._meet(reading, profile, now_us)
         if device is None:
             raise DecodeError("registry_full", "the device registry or the admission list is full: admit or remove devices")
+        card = device.card
+        if rights is not None and (card.user or card.certificate) and not _is_named(rights.identity, card):
+            raise DecodeError("not_permitted", f"device {reading.device!r} is bound to another user or certificate in the device list")
         device.last_seen_us = now_us
+        if not device.first_seen_us:
+            self._first_heard(device, profile, now_us)
         if device.state is not Admission.ADMITTED:
             raise DecodeError(
                 "not_admitted", f"device {reading.device!r} is {device.state.value}: an operator admits it in the device list"
             )
-        device.readings += 1
-        remember_value(device, reading.quantity, reading.value if reading.text is None else reading.text)
+        device.take(reading, resource=profile.resource, battery=profile.battery, is_new_message=is_new_message, now_us=now_us)
 
     def _meet(self, reading: Reading, profile: Profile, now_us: int) -> Device | None:
-        protocol = profile.format.value if profile.format is Format.HJ212 else self._protocol
+        protocol = self._protocol_of(profile)
         return self._devices.meet(reading.device, territory=reading.territory, kind=profile.name, protocol=protocol, now_us=now_us)
 
-    def _store(self, client: str, taken: dict[str, list[Reading]], rejects: list[Reject], on_stored: Callable[[], None]) -> None:
+    def _first_heard(self, device: Device, profile: Profile, now_us: int) -> None:
+        """A device that people entered speaks for the first time."""
+        device.first_seen_us, device.protocol = now_us, self._protocol_of(profile)
+        if not device.card.profile:
+            device.card = replace(device.card, profile=profile.name, kind=device.card.kind or profile.name)
+        self._devices.note(device)
+
+    def _protocol_of(self, profile: Profile) -> str:
+        return profile.format.value if profile.format in OWN_PROTOCOLS else self._protocol
+
+    def _store(
+        self,
+        client: str,
+        taken: dict[str, list[Reading]],
+        carried: dict[str, list[Mark]],
+        rejects: list[Reject],
+        on_stored: Callable[[], None],
+    ) -> None:
         fresh = {resource: self._without_repeats(client, readings) for resource, readings in taken.items()}
-        parts = [(resource, readings) for resource, readings in fresh.items() if readings] or list(fresh.items())[:1]
+        parts = [(resource, readings) for resource, readings in fresh.items() if readings or resource in carried] or list(fresh.items())[:1]
         done = _Receipt(len(parts) + bool(rejects), on_stored).done
         for resource, readings in parts:
             self._repeats.note(client, readings)
-            self._inbox.put(resource, readings, done)
+            self._inbox.put(resource, readings, done, carried.get(resource, ()))
             self.counts["readings"] += len(readings)
         for position, reject in enumerate(rejects, start=1):
             self.counts[reject.reason] += 1
@@ -203,4 +257,21 @@ class Intake:
             callback()
 
 
-_VERDICTS = {"no_route": Verdict.NO_ROUTE, "not_admitted": Verdict.NOT_ADMITTED, "registry_full": Verdict.NOT_ADMITTED}
+def _is_named(identity: str, card: Card) -> bool:
+    """True when the card binds its device to `identity`, or to nobody. A password and a certificate prove a name alike."""
+    return card.user in ("", identity) and card.certificate in ("", identity)
+
+
+def _check_speaker(rights: Rights, readings: Iterable[Reading]) -> None:
+    for reading in readings:
+        if not rights.speaks_for(reading.device):
+            raise DecodeError("not_permitted", f"this client may not speak for device {reading.device!r}: see [[devices.acl]]")
+
+
+_VERDICTS = {
+    "no_route": Verdict.NO_ROUTE,
+    "no_resource": Verdict.NO_ROUTE,
+    "not_admitted": Verdict.NOT_ADMITTED,
+    "not_permitted": Verdict.NOT_ADMITTED,
+    "registry_full": Verdict.NOT_ADMITTED,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import msgspec
@@ -9,8 +10,8 @@ import msgspec
 from node.ingest.errors import DecodeError
 from node.ingest.fields import (
     EVENT_TIME_US_MAX,
-    NAME_CHARS_MAX,
     READINGS_PER_MESSAGE_MAX,
+    UNIT_CHARS_MAX,
     checked_name,
     checked_number,
     checked_territory,
@@ -18,6 +19,7 @@ from node.ingest.fields import (
     checked_unit,
     device_of_topic,
     event_time,
+    is_plain,
 )
 from node.ingest.profiles import Profile
 from node.ingest.sink import Reading
@@ -44,7 +46,9 @@ _ANY = msgspec.json.Decoder()
 def decode_readings(profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:
     """The readings of one flat object, or of an array of them; raises DecodeError."""
     try:
-        flats = _FLAT_LIST.decode(payload) if payload[:1] == b"[" else [_FLAT.decode(payload)]
+        if payload[:1] != b"[":
+            return [_reading(_FLAT.decode(payload), profile, received_us)]
+        flats = _FLAT_LIST.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError("not_a_reading", str(error)) from None
     if len(flats) > READINGS_PER_MESSAGE_MAX:
@@ -55,22 +59,23 @@ def decode_readings(profile: Profile, topic: str, payload: bytes, received_us: i
 def _reading(flat: _Flat, profile: Profile, received_us: int) -> Reading:
     if flat.value is None and flat.text is None:
         raise DecodeError("no_value", "a reading needs a value or a text")
-    time, value, territory = flat.time, flat.value, flat.territory
-    # The commonest forms, a whole number of time and a finite float, are decided here: this function runs once per message of the door.
+    time, value, territory, unit = flat.time, flat.value, flat.territory, flat.unit
+    # The commonest forms, a whole number of time, a finite float, a short unit, are decided here: this runs once per message of the door.
     if type(time) is int and 0 <= (time_us := time * profile.time_unit) <= EVENT_TIME_US_MAX:
         pass
     else:
         time_us = event_time(time, unit=profile.time_unit, utc_offset_minutes=profile.utc_offset_minutes, received_us=received_us)
-    return Reading(
+    fields = (
         time_us,
         profile.territory if territory is None else checked_territory(territory, profile),
         profile.grade,
-        flat.device if 0 < len(flat.device) <= NAME_CHARS_MAX else checked_name(flat.device, what="device"),
-        flat.quantity if 0 < len(flat.quantity) <= NAME_CHARS_MAX else checked_name(flat.quantity, what="quantity"),
-        None if value is None else checked_number(value),
+        flat.device if is_plain(flat.device) else checked_name(flat.device, what="device"),
+        flat.quantity if is_plain(flat.quantity) else checked_name(flat.quantity, what="quantity"),
+        value if value is None or (type(value) is float and -math.inf < value < math.inf) else checked_number(value),
         None if flat.text is None else checked_text(flat.text),
-        None if flat.unit is None else checked_unit(flat.unit),
+        unit if unit is None or len(unit) <= UNIT_CHARS_MAX else checked_unit(unit),
     )
+    return tuple.__new__(Reading, fields)
 
 
 def decode_object(profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:

@@ -1,6 +1,7 @@
 """Device profiles: which topics carry which format, and which resource their readings belong to. Data, not code.
 
-The first profile whose filter matches a topic decides. Routes are cached per topic, with a bound, since topics come from devices.
+A profile written as a file (node/ingest/profile_files) brings a reader, rules for its quantities, commands and an expected period. The
+first profile whose filter matches a topic decides. Routes are cached per topic, with a bound, since topics come from devices.
 """
 
 from __future__ import annotations
@@ -8,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Protocol
 
 from node.ingest.errors import IngestError
+from node.ingest.sink import Reading
 
 ROUTES_CACHED_MAX = 8_192
 """Topics whose profile is remembered; the cache starts over beyond it."""
@@ -28,8 +31,15 @@ class Format(StrEnum):
     SENML_XML = "senml-xml"
     SENML_MSGPACK = "senml-msgpack"
     HJ212 = "hj212"
-    JT808 = "jt808"
     """A data segment of HJ 212-2017."""
+    JT808 = "jt808"
+    """A message of JT/T 808-2013 or -2019."""
+    SL651 = "sl651"
+    """A frame of SL 651-2014."""
+    LORAWAN = "lorawan"
+    """An uplink as a LoRaWAN network server publishes it; its payload is read by the profile's decoder."""
+    SPARKPLUG = "sparkplug"
+    """A payload of Sparkplug B."""
 
 
 class TimeUnit(IntEnum):
@@ -38,6 +48,51 @@ class TimeUnit(IntEnum):
     SECONDS = 1_000_000
     MILLISECONDS = 1_000
     MICROSECONDS = 1
+
+
+class ArgumentType(StrEnum):
+    """What an argument of a command is."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a command."""
+
+    name: str
+    type: ArgumentType
+    low: float | None = None
+    """Least value of a number; None for no bound."""
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    """What a text may be; empty for anything."""
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What devices of a profile may be told to do."""
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads the messages of a profile that is written as a file."""
+
+    def readings(self, profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:
+        """The readings of one message; raises DecodeError."""
+
+
+class Rules(Protocol):
+    """What holds for the quantities of a profile: units as sent and as stored, plausible ranges."""
+
+    def applied(self, readings: list[Reading]) -> list[Reading]:
+        """`readings` as they are stored; raises DecodeError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +116,15 @@ class Profile:
     """Zone of times written without one; the default is China Standard Time."""
     senml_version_max: int = 10
     """Highest SenML version understood; RFC 8428 section 4.4 forbids the use of a higher one."""
+    reader: Reader | None = None
+    """Reads the messages instead of the format's own decoder."""
+    rules: Rules | None = None
+    """Applied to every reading, whoever read it; None where quantities are taken as they come."""
+    period_s: float | None = None
+    """Seconds between two messages of a device in order; None when nothing is expected."""
+    battery: str = ""
+    """Quantity that tells how full the battery is; empty when there is none."""
+    commands: tuple[Command, ...] = ()
 
 
 def topic_matches(topic_filter: str, topic: str) -> bool:
@@ -97,6 +161,10 @@ class ProfileTable:
     def resources(self) -> frozenset[str]:
         """Every resource a profile names."""
         return frozenset(profile.resource for profile in self._profiles)
+
+    def named(self, name: str) -> Profile | None:
+        """The first profile of that name; None when there is none."""
+        return next((profile for profile in self._profiles if profile.name == name), None)
 
     def add(self, profiles: Sequence[Profile]) -> None:
         """Further profiles, behind those there are."""
@@ -135,22 +203,4 @@ def default_profiles(resource: str, *, territory: str, grade: int) -> tuple[Prof
     return tuple(
         Profile(f"{resource}-{name}", topic_filter.format(resource=resource), format_, resource, territory, grade, level)
         for name, topic_filter, format_, level in DEFAULT_FILTERS
-    )
-
-
-def household_profiles(resource: str, *, territory: str, grade: int) -> tuple[Profile, ...]:
-    """Profiles of the two commonest families in the field: Tasmota (`tele/<device>/SENSOR`) and Zigbee2MQTT (`zigbee2mqtt/<device>`)."""
-    return (
-        Profile("tasmota", "tele/+/+", Format.JSON, resource, territory, grade, 1, time_field="Time"),
-        Profile(
-            "zigbee2mqtt",
-            "zigbee2mqtt/+",
-            Format.JSON,
-            resource,
-            territory,
-            grade,
-            1,
-            time_field="last_seen",
-            time_unit=TimeUnit.MILLISECONDS,
-        ),
     )

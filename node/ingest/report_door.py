@@ -2,7 +2,7 @@
 
 Each device connects by itself and names itself. A report that cannot be used is kept as a reject with its reason and then answered, because
 sending it again would not help; only a device that waits for admission keeps its reports: it gets no answer. Commands to devices are not
-sent. What the bytes mean is the dialect's (hj212/, jt808/). Started by the device plane.
+sent. What the bytes mean is the dialect's (hj212/, jt808/, sl651/). Started by the device plane.
 """
 
 from __future__ import annotations

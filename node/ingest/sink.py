@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
+
+from node.store.door_book import Mark
 
 Row = tuple[object, ...]
 """One record, its fields in the order of the resource's schema."""
@@ -27,6 +30,36 @@ class Reading(NamedTuple):
     unit: str | None
 
 
+class Posted(Protocol):
+    """What a sink takes: a message, or a packet that holds one."""
+
+    @property
+    def topic(self) -> str:
+        """Where it was published."""
+
+    @property
+    def payload(self) -> bytes:
+        """What was published."""
+
+
+class Rights(Protocol):
+    """What one client may say."""
+
+    @property
+    def identity(self) -> str:
+        """Who it is, by password or certificate; empty for an anonymous client."""
+
+    @property
+    def is_free(self) -> bool:
+        """True when every topic and device passes; only devices that the registry binds to somebody do not."""
+
+    def may_publish(self, topic: str) -> bool:
+        """True when it may publish on `topic`."""
+
+    def speaks_for(self, device: str) -> bool:
+        """True when it may hand in readings of `device`."""
+
+
 class Message(NamedTuple):
     """One MQTT message as it came in."""
 
@@ -40,6 +73,12 @@ class Verdict(Enum):
     UNDECODABLE = "undecodable"
     NO_ROUTE = "no_route"
     NOT_ADMITTED = "not_admitted"
+    EXPIRED = "expired"
+    NO_ROOM = "no_room"
+
+
+NO_MARKS: Mapping[int, Sequence[Mark]] = MappingProxyType({})
+"""What most submissions carry."""
 
 
 class Sink(Protocol):
@@ -55,12 +94,25 @@ class Sink(Protocol):
     def gone(self, client: str) -> None:
         """`client` sends no more on this connection."""
 
-    def submit(self, client: str, messages: Sequence[Message], on_stored: Callable[[], None]) -> Mapping[int, Verdict]:
+    def submit(
+        self,
+        client: str,
+        messages: Sequence[Posted],
+        on_stored: Callable[[], None],
+        *,
+        rights: Rights | None = None,
+        marks: Mapping[int, Sequence[Mark]] = NO_MARKS,
+    ) -> Mapping[int, Verdict]:
         """Take `messages` of `client` whole. Call `on_stored` once, when every reading is committed and every reject is kept; it may be
         called before this returns.
 
-        Returns the verdicts on messages that were not stored, by index; usually empty. Submit only while `has_room`.
+        `rights` of None lets everything pass, also for devices that are bound to somebody; `marks`, by index, become durable with the
+        readings of their message or not at all. Returns the verdicts on messages that were not stored, by index; usually empty. Submit
+        only while `has_room`.
         """
+
+    def keep(self, marks: Sequence[Mark], on_kept: Callable[[], None]) -> None:
+        """Make `marks` durable, after all that was submitted before; `on_kept` is called once when they are. No marks: only wait."""
 
     def call_when_room(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when there is room again."""

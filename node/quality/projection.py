@@ -18,7 +18,7 @@ import pyarrow as pa
 from node.quality.hashing import Hashes, hashes_of
 from node.quality.judging import SINGLE_SOURCE, Lot, Origins, broken, key_hashes
 from node.quality.store import KNOWN_MAX, SAMPLES_MAX, WHOLE, Chunk, Found, Key, QualityStore, Sample, subject_of
-from node.records import decode_rows
+from node.records import live_parts
 from policies.arrow import Chosen, words_of
 from policies.bundle import canonical_json
 from policies.catalogue import Resource
@@ -285,13 +285,3 @@ def _found(bad: Chosen | None, rows: int, run: Run, lsn: int) -> Found:
         return Found(judged=rows)
     samples = tuple(Sample(run.incarnation, run.first + int(place)).encoded() for place in np.flatnonzero(bad)[:SAMPLES_MAX])
     return Found(rows, count, 0, count, lsn, lsn, samples)
-
-
-def live_parts(stored: StoredBatch) -> Iterator[tuple[pa.RecordBatch, Run]]:
-    """The rows of a batch that count here, run by run."""
-    runs = [run for run in stored.live_runs if run.state.has_rows]
-    if not runs:
-        return
-    rows = decode_rows(stored.batch.payload)
-    for run in runs:
-        yield rows.slice(run.row_offset, run.count), run

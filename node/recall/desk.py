@@ -24,9 +24,10 @@ from node.recall.eraser import Eraser, Kept
 from node.recall.errors import RecallError
 from node.recall.kind import ISSUER, RECALL
 from node.recall.making import NotePage, read_page, receipt_of
-from node.recall.orders import Order, RegradeOrder, orders_of, resources_of
+from node.recall.orders import Order, RegradeOrder, orders_known, orders_of, resources_of
 from node.recall.pages import Pages
 from node.recall.receipt import Receipt, pages_of
+from node.recall.regaining import Regaining
 from node.recall.tombs import Tombs
 from node.store import recalled
 from node.store.recalled import TOMBSTONE_LIFE_US, OrderNote
@@ -34,7 +35,7 @@ from policies.catalogue import Resource
 from policies.entry import CLOCK_UNSURE_US
 from policies.errors import PolicyError
 from policies.words import Way
-from sync.model import ClockQuality, Level, SyncError
+from sync.model import ClockQuality, Level, Stream, SyncError
 
 LOOK_EVERY_S = 60.0
 """How often dates are looked at and what failed is tried again; a new policy is looked at at once."""
@@ -50,6 +51,10 @@ log = logging.getLogger("yunnao.recall")
 
 Noting = Callable[[Order, str, Mapping[str, int | str]], Awaitable[None]]
 """Enters a step of an order in the audit log: the word, and what came of it."""
+
+
+async def _nothing(kept: Kept) -> None:
+    """Nobody made anything of them."""
 
 
 @dataclass(slots=True)
@@ -78,6 +83,17 @@ class RecallDesk:
     _again: dict[str, str] = field(default_factory=dict)
     """Entry by resource of which a damaged batch came back whole."""
     _open: dict[str, OpenList] = field(default_factory=dict)
+    _erasing: frozenset[str] = frozenset()
+    """Orders under which something was erased here."""
+    _bound: frozenset[str] = frozenset()
+    """Those of them that the tombstones in memory hold as in force."""
+    _over: set[str] = field(default_factory=set)
+    """Orders that this node carried out and that ended since: in force once more, they are carried out once more."""
+    regaining: Regaining | None = None
+    """Asks for what comes again once an order is over, and answers; None where there are no links."""
+    on_kept: Callable[[Kept], Awaitable[None]] = _nothing
+    """Called with the node's own records that an order names, before the order counts as carried out: who made something of them outside
+    the journal lets it go. May raise NodeError or SyncError: it is called again."""
     pages: Pages | None = None
     """The books of pages of requests, once the node has them."""
     _wake: Callable[[], None] = lambda: None
@@ -92,15 +108,18 @@ class RecallDesk:
         """Read the book; call once, before anything is read. Blocking; raises JournalError."""
         journal = self.eraser.journal
         self.notes = {note.id: note for note in journal.look("read of recalls", recalled.notes)}
-        self._load_tombs()
         self.look()
+        self._load_tombs()
 
     def look(self) -> None:
         """Find the orders in force now. Any thread may call; what is due and not done closes its resources at once."""
         due = orders_of(self.eraser.policy.ruleset, self.eraser.clock.wall_us())
         self._means = {order.id: self._resources(order) for order in due}
         self.due = {order.id: order for order in due}
+        self._over |= {note.id for note in self.notes.values() if note.done_us} - self.due.keys()
         self._close()
+        if self.regaining is not None:
+            self.regaining.again()
         self._wake()
 
     def _close(self) -> None:
@@ -143,7 +162,7 @@ class RecallDesk:
     def is_done(self, order_id: str) -> bool:
         """True once this node has complied with an order, for every resource that it means today."""
         note = self.notes.get(order_id)
-        if note is None or not note.done_us:
+        if note is None or not note.done_us or order_id in self._over:
             return False
         return {one.code for one in self._means.get(order_id, ())} <= self._covered(note)
 
@@ -163,6 +182,12 @@ class RecallDesk:
                 self._again[resource] = order.entry.id
                 self._wake()
 
+    def met(self) -> None:
+        """A session with a neighbour begins: it may have what is free again."""
+        if self.regaining is not None:
+            self.regaining.again()
+            self._wake()
+
     # ---- the background
 
     async def run(self) -> None:
@@ -178,7 +203,7 @@ class RecallDesk:
             news.clear()
             await self.round()
             try:
-                async with asyncio.timeout(LOOK_EVERY_S):
+                async with asyncio.timeout(LOOK_EVERY_S if self.regaining is None else min(LOOK_EVERY_S, self.regaining.wait_s())):
                     await news.wait()
             except TimeoutError:
                 self.look()
@@ -196,6 +221,7 @@ class RecallDesk:
                 self.fault = f"{order.id}: {error}"
                 log.warning("recall %s waits: %s", order.id, error)
         await self._look_again()
+        await self._regain()
         if any(self._is_mine(order_id) for order_id in self.due):
             try:
                 self._open = await asyncio.to_thread(self.lists)
@@ -209,11 +235,13 @@ class RecallDesk:
             raise RecallError("the clock is in doubt, and an erasure has no way back: set the clock")
         now_us, means = self.eraser.clock.wall_us(), self._means.get(order.id, ())
         known = self.notes.get(order.id)
+        self._over.discard(order.id)
         if known is None or known.done_us:
             await self._enter(order, "begun" if self._is_meant(order) else "heard", {})
         note = replace(known or OrderNote(order.id, order.entry.id, order.issuer, now_us), done_us=0, told_us=0)
         await self._keep(note)
         kept = await self.eraser.carry_out(order) if self._is_meant(order) else await self.eraser.find_own(order)
+        await self.on_kept(kept)
         receipt = await asyncio.to_thread(receipt_of, order, note, kept, self.eraser, self.pages)
         if receipt is not None:
             await self._enter(order, "done", _counts(receipt))
@@ -251,9 +279,41 @@ class RecallDesk:
         self.notes[note.id] = note
         self._carried.pop(note.id, None)
 
+    # ---- what is over
+
+    async def _regain(self) -> None:
+        """Let tombstones bind no longer whose order is over, and ask for what was erased under it."""
+        try:
+            if self._erasing & self._in_force() != self._bound:
+                await asyncio.to_thread(self._load_tombs)
+            if self.regaining is not None:
+                self.regaining.over(self._erasing - self._bound)
+                await self.regaining.round()
+        except FAILURES as error:
+            self.fault = f"what was recalled does not come again: {error}"
+            log.warning("%s", self.fault)
+
+    def _in_force(self) -> frozenset[str]:
+        """Orders that bind: no clock that is in doubt ends one."""
+        due = frozenset(self.due)
+        is_sure = self.clock_quality().uncertainty_us <= CLOCK_UNSURE_US
+        return due if is_sure else due | orders_known(self.eraser.policy.ruleset)
+
     def _load_tombs(self) -> None:
-        since_us = self.eraser.clock.wall_us() - TOMBSTONE_LIFE_US
-        self.tombs.hold(self.eraser.journal.look("read of tombstones", lambda db: list(recalled.tombstones(db, since_us))))
+        """Blocking; raises JournalError."""
+        in_force, since_us = self._in_force(), self.eraser.clock.wall_us() - TOMBSTONE_LIFE_US
+        binding: list[tuple[Stream, int, int]] = []
+        over: list[tuple[Stream, int, int]] = []
+        erasing: set[str] = set()
+        for order, at_us, stream, first, last in self.eraser.journal.look("read of tombstones", lambda db: [*recalled.tombstones(db)]):
+            erasing.add(order)
+            if order in in_force:
+                binding.append((stream, first, last))
+            elif at_us >= since_us:
+                over.append((stream, first, last))
+        self.tombs.node = self.eraser.node
+        self.tombs.hold(binding, over)
+        self._erasing, self._bound = frozenset(erasing), frozenset(erasing & in_force)
 
     def _is_meant(self, order: Order) -> bool:
         return any(order.targets(resource, self._level) for resource in self._means.get(order.id, ()))

@@ -32,7 +32,7 @@ from sync.wire.payload import unfold_payload
 SLICE_BATCHES_MAX = 32
 SLICE_BYTES_MAX = 8 << 20
 """Batches, and decoded bytes of those that are read, that one slice takes."""
-SLICE_RUNS_MAX = 2_000
+SLICE_RUNS_MAX = 4_000
 """Runs after which a slice ends with the batch that it is at: entering them into the books takes some ms of the event loop."""
 TRIES_MAX = 5
 """Passes over a resource of which a batch was being changed by somebody else, or is damaged."""

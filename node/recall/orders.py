@@ -71,6 +71,12 @@ def orders_of(ruleset: Ruleset, now_us: int) -> list[Order]:
     return sorted(found, key=lambda order: order.id)
 
 
+def orders_known(ruleset: Ruleset) -> frozenset[str]:
+    """The orders that the bundles hold, whatever the date: none of these is over while the clock is in doubt."""
+    entries = {order_id(one.entry) for one in ruleset.entries if one.entry.retroactive is Retroactive.RECALL}
+    return frozenset(entries | {RegradeOrder.of(one).id for one in ruleset.regrades if one.regrade.raises})
+
+
 def order_id(entry: Entry) -> str:
     """The name of an order."""
     return f"{entry.id}@{hashlib.sha256(canonical_json(entry.encoded())).hexdigest()[:DIGEST_CHARS]}"

@@ -10,6 +10,8 @@ import hashlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -84,8 +86,8 @@ def root_of(stretches: Iterable[Stretch]) -> str:
 def ranges_of(stretches: Iterable[Stretch]) -> dict[Stream, list[tuple[int, int]]]:
     """The numbers of stretches by stream, merged: a copy of a record counts once."""
     found: dict[Stream, list[tuple[int, int]]] = {}
-    for one in stretches:
-        found.setdefault(one.stream, []).append((one.first, one.last))
+    for stream, part in groupby(stretches, key=attrgetter("stream")):
+        found.setdefault(stream, []).extend([(one.first, one.last) for one in part])
     return {stream: merged_ranges(ranges) for stream, ranges in found.items()}
 
 

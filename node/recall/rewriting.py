@@ -36,7 +36,7 @@ class Rewritten:
     stored: StoredBatch
     """What takes its place, at the same lsn."""
     erased: tuple[Run, ...] = ()
-    """Stretches whose rows go, as they were."""
+    """Stretches whose rows go, as they are accounted for from now on."""
     masked: tuple[Run, ...] = ()
     """Stretches of which values are masked."""
 
@@ -103,7 +103,8 @@ class Rewriting:
         segments = _segments(gone)
         runs, duplicates = _cut(stored, segments, decider=self.node)
         kept = compacted(rows.filter(pa.array(~gone))) if rows is not None and not gone.all() else None
-        erased = tuple(part for run in header.runs if run.state.has_rows for part in parts_of(run, gone))
+        before = {id(run) for run in header.runs}  # a run that is not cut is the same object
+        erased = tuple([run for run in runs if run.state is State.RECALLED and id(run) not in before])
         return Rewritten(with_rows(stored, header, runs, duplicates, kept), erased=erased)
 
     def _masked(self, stored: StoredBatch, rows: pa.RecordBatch, chosen: Flags, tokens: TokenTable) -> Rewritten | None:
@@ -133,10 +134,9 @@ def _segments(chosen: Flags) -> list[Segment]:
     """The rows as stretches; the chosen ones are recalled."""
     edges = (np.flatnonzero(chosen[1:] != chosen[:-1]) + 1).tolist()
     starts = [0, *edges]
-    reason = Reason.NEGATIVE_LIST.word
-    meaning = {True: (State.RECALLED, reason), False: (State.PRESENT, "")}
-    parts = zip(starts, [*edges, len(chosen)], chosen[starts].tolist(), strict=True)
-    return [Segment(start, stop, *meaning[is_gone]) for start, stop, is_gone in parts]
+    meaning = {True: (State.RECALLED, Reason.NEGATIVE_LIST.word), False: (State.PRESENT, "")}
+    states, reasons = zip(*[meaning[is_gone] for is_gone in chosen[starts].tolist()], strict=True)
+    return list(map(Segment, starts, [*edges, len(chosen)], states, reasons))
 
 
 def _cut(stored: StoredBatch, segments: Sequence[Segment], *, decider: str) -> tuple[tuple[Run, ...], tuple[int, ...]]:
@@ -144,7 +144,7 @@ def _cut(stored: StoredBatch, segments: Sequence[Segment], *, decider: str) -> t
     parts = split_runs(stored.batch.header.runs, segments, decider=decider)
     hidden = frozenset(stored.duplicates)
     duplicates, position = [], 0
-    for index, run in enumerate(stored.batch.header.runs):
+    for index, run in enumerate(stored.batch.header.runs if hidden else ()):
         left = run.count
         while left:
             if index in hidden:

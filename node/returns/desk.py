@@ -154,7 +154,11 @@ class ReturnsDesk:
         if not self._place.has_parent:
             return {}
         resources = self._policy.ruleset.resources
-        return {code: known for code, known in resources.items() if known.returns and not (known.is_of_facts or self._is_own(known))}
+        return {code: known for code, known in resources.items() if known.returns and not self._is_no_return(known)}
+
+    def _is_no_return(self, resource: Resource) -> bool:
+        """True for facts and envelopes, which come down for themselves, and where every source stands at this level or below it."""
+        return resource.is_of_facts or resource.is_of_envelopes or self._is_own(resource)
 
     def _is_own(self, resource: Resource) -> bool:
         """True when every source stands at this level or below it, so that nothing of it ever comes back."""

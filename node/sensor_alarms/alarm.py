@@ -9,11 +9,20 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from edge_ai.sensors import Alarm, AlarmKind
-from node.camera_rows import GRADE, HANDLING_LEVEL_BY_SEVERITY
+from node.incident_rows import Opened
 from node.ingest.sink import Row
 from policies.catalogue import Resource
+
+
+class DeviceAlarmKind(Enum):
+    """What is wrong with a device, whatever it measures (node/devices)."""
+
+    SILENT = "silent"
+    SILENT_GROUP = "silent-group"
+
 
 FIELDS = ("alarm_id", "source", "device", "quantity", "kind", "active", "value", "facts")
 """The layout by which a resource of alarms is known, after the common columns."""
@@ -36,7 +45,7 @@ class RaisedAlarm:
     """An alarm that began or ended, with what its record needs."""
 
     key: SeriesKey
-    kind: AlarmKind
+    kind: AlarmKind | DeviceAlarmKind
     active: bool
     time_us: int
     value: float
@@ -68,10 +77,10 @@ class RaisedAlarm:
     def incident(self, *, may_name: bool) -> Row:
         """The incident that it opens; it names the sensor only where incidents may tell of it."""
         summary = f"{self.key.device} {self.key.quantity}".strip() if may_name else ""
-        return (
-            self.time_us, self.territory, GRADE, f"inc-{self.id}", self.id, f"sensor-{self.kind.value}", self.severity,
-            HANDLING_LEVEL_BY_SEVERITY[self.severity], "open", summary,
-        )  # fmt: skip
+        rule = f"sensor-{self.kind.value}"
+        return Opened(
+            time_us=self.time_us, territory=self.territory, cause=self.id, rule=rule, severity=self.severity, summary=summary
+        ).row()
 
 
 def alarm_resource(resources: Mapping[str, Resource], source: str) -> Resource | None:

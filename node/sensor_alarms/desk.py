@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from node.clock import Clock
 from node.handing_in import NoRoom
+from node.incident_rows import INCIDENTS
 from node.ingest.sink import Row
-from node.quality.projection import live_parts
-from node.sensor_alarms.alarm import RaisedAlarm, alarm_resource
+from node.records import live_parts
+from node.sensor_alarms.alarm import RaisedAlarm, SeriesKey, alarm_resource
 from node.sensor_alarms.errors import WatchError
 from node.sensor_alarms.store import Learnt, WatchStore
 from node.sensor_alarms.watcher import Watcher
@@ -34,7 +35,6 @@ RECALLED_MAX = 10_000
 """Newest alarms of the journal that are known by name after a start."""
 HOLDING_MAX = 10_000
 """Alarms that hold at once and are listed; of more, those that began first are forgotten."""
-INCIDENTS = "incidents"
 TROUBLE = "sensor_alarms"
 """Word of the status while an alarm with a severity holds."""
 FAULT = "sensors_not_watched"
@@ -73,6 +73,10 @@ class SensorDesk:
     learnt: Learnt
     known: frozenset[str]
     """Names of alarms that are in the journal already."""
+    silences: Callable[[], Sequence[RaisedAlarm]] = lambda: ()
+    """What began or ended about devices since the last call (node/devices/keeper.py). Set by node/appliance.py."""
+    forgotten: Callable[[Collection[SeriesKey]], None] = lambda keys: None
+    """Told of series whose records are recalled, as others remember their last readings. Set by node/devices/wiring.py."""
     fault: str = ""
     _holding: dict[str, Plain] = field(default_factory=dict)
     _positions: dict[str, int] = field(default_factory=dict)
@@ -143,6 +147,20 @@ class SensorDesk:
                 log.warning("what was learnt of the sensors is not saved, the last minutes are judged again: %s", error)
             await asyncio.to_thread(self.store.close)
 
+    async def forget(self, keys: Collection[SeriesKey]) -> None:
+        """What was learnt of these series goes, of memory and file, with alarms of theirs that hold and groups they are in.
+
+        Raises WatchError."""
+        async with self._looking:
+            self.forgotten(keys)
+            gone = {*keys, *self.watcher.groups_of(keys)}
+            names = {(key.resource, key.device, key.quantity) for key in gone}
+            left = {place: one for place, one in self._holding.items() if (one["resource"], one["device"], one["quantity"]) not in names}
+            self._holding = left
+            await asyncio.to_thread(self._save)
+            await asyncio.to_thread(self.store.forget, gone)
+            self.watcher = self.watcher.anew(await asyncio.to_thread(self.store.states))
+
     async def look(self) -> None:
         """Judge everything that is committed, and store its alarms. Raises WatchError, NoRoom."""
         async with self._looking:
@@ -151,7 +169,7 @@ class SensorDesk:
             for code in self.sensors():
                 if alarm_resource(self.resources(), code) is not None:
                     await self._catch_up(code, upto)
-            self._waiting = self.watcher.tick(self.clock.wall_us())
+            self._waiting = [*self.watcher.tick(self.clock.wall_us()), *self.silences()]
             await self._hand_on()
             await self._save_now_and_then()
 

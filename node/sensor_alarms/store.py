@@ -68,11 +68,18 @@ class WatchStore:
             holding = {name: json.loads(alarm) for name, alarm in db.execute("SELECT id, alarm FROM holding")}
             return Learnt(states, holding, dict(db.execute("SELECT resource, lsn FROM judged_to").fetchall()))
 
+    def states(self) -> dict[SeriesKey, Mapping[str, Any]]:
+        """What is saved of every series and group. Raises WatchError."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT resource, device, quantity, state FROM series").fetchall()
+            return {SeriesKey(*row[:3]): json.loads(row[3]) for row in rows}
+
     def forget(self, keys: Iterable[SeriesKey]) -> None:
-        """Drop what was learnt of series. Raises WatchError."""
+        """Drop what was learnt of series, without a trace in the file. Raises WatchError."""
         with self._transaction() as db:
             named = [(key.resource, key.device, key.quantity) for key in keys]
             db.executemany("DELETE FROM series WHERE resource = ? AND device = ? AND quantity = ?", named)
+        self._file.leave_no_trace()
 
     def save(self, changed: Learnt) -> None:
         """Keep changed states, all alarms that hold and all positions. Raises WatchError."""

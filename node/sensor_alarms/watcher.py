@@ -8,7 +8,7 @@ the desk.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,22 @@ class _Series:
     grade: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A column of words."""
+
+    words: list[str | None]
+    """The different ones; a word that is missing is there as None."""
+    indices: np.ndarray[Any, np.dtype[np.int64]]
+    """Of each row, into `words`."""
+
+
+def _words(column: pa.Array[Any]) -> _Words:
+    encoded = column.dictionary_encode()
+    words: list[str | None] = [*encoded.dictionary.to_pylist(), None]
+    return _Words(words, encoded.indices.cast(pa.int64()).fill_null(len(words) - 1).to_numpy(zero_copy_only=False))
+
+
 def silent_for_long(states: Mapping[SeriesKey, Mapping[str, Any]], *, now_us: int) -> list[SeriesKey]:
     """Series of which nothing came for FORGOTTEN_US: their sensors are gone, and no gap of theirs is news."""
     return [key for key, state in states.items() if GROUP not in state and _last_us(state) < now_us - FORGOTTEN_US]
@@ -69,6 +85,16 @@ class Watcher:
             if key not in self._group_states:
                 self._restore(key, state)
 
+    def anew(self, states: Mapping[SeriesKey, Mapping[str, Any]]) -> Watcher:
+        """A watcher under the same limits and groups that knows `states` and nothing else."""
+        made = Watcher(self._table, [*self._groups, *self._ungrouped], states)
+        made._left_out += self.left_out
+        return made
+
+    def groups_of(self, keys: Collection[SeriesKey]) -> list[SeriesKey]:
+        """The groups that one of these series is a member of."""
+        return [group.key for group in (*self._groups, *self._ungrouped) if not set(group.members).isdisjoint(keys)]
+
     def __len__(self) -> int:
         return len(self._series)
 
@@ -79,26 +105,34 @@ class Watcher:
 
     def read(self, resource: str, rows: pa.RecordBatch, sealed_us: int) -> list[RaisedAlarm]:
         """Judge readings of a sensor resource that were sealed at `sealed_us`."""
-        values = rows.column("value")
-        times = rows.column("event_time").cast(pa.int64())
-        wanted = [
-            (self._row(SeriesKey(resource, device or "", quantity or ""), territory or "", grade or 1), time_us, value)
-            for device, quantity, territory, grade, time_us, value in zip(
-                *(rows.column(name).to_pylist() for name in ("device", "quantity", "territory", "grade")),
-                times.to_pylist(),
-                values.to_pylist(),
-                strict=True,
-            )
-            if value is not None
-        ]
-        judged = [each for each in wanted if each[0] >= 0 and each[1] <= sealed_us + AHEAD_US_MAX]
-        self._left_out["ahead_of_time"] += sum(each[0] >= 0 for each in wanted) - len(judged)
-        self._left_out["too_many_series"] += sum(each[0] < 0 for each in wanted)
-        if not judged:
+        valued = rows.filter(rows.column("value").is_valid())
+        places = self._places(resource, valued)
+        times_us = valued.column("event_time").cast(pa.int64()).to_numpy(zero_copy_only=False)
+        is_known, is_ahead = places >= 0, times_us > sealed_us + AHEAD_US_MAX
+        self._left_out["ahead_of_time"] += int(np.count_nonzero(is_known & is_ahead))
+        self._left_out["too_many_series"] += int(np.count_nonzero(~is_known))
+        judged = is_known & ~is_ahead
+        if not judged.any():
             return []
-        places, times_us, numbers = zip(*judged, strict=True)
-        self._changed.update(places)
-        return self._raised(self._bank.read(np.array(places), np.array(times_us), np.array(numbers, dtype=float)))
+        values = valued.column("value").to_numpy(zero_copy_only=False)
+        self._changed.update(places[judged].tolist())
+        return self._raised(self._bank.read(places[judged], times_us[judged], values[judged].astype(float)))
+
+    def _places(self, resource: str, rows: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The bank's row of each reading, -1 for one too many. A series is looked up once; its place and grade are those of its last."""
+        devices, quantities = _words(rows.column("device")), _words(rows.column("quantity"))
+        codes = devices.indices * max(1, len(quantities.words)) + quantities.indices
+        _, first, of_reading = np.unique(codes, return_index=True, return_inverse=True)
+        last = np.zeros(len(first), dtype=np.int64)
+        np.maximum.at(last, of_reading, np.arange(len(codes)))
+        territories, grades = rows.column("territory"), rows.column("grade")
+        found = np.full(len(first), -1, dtype=np.int64)
+        # In the order in which they appear: the first of too many is the one that came too late.
+        for number in np.argsort(first, kind="stable").tolist():
+            at, newest = int(first[number]), int(last[number])
+            key = SeriesKey(resource, devices.words[devices.indices[at]] or "", quantities.words[quantities.indices[at]] or "")
+            found[number] = self._row(key, territories[newest].as_py() or "", grades[newest].as_py() or 1)
+        return found[of_reading]
 
     def tick(self, now_us: int) -> list[RaisedAlarm]:
         """Time passes: gaps may begin."""

@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from node.audit.book import AuditBook
 from node.store import delivered, flows, keeping, queries
+from node.store.door_book import DoorBook
 from node.store.failures import ForeignJournal, guarded, primary_code
 from node.store.file import create_file, open_writer, read_meta
 from node.store.flows import Backlog, StreamFlow
@@ -54,6 +55,8 @@ class SqliteJournal:
         self._doubt = ""
         self.lives = LifeBook(writer, beginning=Life(life, self._counters.lsn) if life else None)
         self.audit = AuditBook(writer)
+        self.door = DoorBook()
+        """What the sensor door must not forget; staged marks ride on the next commit."""
         self._usage = read_usage(writer, path)
 
     # ---- sync.ports.Journal
@@ -73,7 +76,9 @@ class SqliteJournal:
             rows.insert(writer)
             self.lives.insert(writer, has_batches=bool(rows.batches))
             self.audit.insert(writer, rows.ledger, rows.ledger_runs)
+            self.door.insert(writer)
         self.lives.committed()
+        self.door.committed()
         self.audit.committed()
         self._counters = rows.counters
         is_rewritten = bool(rows.freed or rows.repairs or rows.recalls)

@@ -7,13 +7,16 @@ node/store/journal.py and by node/recall.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from node.store.rows import BATCH_COLUMNS, RUN_COLUMNS, batch_row, run_rows
-from sync.model import Lane, Run, State, Stream
+from sync.model import Direction, Lane, Run, State, Stream
+from sync.model.runs import NUMBER_MAX
 from sync.model.writes import Recall
 
 TOMBSTONE_LIFE_DAYS = 180
@@ -46,6 +49,19 @@ class Stretch:
     def count(self) -> int:
         """Records in it."""
         return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Consecutive numbers of one stream that were erased here and have not come again."""
+
+    stream: Stream
+    first: int
+    last: int
+    source: str
+    """Node that the batch came from."""
+    direction: Direction
+    """The way it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +143,70 @@ def stretches(connection: sqlite3.Connection, order: str) -> list[Stretch]:
     ]
 
 
-def tombstones(connection: sqlite3.Connection, since_us: int) -> Iterator[tuple[Stream, int, int]]:
-    """Numbers that were erased since a moment: stream, first and last."""
-    statement = "SELECT origin, incarnation, lane, resource, first_seq, last_seq FROM recalled WHERE is_masked = 0 AND at_us >= ?"
+def tombstones(connection: sqlite3.Connection) -> Iterator[tuple[str, int, Stream, int, int]]:
+    """Numbers that were erased: order, when, stream, first and last."""
+    statement = "SELECT order_id, at_us, origin, incarnation, lane, resource, first_seq, last_seq FROM recalled WHERE is_masked = 0"
     stream = _streams()
-    for *key, first, last in connection.execute(statement, (since_us,)):
-        yield stream(*key), first, last
+    for order, at_us, *key, first, last in connection.execute(statement):
+        yield order, at_us, stream(*key), first, last
+
+
+def erased(connection: sqlite3.Connection, orders: Sequence[str], most: int) -> list[Erased]:
+    """What these orders erased here and what is not here again, oldest batches first; at most `most` stretches."""
+    statement = """
+        SELECT t.origin, t.incarnation, t.lane, t.resource, t.first_seq, t.last_seq, b.source, b.direction
+        FROM json_each(?) o CROSS JOIN recalled t ON t.order_id = o.value CROSS JOIN batch b ON b.lsn = t.lsn WHERE t.is_masked = 0
+    """
+    stream, away = _streams(), cache(lambda one: _still_recalled(connection, one))
+    found: list[Erased] = []
+    for *key, first, last, source, way in connection.execute(statement, (json.dumps(list(orders)),)):
+        of = stream(*key)
+        found += [Erased(of, *part, source, Direction(way)) for part in _overlap(away(of), first, last)]
+        if len(found) >= most:
+            break
+    return found[:most]
+
+
+def _still_recalled(connection: sqlite3.Connection, stream: Stream) -> list[tuple[int, int]]:
+    """The numbers of a stream that are recalled now: first and last, ascending. Read once: there may be one range for each number."""
+    statement = """
+        SELECT first_seq, last_seq FROM stream_range
+        WHERE origin = ? AND incarnation = ? AND lane = ? AND resource = ? AND state = ? ORDER BY first_seq
+    """
+    values = (stream.origin, stream.incarnation, int(stream.lane), stream.resource, int(State.RECALLED))
+    return connection.execute(statement, values).fetchall()
+
+
+def _overlap(ranges: Sequence[tuple[int, int]], first: int, last: int) -> list[tuple[int, int]]:
+    """The parts of `first`..`last` that lie in ascending `ranges`."""
+    begin, end = max(0, bisect_right(ranges, (first, NUMBER_MAX)) - 1), bisect_right(ranges, (last, NUMBER_MAX))
+    return [(max(low, first), min(high, last)) for low, high in ranges[begin:end] if high >= first]
+
+
+def holding(
+    connection: sqlite3.Connection, kind: tuple[str, Lane], wanted: Mapping[Stream, Sequence[tuple[int, int]]], most: int
+) -> list[int]:
+    """lsns of batches of a resource and lane in which rows of wanted numbers count here, ascending; at most `most`.
+
+    `wanted` are ranges (first, last) that ascend and neither touch nor overlap. One walk over the runs, however many ranges there are.
+    """
+    statement = """
+        SELECT b.lsn, r.origin, r.incarnation, r.first_seq, r.last_seq
+        FROM batch b INDEXED BY batch_kept CROSS JOIN batch_run r ON r.lsn = b.lsn
+        WHERE b.resource = ? AND b.lane = ? AND b.freed = 0 AND b.payload_bytes > 0 AND r.row_offset IS NOT NULL AND r.duplicate = 0
+        ORDER BY b.lsn
+    """
+    ranges = {(one.origin, one.incarnation): found for one, found in wanted.items()}
+    lsns: list[int] = []
+    for lsn, origin, life, first, last in connection.execute(statement, (kind[0], int(kind[1]))):
+        found = ranges.get((origin, life), ())
+        place = bisect_right(found, (last, NUMBER_MAX)) - 1
+        if place < 0 or found[place][1] < first or (lsns and lsns[-1] == lsn):
+            continue
+        lsns.append(lsn)
+        if len(lsns) >= most:
+            break
+    return lsns
 
 
 def _streams() -> Callable[[str, int, int, str], Stream]:

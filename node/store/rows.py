@@ -144,7 +144,7 @@ def run_rows(stored: StoredBatch) -> Iterable[Row]:
             run.incarnation,
             run.first,
             run.last,
-            run.row_offset if run.state.has_rows else None,
+            run.row_offset if run.row_offset != NO_ROWS else None,
             int(run.state),
             run.reason,
             run.decider,

@@ -468,3 +468,13 @@ def m029_recalled(db: Database) -> None:
         ) STRICT, WITHOUT ROWID
         """
     )
+
+
+@journal_migrations()
+def m030_door(db: Database) -> None:
+    """Sessions of the sensor door, and the QoS 2 packet ids whose messages are stored and not yet released."""
+    db.execute("CREATE TABLE door_session (client TEXT PRIMARY KEY, facts TEXT NOT NULL, ended_us INTEGER NOT NULL) STRICT, WITHOUT ROWID")
+    db.execute(
+        "CREATE TABLE door_packet (client TEXT NOT NULL, packet_id INTEGER NOT NULL CHECK (packet_id BETWEEN 1 AND 65535), "
+        "PRIMARY KEY (client, packet_id)) STRICT, WITHOUT ROWID"
+    )

@@ -38,6 +38,7 @@ class SideFile:
         try:
             path.chmod(0o600)
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA secure_delete = ON")
             migrations.apply(Database(self._db))
         except sqlite3.DatabaseError as error:
             self._db.close()
@@ -50,6 +51,16 @@ class SideFile:
         with self._lock:
             self._is_closed = True
             self._db.close()
+
+    def leave_no_trace(self) -> None:
+        """Empty the log: what was deleted is overwritten in the file. Raises the failure type while somebody else reads it."""
+        with self._lock:
+            try:
+                busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise self._failure(f"{self.path.name} failed ({error}): free disk space, or try again") from error
+        if busy:
+            raise self._failure(f"{self.path.name} is being read: its log is emptied when that ends")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -64,15 +64,16 @@ def folded_streams(connection: sqlite3.Connection) -> dict[Stream, RunMap]:
     """The run maps as the batches say them; damaged payloads are not looked at."""
     folded: dict[Stream, RunMap] = {}
     statement = """
-        SELECT r.origin, r.incarnation, b.lane, b.resource, r.first_seq, r.last_seq, r.state
+        SELECT r.origin, r.incarnation, b.lane, b.resource, r.first_seq, r.last_seq, r.state, b.backfill
         FROM batch b JOIN batch_run r ON r.lsn = b.lsn
         WHERE r.duplicate = 0 ORDER BY r.lsn, r.idx
     """
-    for origin, incarnation, lane, resource, first, last, state in connection.execute(statement):
+    for origin, incarnation, lane, resource, first, last, state, backfill in connection.execute(statement):
         known = folded.setdefault(Stream(origin, incarnation, Lane(lane), resource), RunMap())
         if state == State.RECALLED:
-            known.set(first, last, State.PRESENT)  # it was here: the account stands where the rows were
-        known.set(first, last, State(state))
+            # It was here: the account stands where the rows were.
+            known.set(first, last, State.PRESENT, is_backfill=bool(backfill))
+        known.set(first, last, State(state), is_backfill=bool(backfill))
     return folded
 
 

@@ -136,10 +136,15 @@ class Gated(Input, frozen=True, tag="gated"):
     def veiled(self, veil: Veil) -> Input:
         if self.outbound is not None:
             return Gated(self.us, outbound=veil.outbound(self.outbound))
+        if self.inbound is not None:
+            left = self.inbound.left
+            return self if left is None else Gated(self.us, inbound=replace(self.inbound, left=veil.batch(left)))
         return self if self.requeue is None else Gated(self.us, requeue=veil.requeued(self.requeue))
 
     def apply(self, engine: Engine, now: Instant) -> None:
         outcome: JobResult | None = self.inbound
+        if self.inbound is not None and self.inbound.left is not None:
+            outcome = replace(self.inbound, left=StandIns().batch(self.inbound.left))
         if self.outbound is not None:
             outcome = StandIns().outbound(self.outbound)
         elif self.requeue is not None:

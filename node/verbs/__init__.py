@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 NAMES = (
-    "init", "restore", "reseed", "token", "join", "admit", "attach", "password", "device", "run",
+    "init", "restore", "reseed", "token", "join", "admit", "attach", "password", "device", "profile", "run",
     "status", "summary", "audit", "policy", "feed", "put", "doctor", "bundle", "journal", "trace",
     "quarantine", "catalogue", "classify", "entry", "request", "verify", "regrade", "emergency", "review", "quality", "sql", "recall",
     "return", "territory", "alarm",

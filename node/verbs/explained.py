@@ -60,7 +60,5 @@ def _level(target: Plain, language: str) -> str:
     return text(f"console.level_{target.get('level')}", language)
 
 
-REASONS = frozenset(
-    ("default", "ceiling", "no-grant", "unclassified", "stale-policy", "provisional-hold", "negative-list", "legal-floor")
-)
+REASONS = frozenset(("default", "ceiling", "no-grant", "unclassified", "stale-policy", "provisional-hold", "negative-list", "legal-floor"))
 """Reason classes that have a text; others are shown as they travel."""

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
+from node.audit.left import left
+from node.clock import SystemClock
 from node.errors import EXIT_NEGATIVE, EXIT_OK, NodeError
 from node.run_lock import run_lock
 from node.store.repair import check, compact, repair
@@ -52,7 +55,9 @@ def _verify(path: Path, args: argparse.Namespace) -> int:
 
 
 def _repair(path: Path, args: argparse.Namespace) -> int:
-    mended = repair(path, is_real=args.yes)
+    entered = left(path.parent, "journal_repair", JOURNAL_NAME, at_us=SystemClock().wall_us()) if args.yes else nullcontext()
+    with entered:
+        mended = repair(path, is_real=args.yes)
     if args.json:
         facts = {"found": _plain(mended.found), "done": list(mended.done) if args.yes else [], "left": _plain(mended.left)}
         print_json(facts | {"planned": [] if args.yes else list(mended.done)})

@@ -10,6 +10,8 @@ import argparse
 import getpass
 import sys
 
+from node.audit.left import left
+from node.clock import SystemClock
 from node.errors import EXIT_OK
 from node.files import write_durably
 from node.ingest.passwords import PASSWORD_BYTES_MAX, make_entry
@@ -33,7 +35,8 @@ def run(args: argparse.Namespace) -> int:
     entry = make_entry(args.user, _asked_password(text("cli.password_ask", args.language, user=args.user)))
     kept = path.read_text("utf-8").splitlines() if path.exists() else []
     others = [line for line in kept if line.partition(":")[0] != args.user]
-    write_durably(path, "".join(f"{line}\n" for line in [*others, entry]).encode())
+    with left(config.data_dir, "password", args.user, at_us=SystemClock().wall_us(), detail={"is_new": len(others) == len(kept)}):
+        write_durably(path, "".join(f"{line}\n" for line in [*others, entry]).encode())
     talk(text("cli.password_done", args.language, user=args.user, path=path))
     return EXIT_OK
 

@@ -14,14 +14,17 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--missing and --json."""
+    """--missing, --sealed and --json."""
     language = parser.language if isinstance(parser, VerbParser) else "en"
     parser.add_argument("--missing", action="store_true", help=text("return.option_missing", language).replace("%", "%%"))
+    parser.add_argument("--sealed", action="store_true", help=text("return.option_sealed", language).replace("%", "%%"))
     parser.add_argument("--json", action="store_true", help=text("cli.option_json", language))
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what comes back and what is acknowledged; exit code 1 when a return is missing here."""
+    if args.sealed:
+        return _sealed(args)
     answer = NodeClient(args.dir).call("returns")
     received, given = (_wanted(list_of(answer.get(name)), missing=args.missing) for name in ("received", "given"))
     is_missing = bool(answer.get("missing"))
@@ -36,6 +39,39 @@ def run(args: argparse.Namespace) -> int:
         print_line(text("return.given", language))
         print_table(text("return.columns_given", language).split("|"), [_given(line, language) for line in given])
     return EXIT_NEGATIVE if is_missing else EXIT_OK
+
+
+def _sealed(args: argparse.Namespace) -> int:
+    """Print what travelled in envelopes; exit code 1 while something is kept back or waits for a key."""
+    answer = NodeClient(args.dir).call("sealed")
+    kept_back = list_of(answer.get("kept_back")) + list_of(answer.get("refused"))
+    waiting = answer.get("no_key")
+    no_key = [str(node) for node in waiting] if isinstance(waiting, list) else []
+    code = EXIT_NEGATIVE if kept_back or no_key else EXIT_OK
+    if args.json:
+        print_json(answer)
+        return code
+    language = args.language
+    tables = {
+        "sealed": [[line.get("target"), line.get("envelopes"), line.get("records")] for line in list_of(answer.get("sealed"))],
+        "opened": [
+            [line.get("sealer"), line.get("envelopes"), line.get("records"), line.get("withheld")] for line in list_of(answer.get("opened"))
+        ],
+    }
+    for name, rows in tables.items():
+        times = [moment_text(line.get("at_us")) for line in list_of(answer.get(name))]
+        _print_part(name, [[*row, at] for row, at in zip(rows, times, strict=True)], language)
+    if kept_back:
+        _print_part("kept_back", [[moment_text(line.get("at_us")), line.get("why")] for line in kept_back], language)
+    if no_key:
+        print_line(text("return.no_key", language, nodes=", ".join(no_key)))
+    return code
+
+
+def _print_part(name: str, rows: list[list[object]], language: str) -> None:
+    print_line(text(f"return.{name}", language))
+    print_table(text(f"return.columns_{name}", language).split("|"), rows)
+    print_line("")
 
 
 def _wanted(lines: list[dict[str, object]], *, missing: bool) -> list[dict[str, object]]:

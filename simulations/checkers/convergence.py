@@ -89,10 +89,11 @@ def _not_handed_on(
 def _delivered(copy: Copy) -> dict[Stream, int]:
     """Records of each stream that a node holds, held until a recall, or need not have because an old parent had them; each once."""
     runs = copy.runs
-    counts = _counted(copy, runs.live & ((runs.state == State.PRESENT) | (runs.state == State.RECALLED)))
-    handed = runs.live & (runs.state == State.HANDED_OVER)
-    for index in np.unique(runs.stream[handed]):
-        known = runs.live & (runs.stream == index) & ((runs.state == State.PRESENT) | handed)
+    counts = _counted(copy, runs.live & (runs.state == State.PRESENT))
+    # Both may name a number that a later batch holds: an old parent's word of it, and what was recalled and came again.
+    also = runs.live & ((runs.state == State.HANDED_OVER) | (runs.state == State.RECALLED))
+    for index in np.unique(runs.stream[also]):
+        known = runs.live & (runs.stream == index) & ((runs.state == State.PRESENT) | also)
         counts[copy.streams[index]] = _covered(runs.first[known], runs.last[known])
     return counts
 

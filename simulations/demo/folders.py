@@ -144,6 +144,10 @@ def feed_password(folders: Folders) -> str:
     return folders.feed_password.read_text("utf-8")
 
 
+_FEED_RULE = f'[[devices.acl]]\nuser = "{FEED_USER}"\ndevices = ["*"]\n\n'
+"""The demo's feeder speaks for every sensor."""
+
+
 def _config(place: Place, folders: Folders, ports: Ports, video: Path | None) -> str:
     is_grid = place == GRID
     parent = None if place == PROVINCE else CHAIN[CHAIN.index(place) - 1]
@@ -159,7 +163,7 @@ def _config(place: Place, folders: Folders, ports: Ports, video: Path | None) ->
         devices_listen=(ports.door,) if is_grid else (),
         password_file="passwords" if is_grid else "",
         admit_unknown=is_grid,
-        extra=camera_section(folders.clip, video) if place.level is Level.GRID else "",
+        extra=_FEED_RULE + camera_section(folders.clip, video) if place.level is Level.GRID else "",
     )
 
 

@@ -87,7 +87,7 @@ def demo_series(
             for quantity in quantities:
                 key = (name, quantity.name)
                 drift[key] = 0.9 * drift[key] + rng.gauss(0.0, quantity.noise)
-                value = offsets[name] * _rhythm(quantity, time_us) + drift[key]
+                value = offsets[name] * rhythm(quantity, time_us) + drift[key]
                 yield DemoRow(
                     name,
                     time_us,
@@ -97,7 +97,8 @@ def demo_series(
                 )
 
 
-def _rhythm(quantity: Quantity, time_us: int) -> float:
+def rhythm(quantity: Quantity, time_us: int) -> float:
+    """The mean of `quantity` at this moment of the local day."""
     hour = (time_us / 1e6 + 8 * 3_600) % DAY_S / 3_600
     nearest = min(abs((hour - peak + 12.0) % 24.0 - 12.0) for peak in quantity.peaks_h)
     return quantity.mean + quantity.swing * math.exp(-((nearest / 2.5) ** 2))

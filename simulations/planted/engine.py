@@ -28,8 +28,8 @@ def nothing_is_a_duplicate(planting: Planting) -> None:
     """A record is applied as often as it arrives."""
 
     def blind(account: Any) -> Any:
-        def everything(books: Books, header: Any) -> Accounted:
-            if account(books, header).duplicates:
+        def everything(books: Books, header: Any, **how: bool) -> Accounted:
+            if account(books, header, **how).duplicates:
                 planting.hit()
             return Accounted(header.runs, ())
 

@@ -12,12 +12,13 @@ from node import pipeline as pipeline_module
 from node import policy_store as policy_store_module
 from node.pipeline import Pipeline
 from node.policy_store import PolicyStore
+from node.slicing import Slicing
 from policies import gate as gate_module
 from policies.entry import Entry
 from policies.gate import CompiledGate
 from simulations.planted.harness import Planting
 from sync.core.ready import OutboundResult, RequeueResult
-from sync.model import ClockQuality, Direction, PolicyVersion, State
+from sync.model import ClockQuality, Direction, State
 from sync.ports import Outcome, Released, let_rows_go
 
 
@@ -128,7 +129,7 @@ def older_policy_taken(planting: Planting) -> None:
     planting.swap(PolicyStore, "_change", told)
     planting.swap(policy_store_module, "whole_held", any_age)
     # Peers offer what they have, whatever the other has.
-    planting.swap(PolicyStore, "missing_in", lambda missing: lambda store, version, territory: missing(store, PolicyVersion(), territory))
+    planting.swap(Slicing, "_note_held", lambda note: lambda slicing, peer, told, version: None)
 
 
 def entries_end_in_degraded_mode(planting: Planting) -> None:

@@ -1,6 +1,7 @@
 """Hard case 12: a node comes back after tombstones have ended, and must be seeded anew: it cannot bring back what all others erased.
 
 Enterprises came down to a street. While it is off for longer than orders last, the city takes some of them back, and the order ends.
+Another entry goes on denying them, or they would be free and the city would give them once more.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ AWAY_DAYS = LISTED_DAYS + AWAY_DAYS_MAX + 20
 class OldNodeComesBack(EntryScript):
     """A street misses a recall from its beginning to its end."""
 
+    entries = 2
+
     def begin(self) -> None:
         """Give the street something, switch it off, recall, let the order end, and let it come back."""
         EntryScript.begin(self)
@@ -60,10 +63,11 @@ class OldNodeComesBack(EntryScript):
 
     async def _propose(self, rooms: Rooms) -> None:
         wanted = " or ".join(f"credit_code = '{name}'" for name in self._named)
-        await self.propose(rooms, CITY, self.entry(
-            resource=RESOURCE, predicate=wanted, ways=["return"], retroactive="recall", valid_from_us=EPOCH_US - DAY_US,
-            valid_to_us=EPOCH_US + LISTED_DAYS * DAY_US,
-        ))  # fmt: skip
+        for days, retroactive in ((LISTED_DAYS, "recall"), (2 * AWAY_DAYS, "none")):
+            await self.propose(rooms, CITY, self.entry(
+                resource=RESOURCE, predicate=wanted, ways=["return"], retroactive=retroactive, valid_from_us=EPOCH_US - DAY_US,
+                valid_to_us=EPOCH_US + days * DAY_US,
+            ))  # fmt: skip
 
     async def _complied(self, rooms: Rooms) -> None:
         if not rooms.recalls.due or not all(rooms.recalls.is_done(order) for order in rooms.recalls.due):

@@ -18,6 +18,7 @@ from simulations.checkers.convergence import Presence
 from simulations.checkers.excuses import in_state
 from simulations.checkers.records import Flags
 from simulations.faults import DAY_US
+from simulations.host import Host
 from simulations.plot import Plot
 from simulations.rooms import Rooms
 from simulations.world import World
@@ -27,6 +28,7 @@ CANARY_COLUMN = {"air-quality": "device", "residents": "name"}
 """Where canaries.py puts its texts."""
 TRY_AGAIN_US = 2 * MICROSECONDS
 """How long an operator waits for an answer before trying again."""
+
 
 class WaitLonger(NodeError):
     """What a step needs has not happened yet; it is tried again."""
@@ -97,10 +99,18 @@ class Script(Plot):
         """Days pass in which nothing else does, but that linked nodes note hour by hour that they are."""
         self.world.clock.leapt_us += days * DAY_US
         for host in self.world.hosts.values():
-            link = host.sessions.links.get(host.parent)
-            if host.is_up and host.rooms is not None and link is not None and link.is_up:
+            if host.rooms is not None and host.parent and self._is_in_touch(host):
                 host.rooms.absence.note()
         self.world.trace.note("", "leap", str(days))
+
+    def _is_in_touch(self, host: Host) -> bool:
+        """True when every link from a node up to the top stands."""
+        while host.is_up and host.parent:
+            link = host.sessions.links.get(host.parent)
+            if link is None or not link.is_up or (host.id, host.parent) in self._parted:
+                return False
+            host = self.world.hosts[host.parent]
+        return host.is_up
 
     def restart(self, node: str) -> None:
         """The power of a node goes; it comes back soon."""

@@ -18,10 +18,14 @@ from simulations.scenarios.borders import StreetsMergeAndPart
 from simulations.scenarios.canaries import HIGH_READING, RESIDENT
 from simulations.scenarios.conflicts import TicketClockRuns
 from simulations.scenarios.crowds import ThresholdByTrickle
+from simulations.scenarios.disputes import SourceAloneCorrects
 from simulations.scenarios.grades import ReclassifiedDown, ReclassifiedUp
+from simulations.scenarios.grants import GrantRevokedMidStream
 from simulations.scenarios.heirs import HeirsKeepTheGrade
 from simulations.scenarios.recalls import RecalledOverThreeLevels
+from simulations.scenarios.regained import FreedAgain
 from simulations.scenarios.script import Script
+from simulations.scenarios.sealed import SealedPastTheDistrict
 from simulations.scenarios.totals import TotalsAreMarked
 from sync.model import Level
 
@@ -145,6 +149,18 @@ SCENARIOS: tuple[Scenario, ...] = (
         GOVERNED, {}, "recall-by-word-alone", script=RecalledOverThreeLevels,
     ),
     Scenario(
+        "freed-again", "3", "once the entry is revoked, what everybody had erased comes again, and before that by no copy",
+        GOVERNED, {}, "free-records-forgotten", script=FreedAgain,
+    ),
+    Scenario(
+        "grant-revoked-mid-stream", "11", "after a grant is revoked its provider gives no page, though the asker may not have heard of it",
+        GOVERNED, {RESIDENT: ABOVE_STREET}, "revoked-grant-gives", script=GrantRevokedMidStream,
+    ),
+    Scenario(
+        "source-alone-corrects", "13", "only the source writes and corrects; who holds the records may dispute, and the score says so",
+        GOVERNED, {RESIDENT: ABOVE_STREET}, "anybody-writes", script=SourceAloneCorrects,
+    ),
+    Scenario(
         "threshold-by-trickle", "8", "a set that grows past the table is held and reviewed; once it is released it goes on",
         GOVERNED, {}, "persons-not-counted", script=ThresholdByTrickle,
     ),
@@ -168,13 +184,14 @@ SCENARIOS: tuple[Scenario, ...] = (
         "ticket-clock-runs", "5", "both sides and those above see a contradiction; the lower entry is void when no basis is shown in time",
         GOVERNED, {}, "ticket-clock-stopped", script=TicketClockRuns,
     ),
+    Scenario(
+        "sealed-past-the-district", "-", "what a node on the way may not hold goes past it sealed, and is counted by envelope there",
+        replace(GOVERNED, fault_s=17, rounds=3, records=4), {}, "envelopes-left-open", script=SealedPastTheDistrict,
+    ),
     Scenario("moved-child", "-", "a node below another parent brings there what policy lets it", MOVED, {RESIDENT: ABOVE_STREET}),
-    Scenario("hostile-wire", "-", "turned bits and old messages open nothing", GARBLED, {RESIDENT: ABOVE_STREET}),
+    Scenario("hostile-wire", "-", "turned bits and old messages open nothing", GARBLED, {RESIDENT: ABOVE_STREET}, seed=1),
     Scenario("old-messages", "-", "messages of earlier policies that come again open nothing", REPLAYED, {RESIDENT: ABOVE_STREET}),
 )  # fmt: skip
 
-ELSEWHERE: Mapping[str, str] = {
-    "11 grants": "tests/node/requests and tests/e2e/test_requests.py: the last page after a revocation",
-    "13 disputes": "node/quality and its tests; not played here",
-}
+ELSEWHERE: Mapping[str, str] = {}
 """Hard cases, or parts of them, that no scenario plays, and what answers for them."""

@@ -79,6 +79,8 @@ class Hello:
     """None when the sender knows no slices: it gets whole bundles."""
     takes_envelopes: bool = False
     """True when the sender passes sealed envelopes on to whom they are for; an older program does not say so."""
+    above_age_us: int | None = None
+    """How long ago, in microseconds, what the sender knows of those above was known there; 0 at the top, None when it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,8 @@ class Heartbeat:
     sent_at: HybridTime = HybridTime(0)
     reseeded: bool = False
     """True when a child that asked for a reseed has been sent all of it."""
+    above_age_us: int | None = None
+    """As in Hello."""
 
 
 @dataclass(frozen=True, slots=True)

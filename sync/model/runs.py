@@ -245,8 +245,9 @@ class RunMap:
         """
         gone: list[int] = []
         put: list[StateRange] = []
+        index = 0
         for first in sorted(self._touched or ()):
-            index = bisect_left(self._firsts, first)
+            index = bisect_left(self._firsts, first, index)
             if index < len(self._firsts) and self._firsts[index] == first:
                 put.append(self._at(index))
             else:
@@ -285,10 +286,10 @@ class RunMap:
         self._lasts.append(last)
         self._states.append(state)
 
-    def _touch(self, first: int) -> None:
+    def _touch(self, *firsts: int) -> None:
         if self._touched is None:
             self._touched = set()
-        self._touched.add(first)
+        self._touched.update(firsts)
 
     def _start_of(self, first: int) -> int:
         start = bisect_left(self._firsts, first)
@@ -298,8 +299,12 @@ class RunMap:
 
     def _move(self, ranges: Sequence[tuple[int, int]], state: State, leaves: frozenset[int]) -> list[StateRange]:
         """Put what is in one of the states `leaves` within `ranges` in `state`; the ranges that moved."""
+        around = self._start_of(ranges[0][0])
+        if self._is_inside(around, ranges) and self._states[around] in leaves:
+            self._carve(around, ranges, int(state))
+            return [StateRange(first, last, state) for first, last in ranges]
         # One neighbour on each side comes along: it may be of the same state and then is one range with it.
-        start = max(0, self._start_of(ranges[0][0]) - 1)
+        start = max(0, around - 1)
         stop = min(len(self._firsts), bisect_left(self._firsts, ranges[-1][1] + 1) + 1)
         old = list(zip(self._firsts[start:stop], self._lasts[start:stop], self._states[start:stop], strict=True))
         sweep = _Sweep(old, int(state), leaves)
@@ -308,6 +313,19 @@ class RunMap:
         if sweep.moved:
             self._replace(start, stop, old, sweep.finished())
         return [StateRange(first, last, state) for first, last in sweep.moved]
+
+    def _is_inside(self, index: int, ranges: Sequence[tuple[int, int]]) -> bool:
+        """True when all of `ranges` lie within the range at `index` and leave something of it at both ends."""
+        return index < len(self._firsts) and self._firsts[index] < ranges[0][0] and ranges[-1][1] < self._lasts[index]
+
+    def _carve(self, index: int, ranges: Sequence[tuple[int, int]], state: int) -> None:
+        """Put `ranges` in `state`, which neither touch nor overlap and lie within the range at `index`: what is between them stays."""
+        edges = [edge for first, last in ranges for edge in (first, last + 1)]
+        was, end = self._states[index], self._lasts[index]
+        self._touch(self._firsts[index], *edges)
+        self._firsts[index + 1 : index + 1] = array("q", edges)
+        self._lasts[index : index + 1] = array("q", [*[edge - 1 for edge in edges], end])
+        self._states[index + 1 : index + 1] = bytes([state, was]) * len(ranges)
 
     def _replace(self, start: int, stop: int, old: list[_Part], parts: list[_Part]) -> None:
         for first, _, _ in {*old} ^ {*parts}:

@@ -74,6 +74,7 @@ def check_message(message: Message, limits: Limits) -> None:
             bounds.check_count(len(message.orders), "orders", most=bounds.ORDERS_MAX)
         case Heartbeat():
             _check_time(message.sent_at)
+            bounds.check_number(message.above_age_us or 0, "heartbeat.above_age_us")
         case Query():
             bounds.check_number(message.id, "query.id")
             if not _VERB.fullmatch(message.verb):
@@ -102,6 +103,7 @@ def _check_hello(hello: Hello) -> None:
     _check_lives(hello.known_lives, "hello.known_lives")
     _check_renumbering(hello)
     _check_heard(hello.heard)
+    bounds.check_number(hello.above_age_us or 0, "hello.above_age_us")
     if hello.wants is not None:
         _check_wants(hello.wants)
 

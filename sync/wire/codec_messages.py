@@ -40,6 +40,7 @@ def hello_message(hello: Hello) -> pb.Hello:
         heard=[pb.Heard(direction=heard.direction, lane=heard.lane, upto=heard.upto, part=heard.part) for heard in hello.heard],
         wants=wants_message(hello.wants) if hello.wants is not None else None,
         takes_envelopes=hello.takes_envelopes,
+        above_age_us=hello.above_age_us,
     )
 
 
@@ -67,6 +68,7 @@ def read_hello(hello: pb.Hello) -> Hello:
         heard=_read_heard(hello.heard),
         wants=read_wants(hello.wants) if hello.HasField("wants") else None,
         takes_envelopes=hello.takes_envelopes,
+        above_age_us=hello.above_age_us if hello.HasField("above_age_us") else None,
     )
 
 
@@ -193,12 +195,18 @@ def read_orders(orders: pb.Orders) -> Orders:
 
 def heartbeat_message(heartbeat: Heartbeat) -> pb.Heartbeat:
     """A Heartbeat as its wire message."""
-    return pb.Heartbeat(statuses=heartbeat.statuses, sent_at=_time_message(heartbeat.sent_at), reseeded=heartbeat.reseeded)
+    return pb.Heartbeat(
+        statuses=heartbeat.statuses,
+        sent_at=_time_message(heartbeat.sent_at),
+        reseeded=heartbeat.reseeded,
+        above_age_us=heartbeat.above_age_us,
+    )
 
 
 def read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
     """The Heartbeat in its wire message."""
-    return Heartbeat(statuses=heartbeat.statuses, sent_at=_read_time(heartbeat.sent_at), reseeded=heartbeat.reseeded)
+    age_us = heartbeat.above_age_us if heartbeat.HasField("above_age_us") else None
+    return Heartbeat(statuses=heartbeat.statuses, sent_at=_read_time(heartbeat.sent_at), reseeded=heartbeat.reseeded, above_age_us=age_us)
 
 
 def query_message(query: Query) -> pb.Query:

@@ -218,6 +218,7 @@ class Hello(_message.Message):
     HEARD_FIELD_NUMBER: _builtins.int
     WANTS_FIELD_NUMBER: _builtins.int
     TAKES_ENVELOPES_FIELD_NUMBER: _builtins.int
+    ABOVE_AGE_US_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     incarnation: _builtins.int
     level: _builtins.int
@@ -230,6 +231,8 @@ class Hello(_message.Message):
     """the sender lost its journal and asks its parent for what it had brought"""
     takes_envelopes: _builtins.bool
     """the sender passes sealed envelopes on to whom they are for; a program that leaves it out is given none"""
+    above_age_us: _builtins.int
+    """how long ago what the sender knows of those above was known there; 0 at the top, left out by older programs"""
     @_builtins.property
     def policy(self) -> Global___PolicyVersion: ...
     @_builtins.property
@@ -287,12 +290,15 @@ class Hello(_message.Message):
         heard: _abc.Iterable[Global___Heard] | None = ...,
         wants: Global___Wants | None = ...,
         takes_envelopes: _builtins.bool = ...,
+        above_age_us: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at", "wants", b"wants"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_above_age_us", b"_above_age_us", "above_age_us", b"above_age_us", "fork_proof", b"fork_proof", "policy", b"policy", "sent_at", b"sent_at", "wants", b"wants"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "takes_envelopes", b"takes_envelopes", "territory", b"territory", "wants", b"wants"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_above_age_us", b"_above_age_us", "above_age_us", b"above_age_us", "for_incarnation", b"for_incarnation", "fork_proof", b"fork_proof", "heard", b"heard", "held_before", b"held_before", "incarnation", b"incarnation", "known_lives", b"known_lives", "level", b"level", "lives", b"lives", "node", b"node", "policy", b"policy", "positions", b"positions", "protocol_newest", b"protocol_newest", "protocol_oldest", b"protocol_oldest", "renumbered", b"renumbered", "reseed", b"reseed", "sent_at", b"sent_at", "software", b"software", "takes_envelopes", b"takes_envelopes", "territory", b"territory", "wants", b"wants"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__above_age_us: _TypeAlias = _typing.Literal["above_age_us"]  # noqa: Y015
+    _WhichOneofArgType__above_age_us: _TypeAlias = _typing.Literal["_above_age_us", b"_above_age_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__above_age_us) -> _WhichOneofReturnType__above_age_us | None: ...
 
 Global___Hello: _TypeAlias = Hello  # noqa: Y015
 
@@ -807,9 +813,12 @@ class Heartbeat(_message.Message):
     STATUSES_FIELD_NUMBER: _builtins.int
     SENT_AT_FIELD_NUMBER: _builtins.int
     RESEEDED_FIELD_NUMBER: _builtins.int
+    ABOVE_AGE_US_FIELD_NUMBER: _builtins.int
     statuses: _builtins.bytes
     reseeded: _builtins.bool
     """all that a reseed asked for has been sent and stored"""
+    above_age_us: _builtins.int
+    """as in Hello"""
     @_builtins.property
     def sent_at(self) -> Global___HybridTime: ...
     def __init__(
@@ -818,12 +827,15 @@ class Heartbeat(_message.Message):
         statuses: _builtins.bytes = ...,
         sent_at: Global___HybridTime | None = ...,
         reseeded: _builtins.bool = ...,
+        above_age_us: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["sent_at", b"sent_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_above_age_us", b"_above_age_us", "above_age_us", b"above_age_us", "sent_at", b"sent_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["reseeded", b"reseeded", "sent_at", b"sent_at", "statuses", b"statuses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_above_age_us", b"_above_age_us", "above_age_us", b"above_age_us", "reseeded", b"reseeded", "sent_at", b"sent_at", "statuses", b"statuses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__above_age_us: _TypeAlias = _typing.Literal["above_age_us"]  # noqa: Y015
+    _WhichOneofArgType__above_age_us: _TypeAlias = _typing.Literal["_above_age_us", b"_above_age_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__above_age_us) -> _WhichOneofReturnType__above_age_us | None: ...
 
 Global___Heartbeat: _TypeAlias = Heartbeat  # noqa: Y015
 

@@ -19,8 +19,11 @@ COLUMNS = ["device", "quantity", "value", "text", "unit"]
 WAIT_S = 60.0
 
 
-def put(cluster: Cluster, count: int) -> None:
-    rows = [[f"d{number}", "pm25", float(number), None, None] for number in range(count)]
+CANARY = "zebra-of-the-old-street"
+
+
+def put(cluster: Cluster, count: int, text: str | None = None) -> None:
+    rows = [[f"d{number}", "pm25", float(number), text, None] for number in range(count)]
     cluster["grid"].call("put", resource="air-quality", columns=COLUMNS, rows=rows)
 
 
@@ -49,12 +52,25 @@ def test_a_grid_moves_and_every_record_counts_once(tmp_path: Path) -> None:
         moved = cli(cluster["district"].folder, "attach", "grid", "--from", "old-street", "--to", "new-street", "--out", str(order))
         assert moved.returncode == 0, moved.stderr
         cluster.wait("the grid below the new street", lambda: stands_below(cluster, "new-street"), timeout_s=WAIT_S)
-        put(cluster, 7)
+        put(cluster, 7, CANARY)
         cluster.wait("57 records at the district", lambda: records(cluster, "district") == 57, timeout_s=WAIT_S)
         assert cluster["grid"].call("audit_flow")["first_difference"] is None
+        _goes_past_the_new_street_sealed(cluster)
         _moves_back_by_file(cluster, order)
     finally:
         cluster.stop()
+
+
+def _goes_past_the_new_street_sealed(cluster: Cluster) -> None:
+    """The new street is no part of the grid's territory chain: it passes envelopes on, and cannot read them."""
+    (made,), (opened,) = cluster["grid"].call("sealed")["sealed"], cluster["district"].call("sealed")["opened"]
+    assert (made["target"], opened["sealer"]) == ("district", "grid")
+    # What the old street had not secured at the time of the move may go once more.
+    assert made["records"] == opened["records"] >= 7
+    held = cluster["new-street"].call("status")["node"]["records"]
+    assert (held.get("air-quality", 0), held["sealed-envelopes"] >= 1) == (0, True)
+    files = [path for path in cluster["new-street"].folder.rglob("*") if path.is_file()]
+    assert [path.name for path in files if CANARY.encode() in path.read_bytes()] == []
 
 
 def _moves_back_by_file(cluster: Cluster, order: Path) -> None:

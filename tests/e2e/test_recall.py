@@ -1,4 +1,4 @@
-"""Records that were shared are taken back: real nodes, one of them away, receipts from all, and no byte of the value left."""
+"""Records that were shared are taken back: real nodes, one of them away, receipts from all, no byte of the value left, until it is free."""
 
 from __future__ import annotations
 
@@ -91,6 +91,12 @@ def test_a_value_is_recalled_from_every_holder_and_one_that_was_away_complies(tm
         assert texts(cluster, "province") == texts(cluster, "city") == ["low", "low too"]
         assert texts(cluster, "street") == [CANARY, "low", "low too"]
         assert cli(cluster["province"].folder, "recall", "show", entry).returncode == 0
+        for node in ("city", "street"):
+            assert cluster[node].call("audit_flow", ask_peers=True)["first_difference"] is None
+            assert {hop["proof"] for hop in cluster[node].call("audit_equal", now=True)["hops"]} <= {"proven", "cannot-tell"}
+        cluster["province"].call("entry_decide", id=entry.removeprefix("NL-"), fact="revoke", by="zhao", why="the street agrees")
+        cluster.wait("the record at the top once more", lambda: texts(cluster, "province") == [CANARY, "low", "low too"], timeout_s=WAIT_S)
+        assert texts(cluster, "city") == [CANARY, "low", "low too"]
         for node in ("city", "street"):
             assert cluster[node].call("audit_flow", ask_peers=True)["first_difference"] is None
             assert {hop["proof"] for hop in cluster[node].call("audit_equal", now=True)["hops"]} <= {"proven", "cannot-tell"}

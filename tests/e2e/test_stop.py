@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 
 from sync.model import Level
 from tests.e2e.cluster import CHAIN, HOST, Cluster, cli_json, records
+from tests.node.ingest.mqtt.stand import NEW, PRESENT, PUBCOMP, PUBREC, PUBREL, Wire, connect, number, publish, reading_json
 
 pytestmark = pytest.mark.slow
 
@@ -28,6 +30,11 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     cluster.stop()
 
 
+async def dial(pair: Cluster) -> Wire:
+    """A connection to the child's sensor door, packets by hand."""
+    return Wire(*await asyncio.open_connection(HOST, pair[CHILD].ports["door"]))
+
+
 def ensure_running(pair: Cluster) -> None:
     """Start what does not run, so that each test can be run alone."""
     for node in pair.nodes.values():
@@ -35,16 +42,25 @@ def ensure_running(pair: Cluster) -> None:
             pair.start(node.id)
 
 
-async def test_a_node_that_never_met_its_parent_stores_and_passes_on_later(pair: Cluster) -> None:
+async def test_a_node_that_never_met_its_parent_stores_once_and_passes_on_later(pair: Cluster) -> None:
     reading = {"device": "d", "time": 1_760_000_000, "quantity": "q", "value": 1.0}
     async with aiomqtt.Client(HOST, pair[CHILD].ports["door"]) as client:
         await client.publish("air-quality/reading/d", json.dumps(reading), qos=1, timeout=STOP_TIMEOUT_S)
+    wire = await dial(pair)
+    await wire.says(connect("pump"), NEW)
+    await wire.says(publish(5, reading_json()), PUBREC + number(5))
     assert "no_uplink" in pair[CHILD].call("status")["node"]["words"]
     pair[CHILD].kill()
+    wire.drop()
     pair.start(CHILD)
-    assert records(pair[CHILD], "air-quality") == 1
+    wire = await dial(pair)
+    await wire.says(connect("pump"), PRESENT)
+    await wire.says(publish(5, reading_json(), again=True), PUBREC + number(5))
+    await wire.says(PUBREL + number(5), PUBCOMP + number(5))
+    wire.drop()
+    assert records(pair[CHILD], "air-quality") == 2
     pair.start(PARENT)
-    pair.wait_records("air-quality", 1, PARENT)
+    pair.wait_records("air-quality", 2, PARENT)
 
 
 def test_a_term_signal_stops_every_node_cleanly_in_time(pair: Cluster) -> None:

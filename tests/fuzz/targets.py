@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import cbor2
 import datasketches as ds
+import mqtt5
 import msgspec
 import pyarrow as pa
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -27,9 +28,9 @@ from node.identity.join_wire import AskJoin, AskTime, Chain, Issued, decode_answ
 from node.identity.verify import verify_chain
 from node.ingest.decode import decode as decode_reading
 from node.ingest.errors import DecodeError, PacketError
-from node.ingest.mqtt311 import Mqtt311
-from node.ingest.mqtt_v5 import Mqtt5
-from node.ingest.packets import Packet
+from node.ingest.mqtt.mqtt311 import Mqtt311
+from node.ingest.mqtt.mqtt_v5 import Mqtt5
+from node.ingest.mqtt.packets import Packet
 from node.ingest.profiles import Format, Profile
 from node.repair import wire as repair
 from node.summaries.errors import SummaryError
@@ -45,6 +46,7 @@ from sync.wire.codec import decode, encode
 from sync.wire.codec_batch import decode_header, encode_header
 from sync.wire.payload import decode_payload, encode_payload
 from tests.node.identity.family import CITY, PROVINCE, make_node
+from tests.node.ingest.mqtt import stand
 from tests.node.tracing.test_file import WHOLE
 from tests.sync.wire.samples import sample_header, sample_messages
 
@@ -144,8 +146,8 @@ def _devices() -> list[Target]:
         Format.SENML_MSGPACK: msgspec.msgpack.encode(senml),
     }
     return [Target(f"message {kind.value}", (sample,), _reads(kind), (DecodeError,)) for kind, sample in samples.items()] + [
-        Target("mqtt 3.1.1", _MQTT311, _packets(Mqtt311), (PacketError,)),
-        Target("mqtt 5", _MQTT5, _packets(Mqtt5), (PacketError,)),
+        Target("mqtt 3.1.1", MQTT311, _packets(Mqtt311), (PacketError,)),
+        Target("mqtt 5", MQTT5, _packets(Mqtt5), (PacketError,)),
     ]
 
 
@@ -163,20 +165,38 @@ def _packets(codec: type[Mqtt311] | type[Mqtt5]) -> Decode:
     return read
 
 
-_MQTT311 = (
-    bytes.fromhex("101000044d5154540402003c0004676174650000"),
-    bytes.fromhex("320c0003612f6200017b2261223a") + b"1}",
-    bytes.fromhex("8208000100036123") + b"\x00\x00",
+MQTT311 = (
+    stand.connect("gate", clean=True, keep_alive_s=60),
+    stand.connect("gate", will=("a/b", b"gone")),
+    stand.publish(1, b'{"a":1}', qos=1, topic="a/b"),
+    stand.publish(2, b'{"a":1}', qos=2, topic="a/b"),
+    stand.publish(0, b"x" * 200, qos=0, topic="a/b"),
+    bytes.fromhex("62020002"),
+    bytes.fromhex("40020001"),
+    bytes.fromhex("50020001"),
+    stand.packet(0x82, stand.number(1) + stand.text("a/#") + b"\x01"),
+    stand.packet(0xA2, stand.number(1) + stand.text("a/#")),
     bytes.fromhex("c000"),
     bytes.fromhex("e000"),
 )
-_MQTT5 = (
+"""Packets of MQTT 3.1.1 that a client sends."""
+MQTT5 = (
     bytes.fromhex("101100044d5154540502003c00000467617465"),
-    bytes.fromhex("320b0003612f620001007b7d"),
+    mqtt5.ConnectPacket(
+        "gate", username="u", password=b"p", will=mqtt5.Will("a/b", payload=b"x", will_delay_interval=5), session_expiry_interval=60
+    ).write(),
+    mqtt5.PublishPacket("a/b", b"{}", qos=mqtt5.QoS.AT_LEAST_ONCE, packet_id=1).write(),
+    mqtt5.PublishPacket("a/b", b"{}", qos=mqtt5.QoS.EXACTLY_ONCE, packet_id=2, topic_alias=1, message_expiry_interval=9).write(),
+    mqtt5.PublishPacket("", b"{}", topic_alias=1, user_properties=[("k", "v")], correlation_data=b"1", response_topic="r").write(),
+    mqtt5.PubRelPacket(2, reason_code=mqtt5.PubRelReasonCode.PACKET_ID_NOT_FOUND, reason_str="gone").write(),
+    mqtt5.PubAckPacket(1, reason_code=mqtt5.PubAckReasonCode.QUOTA_EXCEEDED).write(),
     bytes.fromhex("82090001000003612f6201"),
+    mqtt5.UnsubscribePacket(3, ["a/#"], user_properties=[("k", "v")]).write(),
     bytes.fromhex("c000"),
     bytes.fromhex("e000"),
+    mqtt5.DisconnectPacket(reason_code=mqtt5.DisconnectReasonCode.DISCONNECT_WITH_WILL_MESSAGE, session_expiry_interval=5).write(),
 )
+"""Packets of MQTT 5 that a client sends."""
 
 
 @cache

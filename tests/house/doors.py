@@ -20,7 +20,7 @@ class Door(StrEnum):
 
 _SOCKET_MODULES = (
     "socket", "socketserver", "grpc", "zmq", "aiomqtt", "paho", "http", "urllib.request", "xmlrpc", "smtplib", "ftplib", "websockets",
-    "aiohttp", "httpx", "requests", "uvicorn", "multiprocessing",
+    "aiohttp", "httpx", "requests", "uvicorn", "multiprocessing", "pymodbus",
 )  # fmt: skip
 """To import one is to hold a door: they are for nothing else."""
 _FILE_MODULES = ("mmap", "pickle", "shelve", "dbm")

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from tests import run_suites
 from tests.house.tree import ROOT
-from tests.run_suites import SHARES_S_MAX, SUITES, Outcome, Suite, closing_counts, main, read_junit, report, run, table_outcome
+from tests.run_suites import (
+    BROKE_DOWN,
+    SHARES_S_MAX,
+    SUITES,
+    Check,
+    Outcome,
+    Suite,
+    closing_counts,
+    main,
+    passes,
+    read_junit,
+    report,
+    run,
+    table_outcome,
+)
 
 JUNIT = """<?xml version="1.0"?><testsuites>
 <testsuite name="a" errors="1" failures="2" skipped="3" tests="10"/><testsuite name="b" errors="0" failures="0" skipped="0" tests="5"/>
@@ -90,3 +106,18 @@ def test_a_command_reports_its_exit_status() -> None:
 def test_a_command_that_hangs_is_ended(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([sys.executable, "-c", "import threading; threading.Event().wait()"], 0.5) != 0
     assert "ran past" in capsys.readouterr().out
+
+
+def test_a_check_that_broke_down_runs_once_more_and_one_that_found_something_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+    ends = {"broken": BROKE_DOWN, "strict": 1, "slow": 0}
+
+    def run(command: Sequence[str], limit_s: float) -> int:
+        ran.append(Path(command[0]).name)
+        return ends[ran[-1]]
+
+    monkeypatch.setattr(run_suites, "run", run)
+    assert passes(Check(("broken",), again=("slow",)), 1.0)
+    assert not passes(Check(("strict",), again=("slow",)), 1.0)
+    assert not passes(Check(("broken",)), 1.0)
+    assert ran == ["broken", "slow", "strict", "broken"]

@@ -17,13 +17,15 @@ VERBS = [
     "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "audit_log", "audit_verify", "bundle_export",
     "bundle_import", "bundle_receipt", "bundle_receipt_write", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history",
     "catalogue_import", "catalogue_issue", "catalogue_show", "catalogue_withdraw", "classify_decide", "classify_list",
-    "classify_propose", "device_admit", "devices", "emergency_approve", "emergency_list", "emergency_open", "emergency_say",
+    "classify_propose", "device_admit", "device_command", "device_command_show", "device_command_withdraw", "device_commands",
+    "device_import", "device_page", "device_retire", "device_show", "devices", "devices_below", "emergency_approve",
+    "emergency_list", "emergency_open", "emergency_say",
     "emergency_show", "entry_decide", "entry_list", "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
     "incidents", "put", "quality_decide", "quality_report", "quality_rules", "quality_scores", "quality_show", "quality_tickets",
     "quarantine", "quarantine_decide", "readings", "recall_list", "recall_show", "regrade_decide", "regrade_list", "regrade_propose",
     "regrade_show", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing",
     "request_rate", "request_refuse", "request_say", "request_show", "resources", "returns", "review_decide", "review_justify",
-    "review_list", "review_show", "scale_set", "sensor_alarms", "specimen", "sql", "status", "summary", "territory_drop",
+    "review_list", "review_show", "scale_set", "sealed", "sensor_alarms", "specimen", "sql", "status", "summary", "territory_drop",
     "territory_issue", "territory_list", "territory_plan", "token_create", "trace_record", "tree", "verify", "verify_log",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
@@ -161,8 +163,24 @@ async def test_books_without_hops_hold(node: NodeConfig) -> None:
 
 @pytest.mark.parametrize("verb", ["events", "incidents", "devices", "admissions"])
 async def test_lists_of_a_new_node_are_empty(node: NodeConfig, verb: str) -> None:
-    (found,) = (await call(node, verb)).values()
-    assert found == []
+    assert next(iter((await call(node, verb)).values())) == []
+
+
+async def test_devices_are_entered_shown_told_and_taken_down(node: NodeConfig) -> None:
+    sheet = [{"device": "lamp-1", "owner": "parks", "territory": "370202", "period_s": 60.0}, {"device": "lamp-2", "territory": "110101"}]
+    judged = await call(node, "device_import", devices=sheet)
+    assert (judged["added"], judged["taken"]) == (["lamp-1"], False)
+    assert [(each["index"], each["column"]) for each in judged["problems"]] == [(1, "territory")]  # type: ignore[attr-defined]
+    assert (await call(node, "device_import", devices=sheet[:1], by="li"))["taken"] is True
+    issued = await call(node, "device_command", device="lamp-1", name="restart", by="li")
+    withdrawn = await call(node, "device_command_withdraw", id=issued["id"], by="li")
+    shown = await call(node, "device_show", device="lamp-1")
+    device, commands = shown["device"], shown["commands"]
+    assert (device["owner"], device["state"], device["decided_by"], device["age_s"]) == ("parks", "admitted", "li", None)  # type: ignore[index]
+    assert [each["state"] for each in commands] == [withdrawn["state"]] == ["withdrawn"]  # type: ignore[attr-defined]
+    await call(node, "device_retire", device="lamp-1", by="li")
+    assert "retired" in (await refusal(node, "device_command", device="lamp-1", name="restart", by="li")).text
+    assert (await call(node, "devices_below"))["devices"] == []
 
 
 async def test_the_verbs_are_the_ones_these_tests_know(node: NodeConfig) -> None:

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from edge_ai.wire import EventRow, EvidenceInfo
-from node.camera_rows import EVENTS, EVIDENCE, INCIDENTS, REMEMBERED_MAX, CameraRows
+from node.camera_rows import EVENTS, EVIDENCE, REMEMBERED_MAX, CameraRows
+from node.incident_rows import INCIDENTS
 from node.ingest.inbox import Inbox, PendingBatch
 from policies.bundle import schemas_of
 from tests.policies.city import city

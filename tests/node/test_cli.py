@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import re
 import socket
@@ -253,8 +254,8 @@ def test_device_lists_those_met_and_sends_the_decision(
     api({"devices": [{"device": "d1", "kind": "air", "protocol": "mqtt", "state": "waiting", "owner": "", "readings": 0}]})
     assert "waiting" in run("--dir", tmp_path, "device")[1]
     asked = api({"device": "d1", "accepted": False})
-    assert run("--dir", tmp_path, "device", "d1", "--refuse")[0] == EXIT_OK
-    assert asked == [("device_admit", {"device": "d1", "accept": False, "owner": ""})]
+    assert run("--dir", tmp_path, "device", "refuse", "d1")[0] == EXIT_OK
+    assert asked == [("device_admit", {"device": "d1", "accept": False, "owner": "", "by": getpass.getuser()})]
 
 
 @pytest.mark.parametrize(

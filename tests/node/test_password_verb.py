@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from node.audit.left import FOLDER, read_note
 from node.cli import main
 from node.errors import EXIT_OK, EXIT_USAGE
 from node.ingest.passwords import Passwords
@@ -40,6 +41,16 @@ def test_a_second_password_replaces_the_first(folder: Path, monkeypatch: pytest.
     passwords = Passwords.load(folder / "door.txt")
     assert passwords.check("sensor-1", b"second")
     assert not passwords.check("sensor-1", b"first")
+
+
+def test_both_are_left_for_the_audit_log_without_the_password(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(folder, "first", monkeypatch)
+    add(folder, "second", monkeypatch)
+    files = list(folder.rglob(f"{FOLDER}/*.json"))
+    found = [note for note in map(read_note, files) if note is not None]
+    assert sorted((note.verb, note.subject, note.detail["is_new"]) for note in found) == [
+        ("password", "sensor-1", False), ("password", "sensor-1", True)]  # fmt: skip
+    assert not any(b"first" in path.read_bytes() or b"second" in path.read_bytes() for path in files)
 
 
 def test_a_configuration_without_a_password_file_is_told_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

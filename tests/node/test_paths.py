@@ -307,7 +307,7 @@ def recorded(desk: Desk, example: Example) -> Told:
 def told_in_a_summary(desk: Desk, example: Example) -> Told:
     """A pull from above: what is in a cell must be free to go up whole, at every distance."""
     case = example.case
-    parts = SimpleNamespace(policy=policy_of(case, Level.STREET), me=Me(NODE, INCARNATION, Level.STREET, STREET))
+    parts = SimpleNamespace(policy=policy_of(case, Level.STREET), me=Me(NODE, INCARNATION, Level.STREET, STREET), parent=None)
     parts._plans_above = lambda code: Parts._plans_above(cast("Parts", parts), code)
     if Parts.summary_refusal(cast("Parts", parts), "things"):
         return

@@ -15,6 +15,7 @@ from node.commits import Commits
 from node.ingest.inbox import Inbox
 from node.pipeline import Pipeline, Self
 from node.runtime import Runtime
+from node.store.door_book import Mark, MarkKind, kept_sessions
 from node.store.journal import SqliteJournal, open_journal
 from node.store.schema import DEFAULT_TUNING, Tuning
 from policies.catalogue import schema
@@ -107,6 +108,39 @@ async def test_records_are_acknowledged_after_their_commit_and_not_before(tmp_pa
     stage.journal.let.set()
     await until(lambda: stage.acked == ["first"])
     assert stage.journal.counts() == {"air-quality": 1}
+    await stage.end(running)
+
+
+async def test_a_mark_of_the_door_is_in_the_commit_of_its_rows_and_not_in_one_that_runs(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.journal.let.clear()
+    running = asyncio.create_task(stage.runtime.run())
+    stage.offer("first")
+    await until(lambda: not stage.inbox.waiting)
+    stage.inbox.put("air-quality", [reading()], lambda: stage.acked.append("second"), [Mark(MarkKind.HOLD_ID, "a", 5)])
+    stage.inbox.put("", (), lambda: stage.acked.append("third"), [Mark(MarkKind.PUT_SESSION, "a", facts="{}")])
+    staged: list[tuple[int, int]] = []
+
+    def stage_marks(marks: Sequence[Mark]) -> None:
+        staged.append((len(marks), len(stage.journal.commits)))
+        stage.journal.door.stage(marks)
+
+    stage.runtime.stage_marks = stage_marks
+    assert stage.acked == []
+    stage.journal.let.set()
+    await until(lambda: len(stage.acked) == 3)
+    assert staged == [(2, 1)]
+    assert [kept.packet_ids for kept in stage.journal.look("test", kept_sessions)] == [(5,)]
+    await stage.end(running)
+
+
+async def test_marks_alone_are_committed(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.runtime.stage_marks = stage.journal.door.stage
+    running = asyncio.create_task(stage.runtime.run())
+    stage.inbox.put("", (), lambda: stage.acked.append("kept"), [Mark(MarkKind.PUT_SESSION, "a", facts="{}")])
+    await until(lambda: stage.acked == ["kept"])
+    assert len(stage.journal.look("test", kept_sessions)) == 1
     await stage.end(running)
 
 

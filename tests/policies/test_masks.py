@@ -105,10 +105,17 @@ def test_dictionaries_that_come_again_are_masked_as_before_and_not_made_anew() -
 
 
 def test_dictionaries_of_one_hash_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("policies.masks.hash", lambda value: 7, raising=False)
+    monkeypatch.setattr("policies.masks.text_hash", lambda words: 7)
     tokens = TokenTable(RING)
     for name in ("周某某", "吴某某", "周某某", "吴某某"):
         assert tokens.masked_words(pa.array([name]), PARTIAL).words.to_pylist() == [f"{name[0]}**"]
+
+
+def test_a_remembered_dictionary_keeps_no_payload_in_memory() -> None:
+    tokens, payload = TokenTable(RING), pa.array([f"word-{number}" for number in range(1_000)])
+    made = [tokens.masked_words(payload.slice(0, 2), REDACT) for _ in range(3)]
+    assert made[1] is made[2]
+    assert sum(buffer.size for buffer in made[2].known.buffers() if buffer is not None) < 200 < payload.nbytes
 
 
 def test_the_memo_of_dictionaries_is_bounded_and_a_full_one_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

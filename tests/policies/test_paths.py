@@ -39,6 +39,7 @@ from tests.policies.random_policies import (
     values_of,
     words,
 )
+from tests.policies.reference import CLEAR
 from tests.policies.reference import Flow as Asked
 
 pytestmark = pytest.mark.slow
@@ -107,6 +108,22 @@ def returned(example: Example) -> Told:
     yield delivered(case, replace(back, subtree=frozenset({"city"})), sender=Level.DISTRICT, origin="city"), values_of(case.rows)
 
 
+def sealed_past_others(example: Example) -> Told:
+    """What goes in an envelope past one node to another below it: nothing that the other may not hold, nor what the one may hold itself."""
+    case = example.case
+    own = [row for row in case.rows if str(row["territory"]).startswith(STREET)] if case.resource.returns else []
+    strange = values_of(row for row in case.rows if row not in own)
+    back = Flow("street", Level.STREET, STREET, Direction.RETURN, frozenset({"street"}))
+    batch = stored(case.resource, case.batch, origins=["city"] * case.batch.num_rows)
+    for territory in ("3702", "3799"):
+        between = Flow("between", Level.MUNICIPAL, territory, Direction.RETURN, frozenset({"between", "street"}))
+        released = case.gate(Level.PROVINCIAL).release_beyond([between], back, batch, case.batch)
+        found = words(case.batch if released.outcome is Outcome.WHOLE else released.rows)
+        asked = Asked("return", 1, Level.MUNICIPAL)
+        passes = values_of(row for row in own if case.world.evaluate(row, asked)[0] in CLEAR) if territory == "3702" else set()
+        yield found, {*denied(case, Asked("return", 1, Level.STREET), own), *strange, *passes}
+
+
 def taken_by_a_receiver(example: Example) -> Told:
     """A sender without any gate: what the receiver does not refuse holds nothing that may not have been sent."""
     case = example.case
@@ -138,7 +155,7 @@ def shown_to_a_viewer(example: Example) -> Told:
     yield found, unseen(case, Level.STREET, example.clearance)
 
 
-PATHS = (up, over_two_hops, returned, taken_by_a_receiver, given_by_a_grant, counted_in_totals, shown_to_a_viewer)
+PATHS = (up, over_two_hops, returned, sealed_past_others, taken_by_a_receiver, given_by_a_grant, counted_in_totals, shown_to_a_viewer)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])

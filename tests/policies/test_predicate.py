@@ -78,3 +78,31 @@ def test_a_predicate_that_is_too_long_or_too_deep_is_refused() -> None:
 def test_a_row_without_the_column_matches() -> None:
     rows = ROWS.select(["number"])
     assert compile_predicate("word = 'x'", SCHEMA).matches(rows).to_pylist() == [True, True, True]
+
+
+def coded(*values: str) -> pa.RecordBatch:
+    """Rows whose words are a dictionary."""
+    return pa.RecordBatch.from_pydict({"word": pa.array(values).dictionary_encode()})
+
+
+def test_words_that_come_again_are_judged_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policies.predicate.text_hash", lambda words: 7)
+    predicate = compile_predicate("word IN ('again', 'x')", SCHEMA)
+    for _ in range(3):
+        assert predicate.flags(coded("x", "y", "x")).tolist() == [True, False, True]
+        assert predicate.flags(coded("y", "x", "y")).tolist() == [False, True, False]
+
+
+def test_a_predicate_remembers_no_more_dictionaries_than_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("policies.predicate.JUDGED_MAX", 2)
+    predicate = compile_predicate("word = 'bound'", SCHEMA)
+    for number in [*range(5), *range(5), *range(5)]:
+        assert predicate.flags(coded(f"w-{number}", "bound")).tolist() == [False, True]
+    assert len(predicate._judged) <= 2
+
+
+@pytest.mark.parametrize("listed", [1, 4, 5, 9])
+def test_few_matching_words_and_many_are_spread_over_the_rows_alike(listed: int) -> None:
+    words = [f"w{number % 10}" for number in range(40)]
+    predicate = compile_predicate(f"word IN ({', '.join(repr(f'w{number}') for number in range(listed))})", SCHEMA)
+    assert predicate.flags(coded(*words)).tolist() == [int(word[1:]) < listed for word in words]

@@ -26,6 +26,7 @@ PROMISED = {
     "camera-evidence": (Lane.BLOB, 2, Share.UNCONDITIONAL),
     "incidents": (Lane.ALARM, 2, Share.UNCONDITIONAL),
     "device-registry": (Lane.STATE, 2, Share.UNCONDITIONAL),
+    "devices": (Lane.STATE, 2, Share.UNCONDITIONAL),
     "residents": (Lane.STATE, 3, Share.CONDITIONAL),
     "residents-summary": (Lane.STATE, 1, Share.UNCONDITIONAL),
     "enterprises": (Lane.STATE, 1, Share.UNCONDITIONAL),
@@ -36,18 +37,20 @@ PROMISED = {
     "emergencies": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "reviews": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "recalls": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "device-commands": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "sealed-envelopes": (Lane.EVENT, 1, Share.UNCONDITIONAL),
 }
 
 
-FACTS = ["list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews"]
+FACTS = ["list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews", "device-commands"]
 
 
 def test_the_catalogue_holds_exactly_the_promised_resources() -> None:
     assert {code: (item.lane, item.grade, item.share) for code, item in RULES.resources.items()} == PROMISED
 
 
-def test_only_enterprises_and_facts_return() -> None:
-    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", *FACTS]
+def test_only_enterprises_facts_and_envelopes_return() -> None:
+    assert [code for code, item in RULES.resources.items() if item.returns] == ["enterprises", "sealed-envelopes", *FACTS]
 
 
 def test_resources_of_facts_have_the_layout_of_facts() -> None:

@@ -11,12 +11,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RUNS = ((2, 2), (11, 1), (3, 1))
-"""Seed and fan-out: a city of 31 nodes and two of five, one after the other in one process."""
+"""Seed and fan-out: a city of 31 nodes and two of five, one after the other in one process.
+
+The days are short, for every kind of event comes early.
+"""
 PROGRAM = """
 from dataclasses import replace
 from simulations.run import SMALL_SETTINGS, run_seed
+SHORT = replace(SMALL_SETTINGS, rounds=2, records=10, deadline_records=600, fault_s=15, faults=14)
 for seed, fan_out in {runs}:
-    report = run_seed(seed, replace(SMALL_SETTINGS, fan_out=fan_out))
+    report = run_seed(seed, replace(SHORT, fan_out=fan_out))
     print(report.nodes, report.digest, report.records, report.frames, report.crashes, report.violations)
 """
 

@@ -25,7 +25,6 @@ REGRESSIONS = {
 SEEDS = sorted({*range(1, 59), *REGRESSIONS})
 FULL_SEEDS = {
     1: "",
-    2: "",
     4: "what a peer refused before its policy came was not sent again when it had come",
 }
 """Full-size seeds, and what a seed showed that once had a bug."""

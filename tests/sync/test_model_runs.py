@@ -251,3 +251,14 @@ def test_setting_many_ranges_at_once_does_what_setting_each_does(
     after = {(entry.first, entry.last, entry.state) for entry in at_once}
     assert {(entry.first, entry.last, entry.state) for entry in put} == after - before
     assert set(gone) == {first for first, _, _ in before} - {first for first, _, _ in after}
+
+
+def test_ranges_cut_out_of_one_range_leave_what_lies_between_them_and_are_written_as_changes() -> None:
+    runs, _ = played([(1, 60, State.PRESENT), (70, 80, State.DENIED)])
+    runs.take_changes()
+    moved = runs.set_all([(7, 9), (3, 3)], State.RECALLED)
+    cut = [(1, 2, State.PRESENT), (3, 3, State.RECALLED), (4, 6, State.PRESENT), (7, 9, State.RECALLED), (10, 60, State.PRESENT)]
+    assert [(entry.first, entry.last, entry.state) for entry in runs] == [*cut, (70, 80, State.DENIED)]
+    assert [(entry.first, entry.last) for entry in moved] == [(3, 3), (7, 9)]
+    gone, put = runs.take_changes()
+    assert (gone, [(entry.first, entry.last, entry.state) for entry in put]) == ((), cut)

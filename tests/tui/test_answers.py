@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tui.fake_node import file_answer
-from tui.answers import Devices, Events, Explanation, Incidents, Resources, SensorAlarms, Specimen, Status, Tree, shaped
+from tui.answers import Devices, DeviceShown, Events, Explanation, Incidents, Resources, SensorAlarms, Specimen, Status, Tree, shaped
 from tui.case_answers import EntryCase, EntryCases, Register
 from tui.errors import ApiProblem
 
@@ -18,6 +18,7 @@ from tui.errors import ApiProblem
         ("events", Events),
         ("incidents", Incidents),
         ("devices", Devices),
+        ("device_show", DeviceShown),
         ("sensor_alarms", SensorAlarms),
         ("resources", Resources),
         ("specimen", Specimen),

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 
-from tui.keys import COMMON, DECISIONS, SAYS, SECTION_NAMES, SECTIONS, TABS
+from tui.keys import COMMON, DECISIONS, DEVICE_DECISIONS, SAYS, SECTION_NAMES, SECTIONS, TABS
 from tui.marks import State, badge
 from tui.pages.detail_page import DetailPage
 from tui.palette import PALETTES
@@ -24,7 +24,8 @@ class HelpPage(DetailPage):
     def lines(self, cells: int) -> Sequence[Text]:
         """Keys, marks, commands."""
         words = self.desk.words
-        keys = [self._pair(key.shown, words(f"help_{key.name}")) for key in (*COMMON, *SECTIONS, *DECISIONS)]
+        own_keys = [key for key in DEVICE_DECISIONS if key.name not in {each.name for each in DECISIONS}]
+        keys = [self._pair(key.shown, words(f"help_{key.name}")) for key in (*COMMON, *SECTIONS, *DECISIONS, *own_keys)]
         marks = [
             Text.assemble("  ", fit(badge(state, words, self.desk.palette), KEY_CELLS), words(f"state_{state.value.lower()}"), end="")
             for state in State

@@ -6,8 +6,9 @@ elsewhere codes are set at the terminal, because the file does not hold them. Ca
 
 from __future__ import annotations
 
-from node.ingest.jt808.frame import Framer, framed
+from node.ingest.jt808.frame import framed
 from node.ingest.jt808.packet import Kind, Packet, Registered, Result, parse
+from node.ingest.jt808.parts import JoiningFramer
 from node.ingest.report_door import Heard
 
 
@@ -19,14 +20,16 @@ class Jt808:
     def __init__(self, *, gives_codes: bool) -> None:
         self._gives_codes = gives_codes
 
-    def framer(self) -> Framer:
+    def framer(self) -> JoiningFramer:
         """A framer for a new connection."""
-        return Framer()
+        return JoiningFramer()
 
     def read(self, segment: bytes) -> Heard:
         """What a message says; raises DecodeError."""
         packet = parse(segment)
-        done, failed = (framed(packet.general_answer(result)) for result in (Result.DONE, Result.FAILED))
+        done, failed, unsupported = (
+            b"".join(map(framed, packet.general_answers(result))) for result in (Result.DONE, Result.FAILED, Result.UNSUPPORTED)
+        )
         match packet.kind:
             case Kind.REGISTER:
                 return Heard(packet.phone, None, "", framed(self._registered(packet)), is_greeting=True)
@@ -36,7 +39,7 @@ class Jt808:
                 return Heard(packet.phone, None, f"{self.name}/{packet.phone}", done, failed)
             case Kind.HEARTBEAT | Kind.LOGOUT:
                 return Heard(packet.phone, None, "", done, failed)
-        return Heard(packet.phone, None, "", framed(packet.general_answer(Result.UNSUPPORTED)), failed)
+        return Heard(packet.phone, None, "", unsupported, failed)
 
     def _registered(self, packet: Packet) -> bytes:
         """The answer to a registration; the code that is given out is the terminal's own number, because any is let in there."""

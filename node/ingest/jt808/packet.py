@@ -1,7 +1,7 @@
 """Packets of JT/T 808-2013 and -2019: the header, the login, and the answers of a platform (sections 4.4 and 8).
 
 A vehicle registers (0x0100), logs in with its code (0x0102), keeps the line alive (0x0002) and reports positions (0x0200, 0x0704). Refuses
-encrypted and divided messages, which it names. Pure. Called by the dialect and by location.py.
+encrypted messages, which it names, and a lone part of a message. Pure. Called by the dialect and by location.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from enum import IntEnum
 from node.ingest.errors import DecodeError
 from node.ingest.fields import checked_name, checked_text
 
-_LENGTH_BITS, _ENCRYPTION_BITS, _DIVIDED_BIT, _VERSION_BIT = 0x03FF, 0x1C00, 0x2000, 0x4000
+_LENGTH_BITS, _ENCRYPTION_BITS, DIVIDED_BIT, _VERSION_BIT = 0x03FF, 0x1C00, 0x2000, 0x4000
+_PART_BYTES = 4
 _PHONE_2013, _PHONE_2019 = 6, 10
 _CODE_LENGTH_BYTES = 1
 
@@ -59,6 +60,8 @@ class Packet:
     version: int | None
     """Version byte of 2019 and later; None in 2013."""
     body: bytes
+    parts: int = 1
+    """How many parts it came in; their serial numbers follow one another and `serial` is the first."""
 
     @property
     def code(self) -> str:
@@ -71,9 +74,10 @@ class Packet:
         except UnicodeDecodeError:
             raise DecodeError("not_text", "the code of a login is not text") from None
 
-    def general_answer(self, result: Result) -> bytes:
-        """The message that says what became of this one."""
-        return self._answer(GENERAL_ANSWER, struct.pack(">HHB", self.serial, self.kind, result))
+    def general_answers(self, result: Result) -> list[bytes]:
+        """The messages that say what became of this one: one for each part, because a terminal repeats the part that has none."""
+        serials = [(self.serial + part) & 0xFFFF for part in range(self.parts)]
+        return [self._answer(GENERAL_ANSWER, struct.pack(">HHB", serial, self.kind, result)) for serial in serials]
 
     def register_answer(self, result: Registered, code: str = "") -> bytes:
         """The message that answers a registration; the code only when it is DONE."""
@@ -100,12 +104,25 @@ def parse(message: bytes) -> Packet:
         raise DecodeError("not_a_packet", f"{len(message)} bytes are less than a header") from None
     if properties & _ENCRYPTION_BITS:
         raise DecodeError("encrypted", f"message {kind:#06x} is encrypted: switch it off at the terminal")
-    if properties & _DIVIDED_BIT:
-        raise DecodeError("divided", f"message {kind:#06x} comes in parts, which are not put together here")
-    body = message[at + size + 2 :]
-    if len(body) != properties & _LENGTH_BITS:
-        raise DecodeError("not_a_packet", f"a body of {len(body)} bytes, where the header says {properties & _LENGTH_BITS}")
+    body, parts = _body(message[at + size + 2 :], kind, properties)
     if not digits.isdigit():
         raise DecodeError("not_a_packet", f"the number of the terminal is {digits!r}, which are not digits")
     phone = checked_name(digits.lstrip("0") or "0", what="device")
-    return Packet(kind, phone, serial, message[4] if has_version else None, body)
+    return Packet(kind, phone, serial, message[4] if has_version else None, body, parts)
+
+
+def header_bytes(message: bytes) -> int:
+    """Bytes of the header of a message, the number of a part apart."""
+    has_version = bool(int.from_bytes(message[2:4], "big") & _VERSION_BIT)
+    return 4 + has_version + (_PHONE_2019 if has_version else _PHONE_2013) + 2
+
+
+def _body(rest: bytes, kind: int, properties: int) -> tuple[bytes, int]:
+    """The body, and how many parts it came in; raises DecodeError."""
+    if properties & DIVIDED_BIT:
+        if len(rest) < _PART_BYTES or rest[2:_PART_BYTES] != b"\x00\x00":
+            raise DecodeError("divided", f"one part of message {kind:#06x} alone: the others did not come")
+        return rest[_PART_BYTES:], int.from_bytes(rest[:2], "big")
+    if len(rest) != properties & _LENGTH_BITS:
+        raise DecodeError("not_a_packet", f"a body of {len(rest)} bytes, where the header says {properties & _LENGTH_BITS}")
+    return rest, 1

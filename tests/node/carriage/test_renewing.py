@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from node.carriage.parcel import peek_header
 from node.clock import SystemClock
 from node.config import NodeConfig
 from node.config_template import render_config
+from node.engine_room import journal_path
+from node.fork.absence import heard_at
 from node.identity.admissions import Admissions
 from node.identity.certificates import CA_LIFE_S
 from node.identity.files import IdentityFiles
@@ -67,6 +70,14 @@ class Pair:
     async def both_running(self) -> AsyncIterator[None]:
         async with running(self.parent), running(self.child):
             yield
+
+    @property
+    def heard_above_us(self) -> int:
+        """Up to when the child knows what was decided above."""
+        with closing(sqlite3.connect(f"file:{journal_path(self.child)}?mode=ro", uri=True)) as db:
+            found = heard_at(db)
+        assert found is not None
+        return found
 
     async def carry(self) -> dict[str, Any]:
         """The courier's round: a file of the child to the parent, and the receipt back; what the parent said."""
@@ -136,12 +147,15 @@ async def test_a_certificate_past_half_of_its_life_is_renewed_by_the_files_that_
 
 
 @pytest.mark.slow
-async def test_a_certificate_in_its_first_half_is_not_asked_for(pair: Pair) -> None:
+async def test_a_certificate_in_its_first_half_is_not_asked_for_and_the_file_counts_as_word_from_above(pair: Pair) -> None:
     before_us = pair.ca_end_us
     async with pair.both_running():
         await pair.carry()
         assert pair.ca_end_us == before_us
         assert Papers(pair.parent.data_dir / "carriage").read(CHILD).issued == ""
+        first_us = pair.heard_above_us
+        await pair.carry()
+        assert pair.heard_above_us > first_us
 
 
 @pytest.mark.slow

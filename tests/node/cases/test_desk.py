@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,12 @@ import pytest
 from node.cases.errors import CaseRefused, CaseUnknown
 from node.cases.fact import BODY_CHARS_MAX
 from node.cases.kind import Party
+from node.clock import HybridClock
+from node.ingest.sink import Row
+from policies.catalogue import Resource
 from tests.node.cases.loans import LOAN, RESOURCE, TERRITORIES
-from tests.node.cases.town import Town
+from tests.node.cases.town import HandClock, Town, put
+from tests.node.shelf import Shelf
 
 
 @pytest.fixture
@@ -73,6 +79,27 @@ async def test_what_the_case_does_not_allow_is_refused_and_not_stored(town: Town
     with pytest.raises(CaseRefused, match="lacks title"):
         await desk.open(LOAN, {}, by="li", parties=to("m1"))
     assert len(town.offices["s11"].shelf.batches) == stored
+
+
+async def test_who_answers_is_heard_after_what_is_answered_though_its_clock_is_behind(town: Town) -> None:
+    asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    city = town.offices["m1"]
+    behind = Behind(city.shelf, HybridClock(HandClock(wall=1)))
+    city.desk.handing_in, city.desk.observe = behind, behind.hybrid.observe
+    lent = await city.desk.say(LOAN, asked.id, "lend", {}, by="wang")
+    assert (lent.state, [one.fact.word for one in lent.history]) == ("lent", ["ask", "lend"])
+
+
+@dataclass(slots=True)
+class Behind:
+    """Stores rows under a hybrid clock whose wall clock is long behind."""
+
+    shelf: Shelf
+    hybrid: HybridClock
+
+    async def store(self, resource: Resource, rows: Sequence[Row]) -> None:
+        put(self.shelf, resource, rows, origin=self.shelf.journal.node, at=self.hybrid.tick())
 
 
 async def test_two_who_act_at_once_come_to_one_answer(town: Town) -> None:

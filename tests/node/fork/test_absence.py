@@ -116,3 +116,70 @@ async def test_a_backup_that_is_too_old_is_not_restored(city: City) -> None:
     with pytest.raises(BackupTooOld, match="yunnao reseed"):
         refuse_too_old(path, now_us=LATER_US)
     refuse_too_old(path.with_name("none.db"), now_us=LATER_US)
+
+
+DAY_US = 86_400_000_000
+
+
+async def heard(city: City) -> Absence:
+    """As a node has it that began, and has met its parent today."""
+    await city.settle()
+    absence = city.absence()
+    assert absence.hear(NOW_US, 0) == ""
+    return absence
+
+
+@pytest.mark.parametrize(("age_us", "upto_us"), [(None, NOW_US + DAY_US), (0, NOW_US + DAY_US), (DAY_US // 2, NOW_US + DAY_US // 2)])
+async def test_what_counts_is_how_old_the_parents_own_word_is(city: City, age_us: int | None, upto_us: int) -> None:
+    absence = await heard(city)
+    city.holder.clock.us += DAY_US
+    assert absence.hear(city.holder.clock.us, age_us) == ""
+    assert (absence.heard_us, absence.age_us) == (upto_us, city.holder.clock.us - upto_us)
+    absence.write_down()
+    assert city.heard_us == upto_us
+
+
+async def test_an_older_word_takes_nothing_back_and_a_note_from_the_future_is_put_right(city: City) -> None:
+    absence = await heard(city)
+    absence.hear(NOW_US, 40 * DAY_US)
+    assert absence.heard_us == NOW_US
+    city.holder.clock.us -= 30 * DAY_US
+    absence.hear(NOW_US - 30 * DAY_US, 2 * DAY_US)
+    assert absence.heard_us == NOW_US - 32 * DAY_US
+
+
+async def test_a_child_that_is_linked_to_a_parent_that_is_cut_off_is_away_with_it(city: City) -> None:
+    absence = await heard(city)
+    for days in range(10, 100, 10):
+        city.holder.clock.us = NOW_US + days * DAY_US
+        assert absence.hear(city.holder.clock.us, days * DAY_US) == ""
+    city.holder.clock.us += DAY_US
+    assert absence.hear(city.holder.clock.us, AWAY_US_MAX + DAY_US) == ""
+    assert (absence.heard_us, absence.troubles(), city.ended) == (NOW_US, [AWAY], [])
+    assert absence.refusal(RESOURCE)
+    assert "seeded anew" in absence.hear(city.holder.clock.us, 0)
+    assert len(city.ended) == 1
+
+
+async def test_who_was_let_go_of_knows_what_the_parent_knows_and_not_more(city: City) -> None:
+    await city.settle()
+    city.holder.clock.us, city.is_wanted = LATER_US, True
+    absence = city.absence()
+    await absence.settle(city.holder.runtime, PARENT, leave_no_trace=city.desk.eraser.leave_no_trace)
+    assert absence.heard_us == LATER_US
+    absence.hear(LATER_US, 50 * DAY_US)
+    assert absence.heard_us == LATER_US - 50 * DAY_US
+    absence.hear(LATER_US, 60 * DAY_US)
+    assert absence.heard_us == LATER_US - 50 * DAY_US
+
+
+async def test_a_carried_file_is_word_from_above_as_old_as_it_is_and_ends_no_absence_that_was_too_long(city: City) -> None:
+    absence = await heard(city)
+    city.holder.clock.us = NOW_US + 60 * DAY_US
+    absence.hear_by_file(NOW_US + 50 * DAY_US, 10 * DAY_US)
+    assert absence.heard_us == NOW_US + 40 * DAY_US
+    absence.hear_by_file(NOW_US + 500 * DAY_US, None)
+    assert absence.heard_us == city.holder.clock.us
+    city.holder.clock.us += AWAY_US_MAX + DAY_US
+    absence.hear_by_file(city.holder.clock.us, 0)
+    assert absence.troubles() == [AWAY]

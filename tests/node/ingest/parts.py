@@ -14,11 +14,12 @@ import pyarrow as pa
 from node.ingest.devices import DeviceRegistry
 from node.ingest.door import Door, Listen
 from node.ingest.inbox import Inbox
-from node.ingest.intake import Intake
+from node.ingest.intake import CallLater, Intake
 from node.ingest.passwords import Passwords
 from node.ingest.profiles import ProfileTable, default_profiles
 from node.ingest.rejects import RejectStore
-from node.ingest.sink import Message, Reading, Sink, Verdict
+from node.ingest.sink import NO_MARKS, Message, Posted, Reading, Rights, Sink, Verdict
+from node.store.door_book import Mark
 from sync.model import Instant, Limits
 
 TERRITORY = "370202"
@@ -72,15 +73,19 @@ class Bench:
     clock: StillClock
     rows: list[dict[str, object]] = field(default_factory=list)
     """Every committed row."""
+    marks: list[Mark] = field(default_factory=list)
+    """Every committed mark."""
     later: list[Callable[[], None]] = field(default_factory=list)
     """Callbacks that wait for their time."""
 
     def commit(self) -> int:
         """Play one turn of the runtime; returns the rows stored."""
         batches = self.inbox.drain()
+        self.marks.extend(self.inbox.take_marks())
         for batch in batches:
             self.rows.extend(batch.rows.to_pylist())
             self.inbox.stored(batch)
+        self.inbox.marks_stored()
         return sum(batch.rows.num_rows for batch in batches)
 
     def run_later(self) -> None:
@@ -96,10 +101,16 @@ class Bench:
 
 
 def make_bench(
-    folder: Path, *, admit_unknown: bool = True, limits: Limits | None = None, on_data: Callable[[], None] = lambda: None
+    folder: Path,
+    *,
+    admit_unknown: bool = True,
+    limits: Limits | None = None,
+    on_data: Callable[[], None] = lambda: None,
+    call_later: CallLater | None = None,
+    clock: StillClock | None = None,
 ) -> Bench:
-    """A bench with its files in `folder`."""
-    clock = StillClock()
+    """A bench with its files in `folder`; without `call_later`, what is for later waits for `run_later`."""
+    clock = clock or StillClock()
     later: list[Callable[[], None]] = []
     inbox = Inbox(SCHEMAS, on_data=on_data, limits=limits or Limits())
     devices = DeviceRegistry(folder / "devices.db", admit_unknown=admit_unknown)
@@ -107,7 +118,7 @@ def make_bench(
     profiles = ProfileTable(
         [*default_profiles("air-quality", territory=TERRITORY, grade=1), *default_profiles("traffic-flow", territory=TERRITORY, grade=1)]
     )
-    intake = Intake(profiles, inbox, devices, rejects, clock, call_later=lambda _, callback: later.append(callback))
+    intake = Intake(profiles, inbox, devices, rejects, clock, call_later=call_later or (lambda _, callback: later.append(callback)))
     return Bench(intake, inbox, devices, rejects, clock, later=later)
 
 
@@ -117,6 +128,8 @@ class ListSink:
     def __init__(self, *, stores_at_once: bool = True) -> None:
         self.messages: list[Message] = []
         self.clients: list[str] = []
+        self.rights: list[Rights | None] = []
+        self.marks: list[Mark] = []
         self.verdicts: dict[int, Verdict] = {}
         self.stores_at_once = stores_at_once
         self.waiting: list[Callable[[], None]] = []
@@ -133,15 +146,33 @@ class ListSink:
         """Note who left."""
         self.clients.remove(client)
 
-    def submit(self, client: str, messages: Sequence[Message], on_stored: Callable[[], None]) -> Mapping[int, Verdict]:
+    def submit(
+        self,
+        client: str,
+        messages: Sequence[Posted],
+        on_stored: Callable[[], None],
+        *,
+        rights: Rights | None = None,
+        marks: Mapping[int, Sequence[Mark]] = NO_MARKS,
+    ) -> Mapping[int, Verdict]:
         """Keep the messages."""
-        self.messages.extend(messages)
+        self.messages.extend(Message(each.topic, each.payload) for each in messages)
+        self.rights.append(rights)
+        self.marks.extend(mark for ridden in marks.values() for mark in ridden)
         self.arrived.set()
         if self.stores_at_once:
             on_stored()
         else:
             self.waiting.append(on_stored)
         return self.verdicts
+
+    def keep(self, marks: Sequence[Mark], on_kept: Callable[[], None]) -> None:
+        """Keep the marks."""
+        self.marks.extend(marks)
+        if self.stores_at_once:
+            on_kept()
+        else:
+            self.waiting.append(on_kept)
 
     def call_when_room(self, callback: Callable[[], None]) -> None:
         """Keep the callback."""

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from node.ingest.packets import PACKET_BYTES_MAX
+from node.ingest.mqtt.packets import PACKET_BYTES_MAX
 from node.ingest.passwords import Passwords, make_entry
 from node.ingest.sink import Verdict
 from tests.node.ingest.parts import ListSink, running_door
@@ -91,34 +91,6 @@ async def test_pubacks_leave_in_the_order_of_the_publishes() -> None:
         second()
         first()
         assert await reader.readexactly(8) == b"\x40\x02\x00\x01\x40\x02\x00\x02"
-        writer.close()
-
-
-async def test_qos_2_is_refused_with_a_reason_in_v5() -> None:
-    async with running_door(ListSink()) as (door, port):
-        reader, writer = await raw(port)
-        packet = mqtt5.PublishPacket(TOPIC, b"x", qos=mqtt5.QoS.EXACTLY_ONCE, packet_id=1)
-        writer.write(mqtt5.ConnectPacket("c", clean_start=True).write() + packet.write())
-        answer = await closed(reader)
-        connack, size = mqtt5.read(memoryview(answer))
-        goodbye, _ = mqtt5.read(memoryview(answer)[size:])
-        assert isinstance(connack, mqtt5.ConnAckPacket)
-        assert connack.max_qos == 1
-        assert not connack.retain_available
-        assert isinstance(goodbye, mqtt5.DisconnectPacket)
-        assert goodbye.reason_code == mqtt5.DisconnectReasonCode.QOS_NOT_SUPPORTED
-        assert door.refused["qos_not_supported"] == 1
-        writer.close()
-
-
-async def test_qos_2_closes_a_311_connection_but_keeps_what_came_before() -> None:
-    sink = ListSink()
-    async with running_door(sink) as (door, port):
-        reader, writer = await raw_311(port)
-        writer.write(publish_311(1) + publish_311(2, qos=2))
-        assert await closed(reader) == b"\x40\x02\x00\x01"
-        assert len(sink.messages) == 1
-        assert door.refused["qos_not_supported"] == 1
         writer.close()
 
 

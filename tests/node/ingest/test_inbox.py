@@ -7,6 +7,7 @@ import pytest
 
 from node.ingest.errors import IngestError
 from node.ingest.inbox import Inbox, readings_of
+from node.store.door_book import Mark, MarkKind
 from sync.model import Limits
 from tests.node.ingest.parts import NOW_US, SCHEMAS, SENSOR, reading
 
@@ -101,6 +102,38 @@ def test_the_runtime_is_woken_once_per_filling() -> None:
 def test_a_resource_without_schema_is_refused() -> None:
     with pytest.raises(IngestError, match="'noise' has no schema"):
         make_inbox().put("noise", [reading()])
+
+
+def test_marks_leave_with_the_rows_they_came_with() -> None:
+    inbox, first, second = make_inbox(), Mark(MarkKind.HOLD_ID, "a", 1), Mark(MarkKind.HOLD_ID, "a", 2)
+    inbox.put("air-quality", [reading()], marks=[first])
+    inbox.put("air-quality", [reading()], marks=[second])
+    assert (inbox.has_marks, inbox.take_marks()) == (False, [])
+    inbox.drain(records_max=1)
+    assert (inbox.has_marks, inbox.take_marks()) == (True, [first])
+    inbox.drain()
+    assert inbox.take_marks() == [second]
+
+
+def test_marks_without_rows_are_acknowledged_after_their_commit() -> None:
+    inbox, calls = make_inbox(), []
+    inbox.put("", (), lambda: calls.append("kept"), [Mark(MarkKind.RELEASE_ID, "a", 1)])
+    assert inbox.drain() == []
+    assert (len(inbox.take_marks()), calls) == (1, [])
+    inbox.marks_stored()
+    inbox.marks_stored()
+    assert calls == ["kept"]
+
+
+def test_who_waits_for_what_came_before_waits_for_marks_without_rows_too() -> None:
+    inbox, calls = make_inbox(), []
+    inbox.put("", (), lambda: calls.append("kept"), [Mark(MarkKind.HOLD_ID, "a", 1)])
+    inbox.put("", (), lambda: calls.append("after"))
+    inbox.drain()
+    assert calls == []
+    inbox.take_marks()
+    inbox.marks_stored()
+    assert calls == ["kept", "after"]
 
 
 def test_many_territories_become_the_one_that_contains_them() -> None:

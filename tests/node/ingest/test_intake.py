@@ -68,7 +68,7 @@ def test_a_topic_without_profile_is_kept_and_counted(bench: Bench) -> None:
 def test_an_unknown_device_waits_until_it_is_admitted(tmp_path: Path) -> None:
     bench = make_bench(tmp_path, admit_unknown=False)
     assert bench.intake.submit("c", [message()], lambda: None) == {0: Verdict.NOT_ADMITTED}
-    assert [shown["state"] for shown in bench.devices.newest(10, now_us=NOW_US)] == ["waiting"]
+    assert [device.state.value for device in bench.devices.newest(10)] == ["waiting"]
     bench.devices.decide("d1", admit=True, now_us=NOW_US)
     assert bench.intake.submit("c", [message()], lambda: None) == {}
     assert bench.commit() == 1

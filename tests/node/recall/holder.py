@@ -142,7 +142,7 @@ class Holder:
         desk = RecallDesk(self.cases, eraser, lambda: self.quality, self.policy.territory_of)
         desk.start()
         self.policy.closed = self.marts.closed = desk.refusal
-        self.pipeline.recalled = desk.tombs.refusal
+        self.pipeline.recalled = desk.tombs.left
         self.policy.on_new = desk.look
         try:
             yield desk

@@ -21,7 +21,7 @@ from policies.masks import KeyRing, TokenTable
 from policies.words import Way
 from sync.core.ready import PeerFacts
 from sync.model import Direction, Lane, Level, State, Stream
-from sync.model.writes import FreeBatches, Recall
+from sync.model.writes import FreeBatches, Recall, StoreBatch
 from tests.node.equality.city import CHILD, PARENT, City
 from tests.node.equality.city import city as linked_city
 from tests.node.identity.family import NOW_US
@@ -58,6 +58,14 @@ def recall(rig: Rig, node: str, journal: SqliteJournal, lsn: int, **change: obje
     rig.stations[node].engine.recall(made)
     rig.settle(seconds=5)
     return made
+
+
+def bury(station: Station, journal: SqliteJournal, *, is_over: bool = False) -> None:
+    """Let what was erased so far be refused by number, by an order in force or by one that is over."""
+    found = [(stream, first, last) for _, _, stream, first, last in journal.look("test", lambda db: [*tombstones(db)])]
+    tombs = Tombs(PARENT)
+    tombs.hold([] if is_over else found, found if is_over else [])
+    station.pipeline.recalled = tombs.left
 
 
 def state_of(journal: SqliteJournal, number: int, stream: Stream = STREAM) -> State:
@@ -100,6 +108,7 @@ def test_what_was_recalled_is_not_sent_again_and_not_given_for_repair(linked: Ci
     digest = before.batch.header.payload_sha256
     recall(linked.rig, PARENT, parent, 1)
     station = linked.rig.stations[PARENT]
+    bury(station, parent)
     giver = Giver(parent, station.pipeline, lambda: station.gate.version)
     question = Question(digest, RESOURCE, int(Lane.EVENT), [AskedRun(CHILD, STREAM.incarnation, 1, 2)])
     facts = PeerFacts(CHILD, STREAM.incarnation, Level.DISTRICT, "37", is_parent=False, subtree=frozenset({CHILD}))
@@ -166,19 +175,45 @@ def test_what_came_back_of_those_below_counts_as_having_come_up(linked: City, be
     assert rewriting_of(order, PARENT, below=below).is_about(back) is is_meant
 
 
-def test_a_frame_with_a_recalled_record_is_refused_and_the_books_stay_true(linked: City) -> None:
+def send_again(linked: City, *, backfill: bool = True) -> None:
+    """The child's first batch leaves once more, whole."""
+    stored = linked.journals[CHILD].batch(1)
+    assert stored is not None
+    engine = linked.rig.stations[CHILD].engine
+    engine.send_again([stored], linked.rig.now)
+    if not backfill:
+        (write,) = [one for one in engine._desk.turn.writes if isinstance(one, StoreBatch)]
+        place = engine._desk.turn.writes.index(write)
+        header = replace(write.stored.batch.header, backfill=False)
+        engine._desk.turn.writes[place] = StoreBatch(replace(write.stored, batch=replace(write.stored.batch, header=header)))
+    linked.rig.settle(seconds=5)
+
+
+@pytest.mark.parametrize(("is_over", "backfill"), [(False, True), (False, False), (True, False)])
+def test_no_copy_but_a_backfill_after_the_order_brings_a_recalled_record_back(linked: City, *, is_over: bool, backfill: bool) -> None:
     linked.offer([5.0, 150.0])
+    parent = linked.journals[PARENT]
+    recall(linked.rig, PARENT, parent, 1)
+    bury(linked.rig.stations[PARENT], parent, is_over=is_over)
+    send_again(linked, backfill=backfill)
+    assert parent.look("test", lambda db: db.execute("SELECT reason FROM refusal WHERE by_peer = 0").fetchall()) == []
+    assert [state_of(parent, number) for number in (1, 2)] == [State.PRESENT, State.RECALLED]
+    assert parent.counts() == {RESOURCE: 1}
+    (flow,) = linked.journals[CHILD].flow(PARENT, Direction.UP)
+    assert (flow.holds, flow.delivered) == (True, 2)
+    assert parent.verify() == []
+
+
+async def test_a_backfill_after_the_order_brings_a_recalled_record_back_and_every_book_stays_true(linked: City) -> None:
+    linked.offer([5.0, 150.0, 7.0])
     parent, child = linked.journals[PARENT], linked.journals[CHILD]
     recall(linked.rig, PARENT, parent, 1)
-    tombs = Tombs()
-    tombs.hold(parent.look("test", lambda db: list(tombstones(db, 0))))
-    linked.rig.stations[PARENT].pipeline.recalled = tombs.refusal
-    stored = child.batch(1)
-    assert stored is not None
-    linked.rig.stations[CHILD].engine.send_again([stored], linked.rig.now)
-    linked.rig.settle(seconds=5)
-    refused = parent.look("test", lambda db: db.execute("SELECT reason FROM refusal WHERE by_peer = 0").fetchall())
-    assert refused == [(f"{RESOURCE} refused: record 2 of {CHILD} was recalled here (negative-list)",)]
-    assert [state_of(parent, number) for number in (1, 2)] == [State.PRESENT, State.RECALLED]
+    bury(linked.rig.stations[PARENT], parent, is_over=True)
+    send_again(linked)
+    assert [state_of(parent, number) for number in (1, 2, 3)] == [State.PRESENT] * 3
+    assert parent.counts() == {RESOURCE: 3}
+    assert (parent.verify(), child.verify()) == ([], [])
     (flow,) = child.flow(PARENT, Direction.UP)
-    assert (flow.holds, flow.delivered) == (True, 2)
+    assert (flow.holds, flow.produced, flow.delivered) == (True, 3, 3)
+    found = await linked.auditor.equal(None)
+    assert [(hop["proof"], hop["differences"]) for hop in found["hops"]] == [("proven", [])]

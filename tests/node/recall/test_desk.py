@@ -13,9 +13,11 @@ import pytest_asyncio
 
 from node.audit.errors import AuditRefused
 from node.cases.desk import CaseDesk
+from node.errors import NodeError
 from node.identity.bundle_seal import BundleSeal
 from node.recall.closure import open_lists
 from node.recall.desk import OPEN, PENDING, RecallDesk
+from node.recall.eraser import Kept
 from node.recall.errors import RecallError, RecallUnknown
 from node.recall.kind import RECALL
 from node.recall.orders import Order
@@ -25,8 +27,9 @@ from node.store.mart import MartError
 from policies.entry import Retroactive
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
-from sync.model import ClockQuality, Direction, Instant, Lane, Level, Span, State
+from sync.model import Batch, ClockQuality, Direction, Instant, Lane, Level, Span, State
 from sync.model.writes import OutMark, SetOutMark
+from sync.wire.payload import unfold_payload
 from tests.contracts.batches import entry as ledger_entry
 from tests.contracts.batches import run
 from tests.node.cases.town import Town
@@ -105,6 +108,29 @@ async def test_what_others_made_goes_and_the_own_stays(qingdao: Holder, province
         ("qingdao", 1, 1, State.PRESENT),
     ]
     assert qingdao.shelf.journal.verify() == []
+
+
+async def test_who_made_something_of_own_records_lets_it_go_before_the_order_counts_as_carried_out(
+    qingdao: Holder, province: Issuing
+) -> None:
+    province.list(entry())
+    told: list[int] = []
+    is_busy = True
+
+    async def forget(kept: Kept) -> None:
+        if is_busy:
+            raise NodeError("watch.db is being read")
+        told.append(kept.records)
+
+    async with qingdao.running() as desk:
+        desk.on_kept = forget
+        qingdao.take(province)
+        await desk.round()
+        assert ("watch.db is being read" in desk.fault, desk.troubles()) == (True, [PENDING])
+        is_busy = False
+        await desk.round()
+        await desk.round()
+    assert (told, desk.troubles()) == ([1], [])
 
 
 async def test_nothing_is_erased_before_it_is_entered_and_what_came_of_it_is_entered_once(qingdao: Holder, province: Issuing) -> None:
@@ -295,17 +321,78 @@ async def test_the_same_node_gives_the_same_root_whenever_it_is_asked(qingdao: H
     assert len(first["own"]["root"]) == 64
 
 
-async def test_recalled_numbers_are_refused_whoever_brings_them(qingdao: Holder, province: Issuing, clock: StandingClock) -> None:
-    header = qingdao.shelf.batches[0].batch.header
+def comes(one: Holder, batch: Batch, *, backfill: bool = False) -> list[float]:
+    """The values of a batch that would be stored if it came now."""
+    header = replace(batch.header, backfill=backfill)
+    rows = unfold_payload(batch.payload)
+    left = one.pipeline.recalled(replace(batch, header=header), rows)
+    kept = rows if left is None else unfold_payload(left.payload)
+    return [float(value) for value in kept.column("value").to_pylist() if value is not None]
+
+
+@pytest.mark.parametrize("later_days", [0, 185])
+async def test_recalled_numbers_are_stored_for_nobody_while_the_order_is_in_force(
+    qingdao: Holder, province: Issuing, clock: StandingClock, *, later_days: int
+) -> None:
+    batch = qingdao.shelf.batches[0].batch
     province.list(entry())
     async with qingdao.running() as desk:
-        assert desk.tombs.refusal(header) == ""
+        assert comes(qingdao, batch) == [5.0, 150.0, 7.0]
         qingdao.take(province)
         await desk.round()
-        assert "record 2 of badaguan was recalled here" in qingdao.pipeline.recalled(header)
-    clock.us += recalled.TOMBSTONE_LIFE_US + 1
-    async with qingdao.running() as later:
-        assert later.tombs.refusal(header) == ""
+    clock.us += later_days * DAY_US
+    async with qingdao.running():
+        assert comes(qingdao, batch) == comes(qingdao, batch, backfill=True) == [5.0, 7.0]
+
+
+@pytest.mark.parametrize("how", ["revoked", "ended"])
+async def test_once_the_order_is_over_a_backfill_may_bring_them_and_old_copies_may_not(
+    qingdao: Holder, province: Issuing, clock: StandingClock, how: str
+) -> None:
+    batch = qingdao.shelf.batches[0].batch
+    province.list(entry(valid_to_us=NOW_US + 10 * DAY_US))
+    async with qingdao.running() as desk:
+        qingdao.take(province)
+        await desk.round()
+        if how == "revoked":
+            province.list()
+            qingdao.take(province)
+        else:
+            clock.us += 101 * DAY_US
+            desk.look()
+        await desk.round()
+        assert comes(qingdao, batch) == [5.0, 7.0]
+        assert comes(qingdao, batch, backfill=True) == [5.0, 150.0, 7.0]
+
+
+async def test_a_clock_in_doubt_ends_no_order(qingdao: Holder, province: Issuing, clock: StandingClock) -> None:
+    batch = qingdao.shelf.batches[0].batch
+    province.list(entry(valid_to_us=NOW_US + 10 * DAY_US))
+    async with qingdao.running() as desk:
+        qingdao.take(province)
+        await desk.round()
+        clock.us += 101 * DAY_US
+        desk.clock_quality = lambda: ClockQuality(0, 10 * 60_000_000)
+        desk.look()
+        await desk.round()
+        assert comes(qingdao, batch, backfill=True) == [5.0, 7.0]
+
+
+async def test_an_order_that_is_in_force_once_more_is_carried_out_once_more(qingdao: Holder, province: Issuing) -> None:
+    listed = entry()
+    province.list(listed)
+    async with qingdao.running() as desk:
+        qingdao.take(province)
+        await desk.round()
+        province.list()
+        qingdao.take(province)
+        await desk.round()
+        province.list(listed)
+        qingdao.take(province)
+        assert "NL-1 recalls" in desk.refusal(RESOURCE)
+        await desk.round()
+        assert (desk.refusal(RESOURCE), desk.troubles()) == ("", [])
+    assert qingdao.values() == [5.0, 7.0, 200.0]
 
 
 async def test_a_batch_that_comes_back_whole_is_looked_at_again(qingdao: Holder, province: Issuing) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from edge_ai.sensors import AlarmKind
 from node.client import NodeClient
+from node.sensor_alarms.alarm import DeviceAlarmKind
 from node.sensor_alarms.words import why
 from node.texts import LANGUAGES
 from node.verbs import alarm
@@ -22,6 +23,8 @@ FACTS: dict[str, dict[str, Any]] = {
     "level": {"expected": 20.0, "deviation": 4.2, "highest": 3.1},
     "jump": {"before": 20.0, "deviation": 7.5, "highest": 5.0},
     "drift": {"shift": 0.8},
+    "silent": {"quiet_s": 200, "period_s": 60},
+    "silent-group": {"count": 40, "watched": 41},
     "group": {"distance": 9.0, "deviation": 5.0, "highest": 2.0, "shares": {"a/CO": 0.62, "b/CO": 0.2}},
 }
 
@@ -38,7 +41,7 @@ def said_of(held: dict[str, Any], language: str = "en") -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", [kind.value for kind in AlarmKind])
+@pytest.mark.parametrize("kind", [kind.value for kind in (*AlarmKind, *DeviceAlarmKind)])
 def test_every_kind_has_a_sentence_with_its_numbers(kind: str, language: str) -> None:
     said = said_of(holding(kind), language)
     assert "{" not in said

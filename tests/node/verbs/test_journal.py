@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from node.audit.left import FOLDER, Note, read_note
 from node.cli import main
 from node.errors import EXIT_FAILED, EXIT_NEGATIVE, EXIT_OK, EXIT_REFUSED
 from node.run_lock import run_lock
@@ -28,6 +29,12 @@ def folder(tmp_path: Path) -> Path:
 
 def verb(folder: Path, *words: str) -> int:
     return main(["--lang", "en", "--dir", str(folder), "journal", *words])
+
+
+def notes_of(folder: Path) -> list[Note]:
+    """What was left for the audit log, oldest first."""
+    found = [read_note(path) for path in (folder / FOLDER).glob("*.json")]
+    return sorted((note for note in found if note is not None), key=lambda note: note.at_us)
 
 
 def damage(folder: Path) -> None:
@@ -57,8 +64,17 @@ def test_repair_says_first_and_does_only_when_told(folder: Path, capsys: pytest.
     said = capsys.readouterr()
     assert "would do: batch 2 set aside" in said.out
     assert "nothing was changed" in said.err
+    assert notes_of(folder) == []
     assert verb(folder, "repair", "--yes") == EXIT_OK
     assert verb(folder, "verify") == EXIT_OK
+    assert [(note.verb, note.subject) for note in notes_of(folder)] == [("journal_repair", "journal.db")]
+
+
+def test_a_repair_that_cannot_be_entered_is_not_done(folder: Path) -> None:
+    damage(folder)
+    (folder / FOLDER).write_bytes(b"no folder")
+    assert verb(folder, "repair", "--yes") != EXIT_OK
+    assert verb(folder, "verify") == EXIT_NEGATIVE
 
 
 @pytest.mark.parametrize("action", ["repair", "compact"])

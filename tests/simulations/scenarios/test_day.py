@@ -10,8 +10,9 @@ from simulations.scenarios import ELSEWHERE, SCENARIOS, Scenario, run_day
 from simulations.scenarios.day import run_planted_day
 
 HARD_CASES = {"1", "1b", "2", "3", "3b", "4", "4b", "5", "6", "7", "8", "9", "10", "11", "12", "13"}
-DECIDED = ("reclassified-up", "reclassified-down", "recalled-over-three-levels", "threshold-by-trickle", "old-node-comes-back")
-"""Days with rooms that are played here; those on borders, totals, tickets and derived resources cost as much and have more unit tests."""
+DECIDED = ("reclassified-up", "reclassified-down", "freed-again", "threshold-by-trickle", "old-node-comes-back", "sealed-past-the-district")
+"""Days with rooms that are played here; those on borders, totals, tickets, derived resources and a recall alone cost as much and have more
+unit tests."""
 NAMED = {scenario.name: scenario for scenario in SCENARIOS}
 
 

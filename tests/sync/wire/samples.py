@@ -89,6 +89,8 @@ def sample_messages() -> dict[str, Message]:
         "refused-by-program": Refused(Direction.UP, Lane.STATE, Span(1, 2), 0, "lane 9 is not known", POLICY, program="yunnao 0.1.0"),
         "hello-heard": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, heard=heard),
         "hello-wants": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, wants=WANTS),
+        "hello-above": Hello("street-1", 42, Level.STREET, "370202001", POLICY, positions, 43, above_age_us=0),
+        "heartbeat-above": Heartbeat(b'{"nodes": []}', SEALED_AT, above_age_us=3_600_000_000),
         "wants": WANTS,
         "bundles-with-slices": Bundles((b"one",), (b"root of one", b"slice of two")),
     }

@@ -37,7 +37,7 @@ def test_the_published_position_is_read() -> None:
 def test_headers_of_both_versions(version: int | None) -> None:
     packet = parse(message(Kind.HEARTBEAT, version=version))
     assert (packet.kind, packet.phone, packet.serial, packet.version, packet.body) == (Kind.HEARTBEAT, PHONE, 7, version, b"")
-    answer = parse(packet.general_answer(Result.DONE))
+    answer = parse(*packet.general_answers(Result.DONE))
     assert (answer.kind, answer.phone, answer.version) == (0x8001, PHONE, version)
     assert answer.body == bytes.fromhex("0007000200")
 
@@ -75,7 +75,8 @@ def test_a_bulk_report_keeps_the_time_of_each_position() -> None:
         (b"", "not_a_packet"),
         (message(Kind.POSITION, position())[:-1], "not_a_packet"),
         (message(Kind.POSITION, position(), properties=0x0400), "encrypted"),
-        (message(Kind.POSITION, position(), properties=0x2000), "divided"),
+        (message(Kind.POSITION, b"\x00\x02\x00\x01" + position(), properties=0x2000), "divided"),
+        (message(Kind.POSITION, b"\x00", properties=0x2000), "divided"),
         (message(Kind.HEARTBEAT), "jt808_kind"),
         (report(b"short"), "not_a_packet"),
         (report(position(when="261340080000")), "bad_time"),

@@ -77,7 +77,7 @@ ACCOUNT = Books.account
 
 def everything_is_news(patch: pytest.MonkeyPatch) -> None:
     """Runs that are known count again."""
-    patch.setattr(Books, "account", lambda books, header: (ACCOUNT(books, header), Accounted(header.runs, ()))[1])
+    patch.setattr(Books, "account", lambda books, header, **how: (ACCOUNT(books, header, **how), Accounted(header.runs, ()))[1])
 
 
 def acknowledged_and_not_stored(patch: pytest.MonkeyPatch) -> None:

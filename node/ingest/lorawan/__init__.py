@@ -1,0 +1,1 @@
+"""LoRaWAN: uplinks of network servers, and payloads read by declared decoders."""

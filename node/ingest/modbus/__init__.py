@@ -1,0 +1,1 @@
+"""Modbus TCP: devices that are asked, and the registers they answer with."""

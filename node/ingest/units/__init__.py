@@ -1,0 +1,1 @@
+"""Units of measure by UCUM: codes read and converted."""

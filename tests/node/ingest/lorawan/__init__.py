@@ -1,0 +1,1 @@
+"""Tests of node/ingest/lorawan: LoRaWAN uplinks and payloads."""

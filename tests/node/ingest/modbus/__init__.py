@@ -1,0 +1,1 @@
+"""Tests of node/ingest/modbus: Devices that are asked."""
