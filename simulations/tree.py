@@ -89,8 +89,13 @@ class HostTree:
         return self.directory.standing()
 
     def ordered(self, standing: Standing) -> Standing:
-        """As Hearing.ordered of node/link_hearing.py: what heartbeats say counts as news after an order."""
-        self._stood.clear()
+        """As Hearing.ordered of node/link_hearing.py: what heartbeats say counts as news after an order, which made others forget.
+
+        So what was told is told again, as by the heartbeats of a real node, which do not stop when nothing changes.
+        """
+        for said in (self._stood, self._told, self._heard):
+            said.clear()
+        self.is_news = True
         return standing
 
     def news(self, peers: Mapping[str, bool]) -> dict[str, bytes]:

@@ -153,6 +153,9 @@ class Trial:
         linked = host.engine.link_peers()
         if len(linked) != len(peers) or host.upkeep.is_busy or any(host.engine.is_to_try_again(peer) for peer in linked):
             return False
+        if host.tree.is_news:
+            # What was refused until word of a move comes goes again only then.
+            return False
         tops = host.engine.lane_tops.items()
         marks = [(host.engine.out_mark(peer, direction, lane), top) for peer, direction in peers for lane, top in tops]
         return all(mark.stored == mark.secured == top for mark, top in marks)

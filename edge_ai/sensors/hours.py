@@ -31,8 +31,7 @@ class Hours:
 
     def add(self) -> None:
         """Another series, not seen yet."""
-        for _ in range(BINS):
-            self._table.add(day=-1)
+        self._table.add(BINS, day=-1)
 
     def read(self, rows: Ints, times_us: Ints, values: Floats) -> tuple[Floats, Bools]:
         """What `rows` usually are at `times_us`, and where that is known; then take `values` in."""

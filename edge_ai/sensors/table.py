@@ -25,14 +25,15 @@ class Table:
     def __len__(self) -> int:
         return self._count
 
-    def add(self, **values: float) -> int:
-        """Add a record, zero where `values` says nothing; its number."""
-        if self._count == len(self._records):
+    def add(self, count: int = 1, **values: float) -> int:
+        """Add `count` records alike, zero where `values` says nothing; the number of the first."""
+        first, end = self._count, self._count + count
+        while end > len(self._records):
             self._records = np.concatenate([self._records, np.zeros_like(self._records)])
         for name, value in values.items():
-            self._records[name][self._count] = value
-        self._count += 1
-        return self._count - 1
+            self._records[name][first:end] = value
+        self._count = end
+        return first
 
     def take(self, rows: Ints) -> Records:
         """Copies of the records `rows`."""
