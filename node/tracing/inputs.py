@@ -18,7 +18,7 @@ from sync.core.engine import Engine
 from sync.core.messages import Ack, Data, Hello, InForce, Message, Refused, Stop
 from sync.core.outbox import ByFile
 from sync.core.ready import InboundResult, JobResult, LocalBatch, OutboundResult, PeerFacts, RequeueResult
-from sync.model import ClockQuality, Direction, Instant, Lane, PolicyVersion, State, StoredBatch
+from sync.model import Batch, ClockQuality, Direction, Instant, Lane, PolicyVersion, State, StoredBatch
 from sync.model.writes import PutBack, Recall, StoreBatch, Write
 
 Chains = list[tuple[Direction, Lane, bytes | None]]
@@ -232,6 +232,19 @@ class SentAgain(Input, frozen=True, tag="send_again"):
         engine.send_again(StandIns().batches(self.batches), now)
 
 
+class Opened(Input, frozen=True, tag="opened"):
+    """Engine.opened."""
+
+    batch: Batch
+    sealer: str
+
+    def veiled(self, veil: Veil) -> Input:
+        return Opened(self.us, veil.batch(self.batch), self.sealer)
+
+    def apply(self, engine: Engine, now: Instant) -> None:
+        engine.opened(StandIns().batch(self.batch), self.sealer, now)
+
+
 class Written(Input, frozen=True, tag="write"):
     """Engine.write: a write of the shell's, by name."""
 
@@ -297,7 +310,7 @@ class DayBegan(Input, frozen=True, tag="day_began"):
 
 
 AnyInput = (
-    Offered | LinkUp | LinkDown | Received | Gated | Damaged | Mended | Recalled | Freed | Stood | Detached | SentAgain | Written
+    Offered | LinkUp | LinkDown | Received | Gated | Damaged | Mended | Recalled | Freed | Stood | Detached | SentAgain | Opened | Written
     | PolicyChanged | DatesMoved
     | Timeout | ClockSet | DayBegan
 )  # fmt: skip

@@ -21,6 +21,7 @@ from node.tracing.inputs import (
     LinkUp,
     Mended,
     Offered,
+    Opened,
     PolicyChanged,
     Recalled,
     Received,
@@ -34,7 +35,7 @@ from sync.core.engine import ChainAt, Engine
 from sync.core.messages import Data, Hello, Message
 from sync.core.outbox import ByFile
 from sync.core.ready import JobResult, LocalBatch, OutboundResult, PeerFacts, Ready, RequeueResult
-from sync.model import ClockQuality, Instant, Limits, PolicyVersion, State, StoredBatch
+from sync.model import Batch, ClockQuality, Instant, Limits, PolicyVersion, State, StoredBatch
 from sync.model.writes import Recall, Recovered, Write
 
 PENDING_MAX = 100_000
@@ -183,6 +184,12 @@ class TracedEngine(Engine):
         if self._tap.is_open:
             self._tap.saw(SentAgain(now.us, tuple(batches)), payload_bytes=sum(len(stored.batch.payload) for stored in batches))
         super().send_again(batches, now)
+
+    def opened(self, batch: Batch, sealer: str, now: Instant) -> bool:
+        """As in Engine."""
+        if self._tap.is_open:
+            self._tap.saw(Opened(now.us, batch, sealer), payload_bytes=len(batch.payload))
+        return super().opened(batch, sealer, now)
 
     def write(self, write: Write) -> None:
         """As in Engine."""

@@ -60,5 +60,10 @@ def _level(target: Plain, language: str) -> str:
     return text(f"console.level_{target.get('level')}", language)
 
 
-REASONS = frozenset(("default", "ceiling", "no-grant", "unclassified", "stale-policy", "provisional-hold", "negative-list", "legal-floor"))
+REASONS = frozenset(
+    {
+        "default", "ceiling", "no-grant", "unclassified", "stale-policy", "provisional-hold", "negative-list", "legal-floor", "old-peer",
+        "not-addressed", "foster-parent",
+    }
+)  # fmt: skip
 """Reason classes that have a text; others are shown as they travel."""

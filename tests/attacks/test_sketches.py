@@ -99,7 +99,7 @@ def _alone(hashed: int) -> bytes:
 def parts_of(case: Case, level: Level) -> Parts:
     """As much of a node as decides about summaries."""
     gate = gate_of(case, level)
-    parts = SimpleNamespace(policy=SimpleNamespace(gate=gate, ruleset=gate.book.ruleset), me=Me("n", 1, level, "37"))
+    parts = SimpleNamespace(policy=SimpleNamespace(gate=gate, ruleset=gate.book.ruleset), me=Me("n", 1, level, "37"), parent=None)
     parts._plans_above = lambda code: Parts._plans_above(cast("Parts", parts), code)
     return cast("Parts", parts)
 
@@ -110,7 +110,7 @@ def test_a_grid_straight_below_a_city_asks_what_its_entries_say_of_that_city(lev
     entry = Entry("NL-1", Verdict.DENY, "things", levels=(level,), basis=BASIS, approver="city", valid_from_us=0, valid_to_us=END_US)
     case = replace(open_case([]), entries=(entry,))
     gate = case.gate(Level.GRID)
-    parts = SimpleNamespace(policy=SimpleNamespace(gate=gate, ruleset=case.rules), me=Me("n", 1, Level.GRID, "37"))
+    parts = SimpleNamespace(policy=SimpleNamespace(gate=gate, ruleset=case.rules), me=Me("n", 1, Level.GRID, "37"), parent=None)
     parts._plans_above = lambda code: Parts._plans_above(cast("Parts", parts), code)
     assert "deny" in Parts.summary_refusal(cast("Parts", parts), "things")
 
