@@ -61,18 +61,23 @@ class Parent:
 
 @asynccontextmanager
 async def far_away(address: str, *, delay_s: float) -> AsyncIterator[str]:
-    """An address behind which `address` is, every byte on its way arriving `delay_s` later."""
+    """An address behind which `address` is, every byte on its way arriving `delay_s` later; in the end both ends are hung up on."""
     host, port = address.rsplit(":", 1)
-    async with asyncio.TaskGroup() as joined:
+    pumps: list[asyncio.Task[None]] = []
 
-        async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            behind, to_behind = await asyncio.open_connection(host, int(port))
-            for source, target in ((reader, to_behind), (behind, writer)):
-                joined.create_task(_pump(source, target, delay_s))
+    async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        behind, to_behind = await asyncio.open_connection(host, int(port))
+        for source, target in ((reader, to_behind), (behind, writer)):
+            pumps.append(asyncio.create_task(_pump(source, target, delay_s)))
 
-        server = await asyncio.start_server(join, "127.0.0.1", 0)
+    server = await asyncio.start_server(join, "127.0.0.1", 0)
+    try:
         yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
         server.close()
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay_s: float) -> None:
@@ -80,8 +85,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, dela
     try:
         while data := await reader.read(1 << 20):
             loop.call_later(delay_s, writer.write, data)
-    except ConnectionResetError:
-        pass  # An end that hangs up with bytes on their way.
     finally:
         writer.close()
 
