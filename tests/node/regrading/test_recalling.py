@@ -21,7 +21,7 @@ from tests.node.shelf import INCARNATION, Shelf, open_shelf
 from tests.policies.city import NOW_US, city
 from tests.policies.test_regrade import BASIS
 
-RECORDS, NAMED, BATCH = 10_000, 100, 500
+RECORDS, NAMED, BATCH = 4_000, 100, 500
 RESIDENTS = city().resources["residents"]
 
 
