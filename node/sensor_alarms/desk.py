@@ -29,6 +29,9 @@ from sync.model import Instant, Span, StoredBatch
 LOOK_EVERY_S = 1.0
 SAVE_EVERY_S = 300.0
 """As much is judged again after a crash."""
+SAVED_AT_STOP_MAX = 1_000
+"""Series that are saved when the node stops, some 0.5 ms each; of more, what came since the last save is judged again, so that the node
+stops at once."""
 STEP_BATCHES_MAX, STEP_BYTES_MAX = 64, 8 << 20
 """What one short read of the journal takes."""
 RECALLED_MAX = 10_000
@@ -138,10 +141,10 @@ class SensorDesk:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def stop(self) -> None:
-        """Save what was learnt, where all its alarms are stored, and release the file."""
+        """Save what was learnt, where all its alarms are stored and it does not take long, and release the file."""
         async with self._looking:
             try:
-                if not self._waiting:
+                if not self._waiting and self.watcher.unsaved <= SAVED_AT_STOP_MAX:
                     await asyncio.to_thread(self._save)
             except WatchError as error:
                 log.warning("what was learnt of the sensors is not saved, the last minutes are judged again: %s", error)

@@ -138,6 +138,11 @@ class Watcher:
         """Time passes: gaps may begin."""
         return self._raised(self._bank.tick(now_us))
 
+    @property
+    def unsaved(self) -> int:
+        """Series that were read since `changed` was asked last."""
+        return len(self._changed)
+
     def changed(self) -> dict[SeriesKey, dict[str, Any]]:
         """The states of series that were read since the last call, and of all groups."""
         chosen = [(row, self._series[row]) for row in sorted(self._changed)]

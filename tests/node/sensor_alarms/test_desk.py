@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from node.sensor_alarms import desk as desk_module
 from node.sensor_alarms.desk import FAULT, TROUBLE
 from tests.node.sensor_alarms.site import LIMIT, SECOND_US, Site
 
@@ -56,6 +57,25 @@ async def test_after_a_clean_stop_nothing_is_judged_twice_and_what_holds_is_know
     site.measure(80.0)
     await site.desk.look()
     assert site.alarms()[1:] == [("range", False, 80.0)]
+
+
+async def test_a_node_with_too_many_series_to_save_stops_at_once_and_judges_the_rest_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_module, "SAVED_AT_STOP_MAX", 0)
+    site.measure(50.0)
+    await site.desk.look()
+    site.measure(120.0)
+    await site.desk.look()
+    saved = list[object]()
+    monkeypatch.setattr(type(site.desk.store), "save", lambda store, changed: saved.append(changed))
+    await site.desk.stop()
+    assert saved == []
+    monkeypatch.undo()
+    site.open()
+    await site.desk.look()
+    assert site.alarms() == [("range", True, 120.0)]
+    assert [alarm["kind"] for alarm in site.desk.listed()["holding"]] == ["range"]
 
 
 async def test_after_a_crash_the_rest_is_judged_again_and_no_alarm_is_stored_twice(site: Site) -> None:
