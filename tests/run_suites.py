@@ -73,18 +73,18 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        78,
+        66,
         checks=(Check(("ruff", "check", ".")), Check(("mypy", "--num-workers", "2"), again=("mypy",)), Check(("lint-imports",))),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 46, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 178, tests=("tests/node",), workers=2),
+    Suite("sync", 42, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 172, tests=("tests/node",), workers=2),
     Suite("policies", 22, tests=("tests/policies", "tests/attacks"), workers=2),
-    Suite("edge_ai", 20, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 88, tests=("tests/tui",), workers=2),
-    Suite("simulations", 168, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 300, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
+    Suite("edge_ai", 22, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 82, tests=("tests/tui",), workers=2),
+    Suite("simulations", 156, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 338, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
 )
 
 
