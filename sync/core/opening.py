@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sync.core.desk import Desk
 from sync.core.ready import Arrived
-from sync.model import Batch, Direction, Instant
+from sync.model import Batch, Instant
 
 
 class Opening:
@@ -35,5 +35,5 @@ class Opening:
         header = replace(header, runs=accounted.runs, backfill=True)
         payload = batch.payload if header.row_count else b""
         stored = self._desk.append(replace(batch, header=header, payload=payload), sealer, accounted.duplicates, now)
-        self._desk.turn.events.append(Arrived(sealer, stored.lsn, header.resource, Direction.RETURN))
+        self._desk.turn.events.append(Arrived(sealer, stored.lsn, header.resource, header.direction))
         return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sync.core.engine import Engine
 from sync.core.inbox import refused_header
 from sync.core.ready import Arrived
@@ -19,9 +21,9 @@ def engine(node: str = "street") -> Engine:
     )  # fmt: skip
 
 
-def batch(*numbers: tuple[int, int]) -> Batch:
+def batch(*numbers: tuple[int, int], direction: Direction = Direction.RETURN) -> Batch:
     runs = [run(first, last, row=sum(high - low + 1 for low, high in numbers[:index])) for index, (first, last) in enumerate(numbers)]
-    return stored(1, runs, direction=Direction.RETURN).batch
+    return stored(1, runs, direction=direction).batch
 
 
 def taken(engine: Engine) -> list[StoreBatch]:
@@ -30,13 +32,15 @@ def taken(engine: Engine) -> list[StoreBatch]:
     return found
 
 
-def test_what_is_new_is_stored_as_backfill_with_its_sealer_as_source() -> None:
+@pytest.mark.parametrize("direction", Direction)
+def test_what_is_new_is_stored_as_backfill_with_its_sealer_as_source(direction: Direction) -> None:
     made = engine()
-    assert made.opened(batch((3, 5)), "city", NOW)
+    assert made.opened(batch((3, 5), direction=direction), "city", NOW)
     ready = made.ready(NOW)
     (write,) = [write for write in ready.writes if isinstance(write, StoreBatch)]
     assert (write.stored.source, write.stored.batch.header.backfill, write.stored.duplicates) == ("city", True, ())
-    assert [event.resource for event in ready.events if isinstance(event, Arrived)] == ["air-quality"]
+    arrived = [event for event in ready.events if isinstance(event, Arrived)]
+    assert [(event.resource, event.direction) for event in arrived] == [("air-quality", direction)]
     (known,) = made.streams.values()
     assert known.count(Fate.DELIVERED) == 3  # type: ignore[attr-defined]
 
