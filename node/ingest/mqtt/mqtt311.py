@@ -26,10 +26,9 @@ from node.ingest.mqtt.packets import (
     Subscribe,
     Unsubscribe,
     Will,
-    check_head,
     checked_topic,
     decode_text,
-    frame,
+    read_packets,
 )
 from node.ingest.sink import Verdict
 
@@ -60,27 +59,7 @@ class Mqtt311:
 
     def read(self, buffer: bytes | bytearray, packets: list[Packet], most: int = PACKETS_MAX) -> int:
         """Append whole packets of `buffer`; see Codec."""
-        position, size = 0, len(buffer)
-        while size - position >= 2 and len(packets) < most:
-            length = buffer[position + 1]
-            start = position + 2
-            end = start + length
-            if length & 0x80:
-                bounds = frame(buffer, position)
-                if bounds is None:
-                    check_head(buffer[position])
-                    break
-                start, end = bounds
-            elif end > size:
-                check_head(buffer[position])
-                break
-            head = buffer[position]
-            if head & 0xF0 == 0x30:
-                packets.append(_read_publish(head, buffer, start, end))
-            else:
-                packets.append(_read_other(head, bytes(buffer[start:end])))
-            position = end
-        return position
+        return read_packets(buffer, packets, most, _read_packet)
 
     def accepted(self, facts: Accepted) -> bytes:
         """CONNACK: accepted (section 3.2)."""
@@ -128,6 +107,11 @@ def _length(value: int) -> bytes:
         encoded.append(digit | (0x80 if value else 0))
         if not value:
             return bytes(encoded)
+
+
+def _read_packet(buffer: bytes | bytearray, position: int, start: int, end: int) -> Packet:
+    head = buffer[position]
+    return _read_publish(head, buffer, start, end) if head & 0xF0 == 0x30 else _read_other(head, bytes(buffer[start:end]))
 
 
 def _read_publish(head: int, buffer: bytes | bytearray, start: int, end: int) -> Publish:

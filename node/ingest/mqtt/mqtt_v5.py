@@ -33,9 +33,8 @@ from node.ingest.mqtt.packets import (
     Subscribe,
     Unsubscribe,
     Will,
-    check_head,
     checked_topic,
-    frame,
+    read_packets,
 )
 from node.ingest.sink import Verdict
 
@@ -89,24 +88,7 @@ class Mqtt5:
 
     def read(self, buffer: bytes | bytearray, packets: list[Packet], most: int = PACKETS_MAX) -> int:
         """Append whole packets of `buffer`; see Codec."""
-        position, size = 0, len(buffer)
-        while size - position >= 2 and len(packets) < most:
-            length = buffer[position + 1]
-            start = position + 2
-            end = start + length
-            if length & 0x80:
-                bounds = frame(buffer, position)
-                if bounds is None:
-                    check_head(buffer[position])
-                    break
-                start, end = bounds
-            elif end > size:
-                check_head(buffer[position])
-                break
-            packet = _read_plain_publish(buffer, position, start, end)
-            packets.append(packet or _translate(_read_one(bytes(buffer[position:end]), start - position), buffer[position]))
-            position = end
-        return position
+        return read_packets(buffer, packets, most, _read_packet)
 
     def accepted(self, facts: Accepted) -> bytes:
         """CONNACK: accepted, with everything the door has not."""
@@ -174,6 +156,11 @@ class Mqtt5:
 
 
 _NOTHING = Properties()
+
+
+def _read_packet(buffer: bytes | bytearray, position: int, start: int, end: int) -> Packet:
+    plain = _read_plain_publish(buffer, position, start, end)
+    return plain or _translate(_read_one(bytes(buffer[position:end]), start - position), buffer[position])
 
 
 def _read_plain_publish(buffer: bytes | bytearray, position: int, start: int, end: int) -> Publish | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -275,6 +275,31 @@ class Codec(Protocol):
 _HEADS = frozenset({0x10, *range(0x30, 0x36), *range(0x38, 0x3E), 0x40, 0x50, 0x62, 0x70, 0x82, 0xA2, 0xC0, 0xE0})
 """First bytes that a packet to a server may have, sections 2.1.2 and 2.1.3."""
 _TYPES = frozenset(head >> 4 for head in _HEADS)
+
+
+ReadOne = Callable[[bytes | bytearray, int, int, int], Packet]
+"""Buffer, where the packet begins, where its body begins and ends -> the packet; raises PacketError."""
+
+
+def read_packets(buffer: bytes | bytearray, packets: list[Packet], most: int, read_one: ReadOne) -> int:
+    """Append whole packets of `buffer` until there are `most`; returns the bytes they took. The framing is the same in both versions."""
+    position, size = 0, len(buffer)
+    while size - position >= 2 and len(packets) < most:
+        length = buffer[position + 1]
+        start = position + 2
+        end = start + length
+        if length & 0x80:
+            bounds = frame(buffer, position)
+            if bounds is None:
+                check_head(buffer[position])
+                break
+            start, end = bounds
+        elif end > size:
+            check_head(buffer[position])
+            break
+        packets.append(read_one(buffer, position, start, end))
+        position = end
+    return position
 
 
 def check_head(head: int) -> None:
