@@ -106,7 +106,7 @@ class Trial:
         self.injector.arm(self.schedule)
         for index in range(settings.rounds):
             world.at((index + 1) * settings.fault_s * MICROSECONDS // (settings.rounds + 1), self._produce)
-        world.run_until(settings.fault_s * MICROSECONDS)
+        self._run_until(settings.fault_s * MICROSECONDS)
         rotten = self.injector.bytes.rotten
         up = [holder for holder in self.holders.values() if world.hosts[holder.id].is_up and holder.id not in rotten]
         # What is wrong now is still there in the end, when all are looked at.
@@ -114,12 +114,27 @@ class Trial:
 
     def recover(self) -> None:
         """Heal, wait until the world is at rest, and check everything."""
+        if self._is_enough():
+            return
         self.injector.heal()
         self._settle()
         if self.settings.deadline_records:
             self.violations += Deadline(self.world, self._way_up(), self.settings.deadline_records).run()
             self._settle()
-        self._check_liveness(self._check_safety(list(self.holders.values())))
+        seen = self._check_safety(list(self.holders.values()))
+        if not self._is_enough():
+            self._check_liveness(seen)
+
+    def found(self) -> list[Violation]:
+        """Every broken promise that was seen so far."""
+        return [*self.watch.violations, *self.injector.violations, *self.violations]
+
+    def _is_enough(self) -> bool:
+        return self.settings.stops_when_found and bool(self.found())
+
+    def _run_until(self, end_us: int) -> None:
+        while self.world.clock.us < end_us and not self._is_enough():
+            self.world.run_until(min(end_us, self.world.clock.us + QUIET_STEP_US))
 
     def _way_up(self) -> list[NodePlan]:
         """A grid and everybody above it, the province last."""
@@ -132,7 +147,7 @@ class Trial:
     def _settle(self) -> None:
         world = self.world
         limit_us = world.clock.us + HEAL_US_MAX
-        while world.clock.us < limit_us:
+        while world.clock.us < limit_us and not self._is_enough():
             world.run_until(world.clock.us + QUIET_STEP_US)
             if world.plot.is_over and all(self._is_drained(host) for host in world.hosts.values()):
                 break

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -75,7 +75,7 @@ class Trap:
     seeds: int
     """Seeds tried."""
     promises: tuple[str, ...] = ()
-    """What broke."""
+    """What was seen to break first."""
 
     @property
     def is_caught(self) -> bool:
@@ -97,7 +97,7 @@ def planted(mutation: Mutation) -> Iterator[Planting]:
 def run_planted(mutation: Mutation, seed: int) -> tuple[SeedReport, int]:
     """A seed with the rule switched off, and how often the changed line ran."""
     with planted(mutation) as planting:
-        report = run_seed(seed, mutation.settings)
+        report = run_seed(seed, replace(mutation.settings, stops_when_found=True))
     return report, planting.ran
 
 

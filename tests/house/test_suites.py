@@ -24,6 +24,7 @@ from tests.run_suites import (
     report,
     run,
     table_outcome,
+    temporary_place,
 )
 
 JUNIT = """<?xml version="1.0"?><testsuites>
@@ -82,11 +83,19 @@ def test_the_report_ends_with_one_closing_line() -> None:
 
 
 def test_a_complaint_is_printed_and_counted_in_the_closing_line() -> None:
-    outcome = Outcome("sync", 70.0, passed=10, complaints=("took 70.0 s, over its share of 60 s",))
+    outcome = Outcome("sync", 70.0, passed=10, complaints=("ruff failed",))
     lines = list(report([outcome], [Suite("sync", 60)], 70.0))
-    assert "FAILED sync: took 70.0 s, over its share of 60 s" in lines
+    assert "FAILED sync: ruff failed" in lines
     assert lines[-1] == "10 passed, 1 error in 70.00s"
     assert not outcome.is_good
+
+
+def test_a_suite_over_its_share_is_named_and_fails_nothing() -> None:
+    outcome = Outcome("sync", 70.0, passed=10, overrun="took 70.0 s, over its share of 60 s")
+    lines = list(report([outcome], [Suite("sync", 60)], 70.0))
+    assert "SLOW sync: took 70.0 s, over its share of 60 s" in lines
+    assert lines[-1] == "10 passed in 70.00s"
+    assert outcome.is_good
 
 
 def test_failed_tests_come_first_in_the_counts() -> None:
@@ -96,6 +105,14 @@ def test_failed_tests_come_first_in_the_counts() -> None:
 def test_an_unknown_suite_is_refused_with_the_names_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["nodes"]) == 2
     assert "unknown suite nodes: choose from checks, sync, node" in capsys.readouterr().out
+
+
+def test_folders_of_tests_lie_in_memory_only_where_it_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert temporary_place(tmp_path / "absent") is None
+    monkeypatch.setattr(run_suites, "MEMORY_BYTES_MIN", 0)
+    assert temporary_place(tmp_path) == tmp_path
+    monkeypatch.setattr(run_suites, "MEMORY_BYTES_MIN", 1 << 62)
+    assert temporary_place(tmp_path) is None
 
 
 def test_a_command_reports_its_exit_status() -> None:

@@ -136,11 +136,15 @@ async def test_the_child_is_told_why_the_parent_ended_the_session() -> None:
 
 
 async def test_an_error_of_the_parents_work_is_the_reason_the_child_sees() -> None:
+    stands = asyncio.Event()
+
     async def refuse(session: Session) -> None:
+        await stands.wait()
         raise WireError(f"session {session.session_id}: garbage")
 
     async with serving(tree()[0], refuse) as address:
         child = await dial(address, tree()[1], server_name="district-1", session_id="s9", node="street-1")
+        stands.set()
         assert "session s9: garbage" in await asyncio.wait_for(child.closed, PATIENCE_S)
         await child.close("done")
 
