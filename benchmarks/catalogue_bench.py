@@ -22,8 +22,8 @@ from node.catalogue.shelf import Filter, Shelf
 from node.catalogue.store import CatalogueStore
 from node.identity.bundle_seal import BundleSeal
 from node.identity.facts import NodeFacts
-from node.issuing import Issuer
-from node.policy_store import PolicyStore
+from node.policy.issuing import Issuer
+from node.policy.store import PolicyStore
 from node.store.journal import open_journal
 from policies import Bundle, CompiledGate, Contents, Field, Resource, Station
 from policies.listing import Listing

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from benchmarks import workload
 from benchmarks.workload import Rules
-from node.config import load_config
-from node.config_template import render_config, write_config
+from node.config.config import load_config
+from node.config.template import render_config, write_config
 from node.files import write_durably
 from node.identity.admissions import Admissions, JoinAsk
 from node.identity.bundle_seal import BundleSeal

@@ -23,9 +23,9 @@ import psutil
 
 from benchmarks.workload import PING_ROWS, RESOURCE, ping_batches, rows_of, sealed
 from node.assembly import Parts, assemble
-from node.config import load_config
-from node.directory import NodeStatus
+from node.config.config import load_config
 from node.identity.chance import new_id, new_rng
+from node.tree.directory import NodeStatus
 from sync.core.ready import Arrived, Event
 from sync.model import Direction, Lane
 from sync.model.writes import StoreBatch, Write

@@ -16,10 +16,10 @@ from random import Random
 
 from node.backoff import Backoff
 from node.clock import HybridClock, SystemClock
-from node.config import load_config
-from node.handshake import Handshake, Me, Step
+from node.config.config import load_config
 from node.identity.chance import new_id
 from node.identity.files import IdentityFiles
+from node.links.handshake import Handshake, Me, Step
 from sync.core.messages import Heartbeat, Message
 from sync.model import DEFAULT_LIMITS, LinkError, PolicyVersion
 from sync.transport.credentials import TlsCredentials

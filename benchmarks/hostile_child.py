@@ -22,12 +22,12 @@ from benchmarks.children import NoShelf
 from benchmarks.hostile_frames import FORMAT_FIELD, TOP, Maker, Recipe
 from benchmarks.hostile_sockets import hold_half_open, hold_half_streams
 from node.clock import HybridClock, SystemClock
-from node.config import load_config
-from node.handshake import Handshake, Me, Step
+from node.config.config import load_config
 from node.identity.chance import new_id
 from node.identity.files import IdentityFiles
 from node.identity.vouch import KeyDirectory
-from node.strangers import raise_descriptors
+from node.links.handshake import Handshake, Me, Step
+from node.links.strangers import raise_descriptors
 from sync.core.messages import Ack, Answer, Bundles, Heartbeat, Message, Position, Query, Refused
 from sync.model import Direction, Lane, LinkError, PolicyVersion, Span
 from sync.transport.credentials import TlsCredentials

@@ -19,7 +19,7 @@ import psutil
 
 from benchmarks.door_load import LOOPBACK, connect_packet
 from benchmarks.figures import Target
-from node.strangers import raise_descriptors
+from node.links.strangers import raise_descriptors
 from sync.model import Level
 from tests.e2e.cluster import BY_COMMAND, Cluster, Node, Place
 from tests.sync.transport.certificates import Authority

@@ -1,8 +1,8 @@
 """How long ten records take from a durable commit at the lowest node to a durable commit at the top, over an idle chain.
 
 Usage: python -m benchmarks.latency_bench [--hops N] [--pings N]. A few records wait for one fsync a hop: a node that is idle stores them,
-decides them for the next hop and enters them into the share ledger in one commit (node/small_jobs.py); with more of them it is two. So
-what the lowest node decides lies before its durable commit; the whole way from the offer on is printed too. The records go in a lane
+decides them for the next hop and enters them into the share ledger in one commit (node/engine/small_jobs.py); with more of them it is two.
+So what the lowest node decides lies before its durable commit; the whole way from the offer on is printed too. The records go in a lane
 that does not wait for more. Beside it stands the p50 of an fsync of 4 KiB in the same folder, measured between the pings.
 """
 

@@ -22,9 +22,9 @@ from random import Random
 
 from benchmarks.figures import Target
 from benchmarks.spread_world import Line, Place, SpreadNode, SpreadWorld
-from node.handshake import bundle_messages
 from node.identity.bundle_seal import BundleSeal
 from node.identity.facts import NodeFacts
+from node.links.handshake import bundle_messages
 from policies import Basis, Bundle, Contents, Entry, Field, Resource, Verdict, Way
 from policies.presets import city_bundle_contents, preset_bundle
 from policies.slice_wire import encode as encode_slice

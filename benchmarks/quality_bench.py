@@ -21,7 +21,7 @@ import pyarrow as pa
 from node.quality.projection import Projection
 from node.quality.recheck import recheck
 from node.quality.store import FILE_NAME, QualityStore
-from node.records import decode_rows
+from node.store.records import decode_rows
 from policies.arrow import call, plain
 from policies.catalogue import Resource, schema
 from policies.quality import QualityRules

@@ -25,9 +25,9 @@ import pyarrow as pa
 
 from benchmarks.workload import RESOURCE, rows_of
 from node.clock import SystemClock
+from node.engine.rowfacts import sealed_header
 from node.recall.kind import RECALL
 from node.recall.views import RecallViews
-from node.rowfacts import sealed_header
 from policies.entry import Entry
 from sync.core.inbox import empty_header
 from sync.model import Batch, BatchHeader, Lane, Level, Run, StoredBatch

@@ -22,7 +22,7 @@ from statistics import median
 import pyarrow as pa
 
 from benchmarks.figures import Figure
-from node.pipeline import Pipeline, Self
+from node.engine.pipeline import Pipeline, Self
 from node.store.journal import SqliteJournal, open_journal
 from sync.core.engine import Engine
 from sync.core.messages import Ack, Data, Hello, Message

@@ -14,10 +14,10 @@ from pathlib import Path
 from random import Random
 
 from node.clock import HybridClock
-from node.handshake import Handshake, Me, Step, offer_messages
 from node.identity.bundle_seal import BundleSeal
-from node.policy_store import PolicyStore
-from node.slicing import Offer, Slicing
+from node.links.handshake import Handshake, Me, Step, offer_messages
+from node.policy.slicing import Offer, Slicing
+from node.policy.store import PolicyStore
 from policies.errors import PolicyError
 from policies.gate import CompiledGate, Station
 from policies.ruleset import Ruleset

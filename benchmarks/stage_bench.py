@@ -27,8 +27,8 @@ from benchmarks import workload
 from benchmarks.chain_bench import commits_of
 from benchmarks.chain_files import COMMIT_BATCHES
 from benchmarks.workload import Rules, Spread
+from node.engine.rowfacts import facts_of
 from node.equality.sums import part_sums
-from node.rowfacts import facts_of
 from node.store.journal import open_journal
 from policies.gate import CompiledGate, Station
 from policies.masks import KeyRing

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import workload
 from benchmarks.chain_bench import commits_of
 from benchmarks.workload import Rules, Spread
-from node.pipeline import Pipeline, Self
+from node.engine.pipeline import Pipeline, Self
 from node.store.journal import open_journal
 from policies.gate import CompiledGate, Station
 from policies.masks import KeyRing

@@ -15,7 +15,7 @@ from random import Random
 
 import pyarrow as pa
 
-from node.rowfacts import facts_of
+from node.engine.rowfacts import facts_of
 from policies.arrow import Column
 from policies.bundle import Bundle, Contents
 from policies.catalogue import Resource, schema

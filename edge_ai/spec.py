@@ -1,6 +1,7 @@
 """What the node tells a worker: cameras, rules and where to report, as plain values with a JSON form.
 
-Owns the bounds of these values. Imports neither cv2 nor onnxruntime, so the node may import it. Called by node/cameras.py and the worker.
+Owns the bounds of these values. Imports neither cv2 nor onnxruntime, so the node may import it. Called by node/cameras/supervisor.py and
+the worker.
 """
 
 from __future__ import annotations

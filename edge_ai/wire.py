@@ -1,7 +1,7 @@
 """Messages between a worker and the node: `[kind, json, blob...]` over a local ZeroMQ socket (docs/api.md).
 
 Owns their fields and limits; the node treats a worker as hostile, so `parse_from_worker` checks sizes, types and hashes. Imports neither
-cv2 nor onnxruntime. Called by edge_ai/worker.py and node/cameras.py.
+cv2 nor onnxruntime. Called by edge_ai/worker.py and node/cameras/supervisor.py.
 """
 
 from __future__ import annotations

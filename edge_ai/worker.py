@@ -1,7 +1,7 @@
 """The worker process: `python -m edge_ai.worker --config FILE.json`.
 
 Serves up to 8 cameras: a capture thread each, and one loop that analyses, keeps and sends. It ends on the node's `stop`, on SIGTERM and
-when its parent is gone; Ctrl-C is the parent's business. Started by node/cameras.py.
+when its parent is gone; Ctrl-C is the parent's business. Started by node/cameras/supervisor.py.
 """
 
 from __future__ import annotations

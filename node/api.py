@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from node.attach_api import AttachVerbs
+from node.attachment.api import AttachVerbs
 from node.audit.api import AuditVerbs
 from node.audit.operator import noted
 from node.carriage.api_verbs import BundleVerbs
@@ -23,15 +23,15 @@ from node.devices.api import DeviceVerbs
 from node.emergency.api import EmergencyVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
-from node.explaining import Explainer, RecordName, record_name, target_of
-from node.handing_in import NoRoom
 from node.ingest.errors import IngestError
+from node.ingest.handing_in import NoRoom
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
+from node.keeping.quarantine import QuarantineVerbs
 from node.negative_list.api import ListVerbs
+from node.policy.explaining import Explainer, RecordName, record_name, target_of
+from node.policy.showing import OPEN_CLEARANCE, Clearance, Looking, Person, Reason, Showing
 from node.quality.api import QualityVerbs
-from node.quarantine import QuarantineVerbs
 from node.recall.api import RecallVerbs
-from node.records import ROWS_MAX
 from node.regrading.api import RegradeVerbs
 from node.requests.api import RequestVerbs
 from node.returns.api import ReturnVerbs
@@ -39,8 +39,8 @@ from node.reviews.api import ReviewVerbs
 from node.sealed.api import SealedVerbs
 from node.sensor_alarms.api import SensorAlarmVerbs
 from node.services import Services
-from node.showing import OPEN_CLEARANCE, Clearance, Looking, Person, Reason, Showing
 from node.sql.api import SqlVerbs
+from node.store.records import ROWS_MAX
 from node.summaries.spec import SummarySpec
 from node.territories.api import TerritoryVerbs
 from node.tracing.api import TraceVerbs

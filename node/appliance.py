@@ -16,49 +16,50 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from node.admission import LinkDoor
 from node.api import Api
 from node.assembly import Parts, assemble
-from node.attachment import Reattached
+from node.attachment.orders import Reattached
 from node.audit.wiring import audit_of, enter_all, enter_recalls
-from node.camera_rows import EVENTS, CameraRows
-from node.cameras import CameraSupervisor, camera_spec
-from node.care import Care
+from node.cameras.rows import EVENTS, CameraRows
+from node.cameras.supervisor import CameraSupervisor, camera_spec
 from node.carriage.carrier import Carrier
 from node.carriage.watching import watches
 from node.cases.wiring import cases_of
 from node.catalogue.review import Review
 from node.catalogue.wiring import catalogue_of
 from node.clock import SystemClock
-from node.commits import Stopped
-from node.config import NodeConfig, split_address
+from node.config.config import NodeConfig, split_address
 from node.devices.kind import COMMAND
 from node.devices.wiring import devices_of
-from node.devices_plane import DevicePlane
-from node.engine_room import journal_path
+from node.engine.commits import Stopped
+from node.engine.engine_room import journal_path
 from node.errors import NodeError
 from node.fork.change import go_on_after
 from node.fork.clones import ForkMemory
 from node.fork.errors import AwayTooLong, ForkFound
 from node.fork.reseed import wish_reseed
 from node.fork.wiring import close_readers, keep_noting, settle_absence
-from node.governing import KINDS, governing_of
-from node.handing_in import HandingIn
 from node.identity.bundle_seal import BundleSeal
 from node.identity.chance import new_id, new_nonce, new_rng
 from node.identity.join_server import JoinServer
+from node.ingest.handing_in import HandingIn
+from node.ingest.plane import DevicePlane
 from node.ingest.report_door import ReportDoor
-from node.issuing import Issuer
-from node.link_caps import keep_day
+from node.keeping.care import Care
+from node.keeping.storage import Storage, storage_of
+from node.links.admission import LinkDoor
+from node.links.caps import keep_day
+from node.links.offences import STRANGERS
+from node.links.strangers import Strangers, addresses_of, connections_max, raise_descriptors, shrink_tls_buffers
 from node.negative_list.desk import ListDesk
 from node.negative_list.kind import ENTRY
-from node.offences import STRANGERS
-from node.presets import Presets
+from node.policy.governing import KINDS, governing_of
+from node.policy.issuing import Issuer
+from node.policy.presets import Presets
 from node.quality.kind import TICKET
 from node.quality.wiring import quality_of
 from node.recall.kind import RECALL
 from node.recall.wiring import pages_of, recalls_of
-from node.records import ROWS_MAX, newest_rows
 from node.requests.wiring import Requests, request_kind, requests_of, terms_of
 from node.returns.wiring import returns_of
 from node.run_lock import run_lock
@@ -68,13 +69,12 @@ from node.sensor_alarms.wiring import sensors_of
 from node.services import OwnIdentity, Services
 from node.sql.desk import SqlDesk
 from node.status import Sources, StatusBoard
-from node.storage import Storage, storage_of
 from node.store.failures import ForeignJournal
-from node.strangers import Strangers, addresses_of, connections_max, raise_descriptors, shrink_tls_buffers
+from node.store.records import ROWS_MAX, newest_rows
 from node.summaries.keying import SketchKeys
 from node.summaries.pull import SummaryDesk
+from node.summaries.totals import Totals
 from node.territories.desk import TerritoryDesk
-from node.totals import Totals
 from node.tracing.desk import tracing_of
 from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
 from sync.transport.link_dialer import dial

@@ -7,37 +7,37 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from node.attaching import AttachmentDesk, MovedAway
-from node.attachment import Reattached, Signer
-from node.attendance import Attendance
+from node.attachment.desk import AttachmentDesk, MovedAway
+from node.attachment.orders import Reattached, Signer
 from node.audit.desk import AuditDesk
 from node.audit.retention import CheckpointSeal
-from node.certificate_keeper import CertificateKeeper, Terms
 from node.clock import FlooredClock, HybridClock
-from node.config import NodeConfig
-from node.directory import Directory, NodeStatus
-from node.engine_room import EngineRoom, journal_path, open_engine_room, record_layouts, shipped_codes
+from node.config.config import NodeConfig
+from node.engine.engine_room import EngineRoom, journal_path, open_engine_room, record_layouts, shipped_codes
 from node.fork.change import finish_change
 from node.fork.clones import ForkMemory
 from node.fork.desk import ForkDesk
-from node.handshake import Me
 from node.identity.admissions import Admissions, Stage
+from node.identity.certificate_keeper import CertificateKeeper, Terms
 from node.identity.errors import IdentityError
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
+from node.identity.passport import Passport, open_passport
 from node.identity.verify import PeerIdentity, check_child, verify_chain
 from node.identity.vouch import KeyDirectory
 from node.ingest.inbox import Inbox
-from node.link_peer import Context
-from node.links import Links
-from node.marts import Marts
-from node.passport import Passport, open_passport
-from node.policy_store import PolicyStore
-from node.queries import QueryDesk
+from node.links.handshake import Me
+from node.links.links import Links
+from node.links.peer import Context
+from node.policy.slicing import Slicing
+from node.policy.store import PolicyStore
 from node.runtime import Runtime
 from node.sealed.places import is_foster_parent
-from node.slicing import Slicing
 from node.store.journal import SqliteJournal
+from node.store.marts import Marts
+from node.tree.attendance import Attendance
+from node.tree.directory import Directory, NodeStatus
+from node.tree.queries import QueryDesk
 from policies.plan import Plan
 from policies.release import sketch_least
 from policies.words import Verdict, Way

@@ -2,7 +2,7 @@
 
 NodeError
 +-- IdentityError (node/identity/errors.py)
-+-- ConfigError   (node/config_errors.py)
++-- ConfigError   (node/config/errors.py)
 +-- ApiError      (node/client.py)
 +-- UsageError    (node/verb.py)
 """

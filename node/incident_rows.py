@@ -1,6 +1,6 @@
 """The row of an incident as a rule opens it: who handles it follows from how bad it is.
 
-Owns the layout of the resource of incidents and the first rule of handling. Called by node/camera_rows.py and node/sensor_alarms.
+Owns the layout of the resource of incidents and the first rule of handling. Called by node/cameras/rows.py and node/sensor_alarms.
 """
 
 from __future__ import annotations

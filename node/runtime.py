@@ -17,12 +17,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from node.clock import Clock, HybridClock
-from node.commits import Commits
+from node.engine.commits import Commits
+from node.engine.job_threads import JobThreads
+from node.engine.pipeline import Pipeline
+from node.engine.sealing import seal
+from node.engine.small_jobs import SmallJobs, are_small
 from node.ingest.inbox import Inbox, PendingBatch
-from node.job_threads import JobThreads
-from node.pipeline import Pipeline
-from node.sealing import seal
-from node.small_jobs import SmallJobs, are_small
 from node.store.door_book import Mark
 from sync.core.engine import Engine
 from sync.core.lanes import URGENT_LANES

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import psutil
 
 from node.clock import Clock
-from node.directory import DoorStatus, LinkStatus, NodeStatus, QueueStatus
-from node.handshake import Me
+from node.links.handshake import Me
 from node.store.flows import Backlog
 from node.store.journal import SqliteJournal
+from node.tree.directory import DoorStatus, LinkStatus, NodeStatus, QueueStatus
 from sync.model import MICROSECONDS, Direction, Lane
 
 REFRESH_S = 1.0

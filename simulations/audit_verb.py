@@ -18,12 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from node.clock import SystemClock
-from node.config import CONFIG_NAME, NodeConfig
-from node.engine_room import pseudonym_keys
+from node.config.config import CONFIG_NAME, NodeConfig
+from node.engine.engine_room import pseudonym_keys
 from node.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_USAGE
 from node.identity.bundle_seal import BundleSeal
 from node.identity.files import IdentityFiles
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.store import flows
 from node.store.queries import batches_at
 from node.texts import text

@@ -15,18 +15,18 @@ import pyarrow as pa
 from node.audit.desk import AuditDesk
 from node.audit.retention import CheckpointSeal
 from node.clock import FlooredClock, HybridClock
-from node.engine_room import pseudonym_keys, shipped_codes
+from node.engine.engine_room import pseudonym_keys, shipped_codes
+from node.engine.pipeline import Pipeline, Self
+from node.engine.sealing import seal
+from node.engine.small_jobs import SmallJobs
 from node.fork.change import begin_change, finish_change
 from node.fork.clones import ForkMemory
 from node.fork.desk import ForkDesk
 from node.fork.errors import AwayTooLong, ForkFound
 from node.fork.reseed import wish_reseed
 from node.identity.files import IdentityFiles
-from node.pipeline import Pipeline, Self
-from node.policy_store import PolicyStore
-from node.sealing import seal
-from node.slicing import Slicing
-from node.small_jobs import SmallJobs
+from node.policy.slicing import Slicing
+from node.policy.store import PolicyStore
 from node.store.journal import SqliteJournal, open_journal
 from node.store.torn import DiskImage
 from policies.bundle import SignedBundle

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from node.attachment import AttachmentError, Order
+from node.attachment.orders import AttachmentError, Order
 from simulations.world import World
 from sync.model import Level
 

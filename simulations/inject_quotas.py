@@ -1,7 +1,7 @@
 """Small disks: a node must stay inside what there is, let go in the stated order, and refuse what it has no room for.
 
-The product's own keeper (node/storage.py) does it; here its disk is small, and every commit that lets something go is held against the
-order of DESIGN section 5. Called by simulations/inject.py.
+The product's own keeper (node/keeping/storage.py) does it; here its disk is small, and every commit that lets something go is held against
+the order of DESIGN section 5. Called by simulations/inject.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from node.retention import COMMON_SHARE
+from node.keeping.retention import COMMON_SHARE
 from simulations.checkers import Violation
 from simulations.checkers.quotas import KeptRows, check_freed, check_room, kept_rows
 from simulations.host import Host

@@ -19,16 +19,16 @@ from node.assembly import Parts
 from node.cases.desk import CaseDesk
 from node.cases.kind import Party
 from node.cases.wiring import cases_of
-from node.engine_room import record_layouts
+from node.engine.engine_room import record_layouts
 from node.errors import NodeError
-from node.handing_in import HandingIn
-from node.handshake import Me
+from node.ingest.handing_in import HandingIn
 from node.ingest.inbox import Inbox, PendingBatch
 from node.ingest.sink import Row
-from node.issuing import Issuer
-from node.marts import Marts
+from node.keeping.storage import Storage
+from node.links.handshake import Me
 from node.negative_list.desk import ListDesk
 from node.negative_list.kind import ENTRY
+from node.policy.issuing import Issuer
 from node.quality.kind import TICKET
 from node.quality.wiring import quality_of
 from node.recall.desk import RecallDesk
@@ -43,8 +43,8 @@ from node.reviews.desk import ReviewDesk
 from node.reviews.kind import REVIEW
 from node.reviews.withdrawing import withdraw
 from node.runtime import Runtime
-from node.storage import Storage
-from node.totals import Totals
+from node.store.marts import Marts
+from node.summaries.totals import Totals
 from policies.bundle import SignedBundle
 from policies.errors import PolicyError
 from simulations.papers import identities_of
@@ -61,7 +61,7 @@ KINDS = (ENTRY, RECALL, REGRADE, REVIEW, TICKET, request_kind(TERMS))
 
 @dataclass(slots=True)
 class Doors:
-    """As much of node/storage.py as whoever hands rows in asks."""
+    """As much of node/keeping/storage.py as whoever hands rows in asks."""
 
     host: Host
 
@@ -121,7 +121,7 @@ class Rooms:
         self.inlet = Inlet(host)
         self.marts = Marts(host.folder / "marts", host.journal)
         self.links = SimpleNamespace(on_linked=lambda peer: None)
-        """Where the desks ask to hear of a session that begins, as node/links.py."""
+        """Where the desks ask to hear of a session that begins, as node/links/links.py."""
         parts = cast(Parts, self._parts())
         me, policy, clock = host.plan, host.policy, host.machine
         self.issuer = Issuer(me.id, me.level, lambda bundle: SignedBundle(bundle, b"", ""), policy, clock)
@@ -166,7 +166,7 @@ class Rooms:
         self._host.upkeep.begin(lambda: self._host.upkeep.loop.create_task(guarded()))
 
     def heard_from_above(self, hello: Hello) -> bool:
-        """As node/link_opening.py: the policy of those above is known here; False when this node was away for too long."""
+        """As node/links/opening.py: the policy of those above is known here; False when this node was away for too long."""
         if self.absence.hear(hello.sent_at.wall_us, hello.above_age_us):
             return False
         self.absence.write_down()

@@ -1,4 +1,4 @@
-"""The sessions of a simulated node: handshake, messages in and out, and what of them goes to the engine, as node/links.py does.
+"""The sessions of a simulated node: handshake, messages in and out, and what of them goes to the engine, as node/links/links.py does.
 
 Owns which links stand. A message that cannot be read or that breaks the protocol ends its session. Called by simulations/host.py.
 """
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from node.errors import NodeError
 from node.fork.giveback import ReseedProgress
-from node.handshake import Handshake, Me, Step, offer_messages
-from node.link_opening import HANDSHAKE_TIMEOUT_S
-from node.links import FENCE_GRACE_S
-from node.slicing import Offer
+from node.links.handshake import Handshake, Me, Step, offer_messages
+from node.links.links import FENCE_GRACE_S
+from node.links.opening import HANDSHAKE_TIMEOUT_S
+from node.policy.slicing import Offer
 from node.store.heard import last_heard, unheard
 from policies.errors import PolicyError
 from simulations.network import Session
@@ -204,7 +204,7 @@ class Sessions:
             for answer in () if isinstance(message, Unknown) else link.handshake.receive(message):
                 self.say(link, answer)
         except (SyncError, PolicyError, NodeError) as error:
-            # As node/links.py: the session ends with the reason, and the child opens another.
+            # As node/links/links.py: the session ends with the reason, and the child opens another.
             host.around.trace.note(host.id, "refused", str(error))
             host.around.link_lost(host.id, peer)
             return
@@ -213,7 +213,7 @@ class Sessions:
 
     def _receive_open(self, link: Link, peer: str, message: Message | Unknown) -> None:
         if isinstance(message, Unknown):
-            # As node/links.py: what only a newer program understands is skipped, and answered where its sender waits.
+            # As node/links/links.py: what only a newer program understands is skipped, and answered where its sender waits.
             for answer in message.answers:
                 self._host.around.send(link.session, self._host.id, answer, False)
             return

@@ -1,4 +1,4 @@
-"""A journal on a small disk: what node/storage.py sees of it. Called by simulations/inject_quotas.py."""
+"""A journal on a small disk: what node/keeping/storage.py sees of it. Called by simulations/inject_quotas.py."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from node.attaching import AttachmentDesk
-from node.attachment import OrderBook, Signer, order_folder
+from node.attachment.desk import AttachmentDesk
+from node.attachment.orders import OrderBook, Signer, order_folder
 from node.clock import Clock
-from node.directory import Directory, NodeStatus
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
 from node.identity.verify import PeerIdentity
+from node.tree.directory import Directory, NodeStatus
 from simulations.clock import EPOCH_US
 from simulations.topology import NodePlan
 from sync.core.bearers import Standing
@@ -89,7 +89,7 @@ class HostTree:
         return self.directory.standing()
 
     def ordered(self, standing: Standing) -> Standing:
-        """As Hearing.ordered of node/link_hearing.py: what heartbeats say counts as news after an order, which made others forget.
+        """As Hearing.ordered of node/links/hearing.py: what heartbeats say counts as news after an order, which made others forget.
 
         So what was told is told again, as by the heartbeats of a real node, which do not stop when nothing changes.
         """

@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from node.config_model import StorageSection
-from node.pipeline import Pipeline
-from node.queries import QueryDesk
+from node.config.model import StorageSection
+from node.engine.pipeline import Pipeline
+from node.keeping.storage import Rules, Storage
 from node.repair.desk import RepairDesk
 from node.repair.giving import Giver
 from node.repair.scrub import Scrub
-from node.storage import Rules, Storage
+from node.tree.queries import QueryDesk
 from simulations.loop import WorldLoop
 from sync.core.engine import Engine
 from sync.core.messages import Answer, Query

@@ -17,8 +17,8 @@ import pyarrow as pa
 from sqlite_utils import Database, Migrations
 
 from node.errors import EXIT_REFUSED, NodeError
-from node.records import decode_rows
 from node.store.journal import SqliteJournal
+from node.store.records import decode_rows
 from node.store.side_file import SideFile
 from node.summaries.errors import SummaryError
 from node.summaries.sketches import HLL_LG_K, HLL_TYPE, read_distinct

@@ -16,8 +16,8 @@ from typing import Final
 from node.accumulation.counting import Counting, CountingFailed
 from node.cases.errors import CaseError
 from node.cases.kind import Case
-from node.handing_in import NoRoom
-from node.issuing import Issuer, IssueRefused
+from node.ingest.handing_in import NoRoom
+from node.policy.issuing import Issuer, IssueRefused
 from node.reviews.desk import CASES_MAX, ReviewDesk
 from node.reviews.kind import AUTHORITY, OPENER, REVIEW, About, about
 from node.store.journal import SqliteJournal

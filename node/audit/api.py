@@ -18,7 +18,7 @@ from node.audit.reading import PAGE_MAX, Wish, page
 from node.audit.report import NO_WITNESS, report
 from node.audit.witness import Told, WitnessDesk
 from node.audit.words import AuditKind
-from node.queries import QueryError
+from node.tree.queries import QueryError
 
 Plain = dict[str, Any]
 Seq = Annotated[int, Meta(ge=1, le=(1 << 63) - 1)]

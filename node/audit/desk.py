@@ -20,7 +20,7 @@ from node.audit.errors import AuditRefused
 from node.audit.retention import Checkpoint, CheckpointSeal
 from node.audit.words import AuditKind
 from node.clock import Clock
-from node.commits import Stopped
+from node.engine.commits import Stopped
 from node.runtime import Runtime
 from node.store.journal import SqliteJournal
 from sync.model import JournalError

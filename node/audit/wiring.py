@@ -15,13 +15,13 @@ from node.audit.words import AuditKind
 from node.cases.desk import CaseDesk
 from node.cases.fact import Fact
 from node.cases.kind import Kind
-from node.queries import QueryDesk
 from node.recall.desk import RecallDesk
 from node.recall.orders import Order
 from node.requests.giving import Giving
 from node.requests.shares import Share
 from node.summaries.pull import PULL_VERB
 from node.summaries.spec import decode_spec
+from node.tree.queries import QueryDesk
 
 
 def audit_of(parts: Parts) -> Audit:

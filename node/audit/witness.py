@@ -25,7 +25,7 @@ from node.audit.entry import Entry, Scalar, decode
 from node.audit.errors import AuditRefused
 from node.audit.words import AuditKind
 from node.clock import Clock
-from node.queries import QueryDesk, QueryError
+from node.tree.queries import QueryDesk, QueryError
 from node.untrusted import UNREADABLE
 from sync.model import MICROSECONDS
 

@@ -19,8 +19,8 @@ from node.carriage.office import Correspondent, Office
 from node.carriage.papers import Paper, Told
 from node.carriage.parcel import Opened
 from node.carriage.renewing import settle_renewal, take_renewal
-from node.handshake import Handshake
-from node.handshake import Step as HandshakeStep
+from node.links.handshake import Handshake
+from node.links.handshake import Step as HandshakeStep
 from node.store.recalled import TOMBSTONE_LIFE_DAYS, TOMBSTONE_LIFE_US
 from policies.errors import PolicyError
 from sync.core.messages import Ack, Answer, Bundles, Data, Heartbeat, Hello, InForce, Message, Position, Query, Refused

@@ -17,7 +17,7 @@ from node.assembly import Parts
 from node.carriage.carrier import FILES_MAX, Carrier, Delivery, Refusal
 from node.carriage.errors import CarriageClosed, CarriageError
 from node.carriage.parcel import SUFFIX
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 from node.errors import NodeError
 from sync.model import MICROSECONDS, Direction, Lane, SyncError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from node.cases.errors import CaseRefused
 from node.cases.kind import Party
-from node.directory import Directory, NodeStatus
+from node.tree.directory import Directory, NodeStatus
 from sync.model import Level
 
 

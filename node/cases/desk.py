@@ -19,8 +19,8 @@ from node.cases.fact import BODY_CHARS_MAX, BY_CHARS_MAX, Body, Fact, Place, enc
 from node.cases.kind import PARTIES, Case, Kind, Party, fault_of
 from node.cases.register import Register
 from node.clock import Clock
-from node.handing_in import NoRoom
 from node.identity.chance import new_id
+from node.ingest.handing_in import NoRoom
 from node.ingest.sink import Row
 from node.store.journal import SqliteJournal
 from policies.catalogue import Resource
@@ -33,7 +33,7 @@ log = logging.getLogger("yunnao.cases")
 
 
 class Storing(Protocol):
-    """Where rows are handed in (`node.handing_in.HandingIn`)."""
+    """Where rows are handed in (`node.ingest.handing_in.HandingIn`)."""
 
     async def store(self, resource: Resource, rows: Sequence[Row]) -> None:
         """Return once `rows` are durable; raises NoRoom."""

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from node.ingest.sink import Row
-from node.records import decode_rows
+from node.store.records import decode_rows
 from node.untrusted import UNREADABLE
 from policies.bundle import canonical_json
 from policies.catalogue import FACT_FIELDS

@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from node.cases.desk import CaseDesk
 from node.cases.kind import Kind
-from node.issuing import Issuer, IssueRefused
+from node.policy.issuing import Issuer, IssueRefused
 from policies.bundle import Contents
 from policies.errors import PolicyError
 

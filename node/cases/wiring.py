@@ -9,7 +9,7 @@ from node.cases.desk import CaseDesk
 from node.cases.errors import RegisterDamaged
 from node.cases.kind import Kind, Party
 from node.cases.register import FILE_NAME, Register
-from node.handing_in import HandingIn
+from node.ingest.handing_in import HandingIn
 from node.store.side_file import open_or_begin_anew
 
 LOSS = "it is made again from the journal"

@@ -21,7 +21,7 @@ from node.catalogue.importing import check_layout
 from node.catalogue.queue import waiting
 from node.catalogue.shelf import Filter, Shelf, Shelved
 from node.catalogue.store import CatalogueStore, Drafted
-from node.issuing import Issuer
+from node.policy.issuing import Issuer
 from node.store.journal import SqliteJournal
 from policies.bundle import Bundle, Contents
 from policies.catalogue import Resource

@@ -19,7 +19,7 @@ from node.catalogue.desk import CatalogueDesk
 from node.catalogue.errors import CatalogueError
 from node.catalogue.queue import Queued, Stage, Verdict
 from node.catalogue.store import Drafted, put_draft
-from node.records import live_rows, newest_batches
+from node.store.records import live_rows, newest_batches
 from policies.catalogue import Field, Resource
 from policies.classify.propose import Proposal, Sample, propose, propose_resource
 from policies.classify.table import RuleTable, parse_table, shipped_table

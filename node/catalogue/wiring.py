@@ -8,7 +8,7 @@ from node.assembly import Parts
 from node.catalogue.desk import CatalogueDesk
 from node.catalogue.errors import StoreDamaged
 from node.catalogue.store import FILE_NAME, CatalogueStore
-from node.issuing import Issuer
+from node.policy.issuing import Issuer
 from node.store.side_file import open_or_begin_anew
 
 LOSS = "the draft, the history and the queue begin anew"

@@ -18,8 +18,8 @@ from node.devices.rows import RESOURCE
 from node.devices.sheet import DEVICES_MAX, PERIOD_S_MAX
 from node.devices.views import line_of, listed, named, shown
 from node.ingest.errors import IngestError
-from node.records import ROWS_MAX
-from node.showing import Looking, Showing
+from node.policy.showing import Looking, Showing
+from node.store.records import ROWS_MAX
 from policies.words import Mode
 from sync.model import MICROSECONDS
 from sync.transport.local_api import LocalApiCode, LocalApiError

@@ -10,7 +10,7 @@ from node.cases.desk import CaseDesk
 from node.devices.commands import CommandDesk
 from node.devices.desk import DeviceDesk
 from node.devices.keeper import keeper_of
-from node.devices_plane import DevicePlane
+from node.ingest.plane import DevicePlane
 from node.requests.arbiters import Parties
 from node.sensor_alarms.alarm import SeriesKey
 from node.sensor_alarms.desk import SensorDesk

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from node.clock import Clock
-from node.config import CONFIG_NAME, ConfigError, load_config
+from node.config.config import CONFIG_NAME, ConfigError, load_config
 from node.doctor import machine, node
 from node.doctor.model import DoctorCheck, Finding, Place, Severity
-from node.site_profiles import SiteProfiles
+from node.ingest.site_profiles import SiteProfiles
 
 LOCAL = "same answer offline"
 

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 
 from node.clock import Clock
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 
 
 class Severity(Enum):

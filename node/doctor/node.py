@@ -9,7 +9,7 @@ import sqlite3
 from contextlib import closing
 
 from node.client import SOCKET_NAME
-from node.config import NodeConfig, split_address
+from node.config.config import NodeConfig, split_address
 from node.doctor.model import Finding, Place, Severity
 from node.identity.errors import ChainError, IdentityError, JoinError, JoinUnreachable
 from node.identity.files import IdentityFiles

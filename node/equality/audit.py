@@ -15,9 +15,9 @@ from node.equality.memory import ProofMemory
 from node.equality.proof import Difference, Proof
 from node.equality.whereabouts import sent_at
 from node.equality.wire import EqualityError, Whereabouts
-from node.queries import QueryError
 from node.store.flows import Scope, StreamFlow, accounts, equation, period
 from node.store.journal import SqliteJournal
+from node.tree.queries import QueryError
 from sync.model import Direction, Stream
 
 Plain = dict[str, Any]

@@ -40,9 +40,9 @@ from node.equality.wire import (
     read,
     stream_of,
 )
-from node.queries import QueryDesk
 from node.store.flows import Scope
 from node.store.journal import SqliteJournal
+from node.tree.queries import QueryDesk
 from sync.core.equality import BUCKET_NUMBERS
 from sync.model import Direction, Stream
 

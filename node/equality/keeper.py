@@ -1,4 +1,4 @@
-"""The regular proof: every hop once a day, at low priority, one after the other. Called by node/care.py."""
+"""The regular proof: every hop once a day, at low priority, one after the other. Called by node/keeping/care.py."""
 
 from __future__ import annotations
 

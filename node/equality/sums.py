@@ -1,6 +1,6 @@
 """Row hashes of a batch by number, and their sums by bucket.
 
-Called by node/pipeline.py for the rows of a part that a plan rewrote, and by node/equality/views.py for rows in the journal.
+Called by node/engine/pipeline.py for the rows of a part that a plan rewrote, and by node/equality/views.py for rows in the journal.
 """
 
 from __future__ import annotations

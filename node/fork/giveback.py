@@ -1,6 +1,6 @@
 """What a parent gives back to a child that reseeds (node/fork/reseed.py), and how far that has come. Pure but for one reading function.
 
-Called by node/pipeline.py and node/links.py.
+Called by node/engine/pipeline.py and node/links/links.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a forked node does not send a second time: records that a peer has by the numbers they had before the fork.
 
 They leave the batch. A parent gets their account under the new numbers, in the state HANDED_OVER, as from a node with a new parent; for a
-child, which is told nothing of records without rows, they are closed in this node's books. Called by node/pipeline.py.
+child, which is told nothing of records without rows, they are closed in this node's books. Called by node/engine/pipeline.py.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from node.pieces import Piece
-from node.rowfacts import sealed_header
+from node.engine.pieces import Piece
+from node.engine.rowfacts import sealed_header
 from sync.core.inbox import empty_header
 from sync.model import Batch, BatchHeader, Direction, Run, RunMap, Segment, State, StoredBatch, Stream, split_runs
 from sync.ports import Flow, Gate, Outcome, Released

@@ -36,7 +36,7 @@ from node.identity.join_wire import (
 )
 from node.identity.keys import read_manifest_key
 from node.identity.verify import PeerIdentity, load_chain, verify_chain
-from node.strangers import BoundedListener
+from node.links.strangers import BoundedListener
 
 CONNECTIONS_MAX = 16
 """Connections served at once; one more is told to come back."""

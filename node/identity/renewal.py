@@ -1,6 +1,6 @@
 """When a node's certificates fall due: a pure function of their dates and of now, so that ninety days offline are a test of a millisecond.
 
-Owns: the table of duties and the moment of the next look. Refuses to read a clock or a file. Called by node/certificate_keeper.py.
+Owns: the table of duties and the moment of the next look. Refuses to read a clock or a file. Called by node/identity/certificate_keeper.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A door, not a broker: devices do not hear each other, and a client may subscribe to nothing but the commands for itself. Sessions, wills and
 QoS 2 packet ids are durable (node/ingest/mqtt). When the sink has no room the door stops reading, so devices wait instead of losing data.
-Built and started by node/devices_plane.py.
+Built and started by node/ingest/plane.py.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from node.engine.rowfacts import merged_territories
 from node.ingest.errors import IngestError
 from node.ingest.sink import Reading, Row
-from node.rowfacts import merged_territories
 from node.store.door_book import Mark
 from sync.model import DEFAULT_LIMITS, Limits
 

@@ -12,8 +12,8 @@ from msgspec import Meta
 
 from node.cases.approver import approver_of
 from node.cases.verbs import LISTED_MAX, CaseId, Name, NodeName, Plain, Show, Table, Words
-from node.directory import Directory
 from node.negative_list.desk import ListDesk
+from node.tree.directory import Directory
 from sync.model import Level
 
 State = Literal["proposed", "reviewed", "approved", "refused", "withdrawn", "revoked"]

@@ -19,8 +19,8 @@ from node.cases.kind import Case, Party, taken_from
 from node.cases.own_part import OwnPart
 from node.cases.rounds import Rounds
 from node.cases.views import history_of
-from node.issuing import Issuer
 from node.negative_list.kind import APPROVER, DAY_US, ENTRY, ENTRY_PREFIX, Standing, entry_of, read_entry, standing
+from node.policy.issuing import Issuer
 from policies.bundle import Contents, check_predicates, schemas_of
 from policies.entry import Entry
 from policies.lineage import is_about

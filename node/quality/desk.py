@@ -17,7 +17,7 @@ from node.cases.errors import CaseError, CaseRefused, CaseUnknown
 from node.cases.kind import Case, Kind, Party, taken_from
 from node.cases.views import history_of
 from node.clock import Clock
-from node.handing_in import NoRoom
+from node.ingest.handing_in import NoRoom
 from node.ingest.sink import Row
 from node.quality.errors import QualityError
 from node.quality.kind import BY_RULES, SOURCE, TICKET, Word, is_for, resource_of, rule_of

@@ -18,7 +18,7 @@ import pyarrow as pa
 from node.quality.hashing import Hashes, hashes_of
 from node.quality.judging import SINGLE_SOURCE, Lot, Origins, broken, key_hashes
 from node.quality.store import KNOWN_MAX, SAMPLES_MAX, WHOLE, Chunk, Found, Key, QualityStore, Sample, subject_of
-from node.records import live_parts
+from node.store.records import live_parts
 from policies.arrow import Chosen, words_of
 from policies.bundle import canonical_json
 from policies.catalogue import Resource

@@ -14,7 +14,7 @@ import numpy as np
 from node.quality.hashing import Hashes
 from node.quality.judging import broken, key_hashes
 from node.quality.projection import STEP_BATCHES_MAX, STEP_BYTES_MAX, Projection, lot_of, verdicts_of
-from node.records import live_parts
+from node.store.records import live_parts
 from policies.arrow import Chosen
 from policies.catalogue import Resource
 from policies.quality import Check

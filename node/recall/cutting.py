@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from node.rowfacts import sealed_header
+from node.engine.rowfacts import sealed_header
 from policies.columns import compacted
 from policies.words import Reason
 from sync.core.inbox import empty_header

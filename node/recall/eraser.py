@@ -13,8 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from node.clock import Clock
-from node.marts import Marts
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.recall.errors import RecallError
 from node.recall.orders import Order, resources_of
 from node.recall.rewriting import Rewriting, Rewritten
@@ -22,6 +21,7 @@ from node.regrading.recalling import rewriting_of
 from node.runtime import Runtime
 from node.store import aside, recalled
 from node.store.journal import SqliteJournal
+from node.store.marts import Marts
 from policies.catalogue import Resource
 from policies.masks import TokenTable
 from sync.core.engine import Engine

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from node.pipeline import Pipeline
+from node.engine.pipeline import Pipeline
 from node.recall.cutting import Flags, only
 from node.recall.regain_wire import RegainQuestion
 from node.store import recalled

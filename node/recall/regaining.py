@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from node.queries import QueryDesk, QueryError
 from node.recall.errors import RecallError
 from node.recall.regain_giving import RegainGiver
 from node.recall.regain_wire import REGAIN, RUNS_MAX, RegainQuestion, RegainReply, read
@@ -26,6 +25,7 @@ from node.runtime import Runtime
 from node.store import recalled
 from node.store.journal import SqliteJournal
 from node.store.recalled import Erased
+from node.tree.queries import QueryDesk, QueryError
 from sync.core.engine import Engine
 from sync.core.ready import PeerFacts
 from sync.model import Direction, Instant, Lane, StoredBatch

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from node.engine.rowfacts import sealed_header
 from node.recall.orders import Order
-from node.rowfacts import sealed_header
 from policies.arrow import to_flags
 from policies.catalogue import COMMON_COLUMNS, Resource
 from policies.columns import compacted, mask_columns

@@ -12,9 +12,9 @@ from msgspec import Meta
 
 from node.cases.approver import approver_of
 from node.cases.verbs import CaseId, Listing, Name, NodeName, Plain, Show, Table, Why, Words
-from node.directory import Directory
 from node.regrading.desk import RegradeDesk, Wish
 from node.regrading.finding import KEYS_MAX
+from node.tree.directory import Directory
 from sync.model import Level
 
 

@@ -19,7 +19,7 @@ from node.cases.kind import Case, Party, taken_from
 from node.cases.own_part import OwnPart
 from node.cases.rounds import Rounds
 from node.cases.views import history_of
-from node.issuing import Issuer
+from node.policy.issuing import Issuer
 from node.regrading.finding import Choose, by_condition, by_keys, find
 from node.regrading.kind import APPROVER, IN_FORCE, PREFIX, REGRADE, read_regrade, regrade_of
 from policies.bundle import Contents

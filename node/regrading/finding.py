@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from node.cases.errors import CaseRefused
-from node.records import decode_rows
 from node.store.journal import SqliteJournal
+from node.store.records import decode_rows
 from policies.arrow import Chosen, call, spread, to_flags, words_of
 from policies.catalogue import Resource, schema
 from policies.predicate import compile_predicate

@@ -14,11 +14,11 @@ from hashlib import sha256
 
 import msgspec
 
-from node.queries import QueryDesk, QueryError
 from node.repair.rounds import Outcome
 from node.repair.taking import SentFrame, frames_with, rebuilt
 from node.repair.wire import REPAIR, RUNS_MAX, AskedRun, Question, RepairError, Reply, read
 from node.store.journal import SqliteJournal
+from node.tree.queries import QueryDesk, QueryError
 from sync.core.ready import PeerFacts
 from sync.model import StoredBatch, WireError
 

@@ -3,7 +3,7 @@
 A read that meets a payload which does not match its hash ends here: the batch is set aside in one commit, and whoever read it reads again.
 Then the neighbours are asked (asking.py), in rounds (rounds.py), until one gives bytes of the very hash, or sends the records again, or all
 say that they have nothing: then the records are lost, the node says so, and goes on asking slowly.
-Refuses to answer whoever has no link. Called by node/runtime.py, the journal's readers, node/links.py and node/repair/scrub.py.
+Refuses to answer whoever has no link. Called by node/runtime.py, the journal's readers, node/links/links.py and node/repair/scrub.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from node.queries import QueryDesk
 from node.repair.asking import Asking
 from node.repair.giving import Found, Giver
 from node.repair.rounds import LOST_AT_ONCE_MAX, Outcome, Rounds
@@ -25,6 +24,7 @@ from node.runtime import Runtime
 from node.store import aside
 from node.store.aside import AsideBatch, Damage
 from node.store.journal import SqliteJournal
+from node.tree.queries import QueryDesk
 from sync.core.ready import PeerFacts
 from sync.model import StoredBatch
 from sync.model.writes import GiveUp

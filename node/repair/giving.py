@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from node.pipeline import Pipeline
+from node.engine.pipeline import Pipeline
 from node.repair.wire import PAYLOAD_BYTES_MAX, Question
 from node.store.journal import SqliteJournal
 from sync.core.ready import OutboundJob, OutboundResult, PeerFacts

@@ -1,6 +1,6 @@
 """A slow walk over every stored payload, so that damage is found while a neighbour still has the bytes.
 
-Reads a little, then rests; what it meets is told by the read itself to node/repair/desk.py. Called by node/care.py.
+Reads a little, then rests; what it meets is told by the read itself to node/repair/desk.py. Called by node/keeping/care.py.
 """
 
 from __future__ import annotations

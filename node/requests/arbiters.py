@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from node.cases.errors import CaseRefused
 from node.cases.kind import Party
-from node.directory import Directory, NodeStatus
 from node.identity.errors import IdentityError
 from node.identity.verify import PeerIdentity, verify_chain
-from node.routes import RouteDesk, RouteRefused
+from node.tree.directory import Directory, NodeStatus
+from node.tree.routes import RouteDesk, RouteRefused
 from sync.model import Level, code_contains
 
 WHO = "who"

@@ -2,7 +2,7 @@
 
 Owns the bounds of a page and the way through the journal. Refuses whoever is not the asker of a request that is granted here and now, a
 question it has answered already, and, while the clock is unsure, everybody: what was revoked or has ended gives nothing from the next page
-on. Called through node/routes.py.
+on. Called through node/tree/routes.py.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import pyarrow as pa
 from node.cases.desk import CaseDesk
 from node.cases.kind import Case, Kind
 from node.clock import Clock
-from node.policy_store import PolicyStore
-from node.records import decode_rows
+from node.policy.store import PolicyStore
 from node.requests.envelope import Cursor, PageBody, Question, Seal, Signer, page_paper, read_question
 from node.requests.errors import FetchRefused
 from node.requests.kind import ASKER, PROVIDER, grant_of, standing
 from node.requests.shares import Share, Shares
 from node.store.journal import SqliteJournal
+from node.store.records import decode_rows
 from policies.arrow import encoded_like, plain
 from policies.entry import CLOCK_UNSURE_US
 from policies.grant import Grant

@@ -18,13 +18,13 @@ from node.cases.desk import CaseDesk
 from node.cases.kind import Case, Kind
 from node.clock import Clock
 from node.identity.chance import new_nonce
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.requests.envelope import Cursor, Question, Seal, ask_paper, read_page
 from node.requests.errors import FetchRefused
 from node.requests.fetched import Fetched, FetchedPage
 from node.requests.giving import FETCH, PAGE_ROWS_MAX, case_among
 from node.requests.kind import ASKER, PROVIDER, ask_of, grant_of, standing
-from node.routes import RouteDesk
+from node.tree.routes import RouteDesk
 from policies.grant import Grant
 from policies.granting import check_given
 from sync.model import DEFAULT_LIMITS, Level

@@ -12,7 +12,7 @@ from node.assembly import Parts
 from node.cases.desk import CaseDesk
 from node.cases.kind import Kind
 from node.emergency.kind import NAME as EMERGENCIES
-from node.engine_room import pseudonym_keys
+from node.engine.engine_room import pseudonym_keys
 from node.identity.chance import new_rng
 from node.identity.keys import read_tls_key
 from node.requests.arbiters import WHO, Parties
@@ -26,8 +26,8 @@ from node.requests.kind import NAME, request_kind
 from node.requests.shares import FILE_NAME, Shares, SharesDamaged
 from node.requests.taking import Taking
 from node.requests.terms import Terms, read_terms, shipped_terms
-from node.routes import RouteDesk
 from node.store.side_file import open_or_begin_anew
+from node.tree.routes import RouteDesk
 from policies.granting import RECIPIENT_KEY
 from policies.masks import KeyRing
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from node.catalogue.freshness import Freshness, freshness, late_s
 from node.clock import Clock
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.returns.errors import ReturnsError
 from node.returns.reading import STEP_LSNS, acknowledged, came_back, marks
 from node.returns.store import Line, ReturnsBook

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from node.cases.verbs import CaseId, Listing, Name, Plain, Show, Table, Why
-from node.issuing import Issuer
+from node.policy.issuing import Issuer
 from node.reviews.desk import ReviewDesk
 from policies.bundle import Contents
 from policies.scale import PERSONS_MAX, Scale

@@ -19,9 +19,9 @@ from node.cases.errors import CaseError
 from node.cases.kind import Case, Party, Step, taken_from
 from node.cases.views import history_of
 from node.clock import Clock
-from node.handing_in import NoRoom
-from node.issuing import IssueRefused
-from node.policy_store import PolicyStore
+from node.ingest.handing_in import NoRoom
+from node.policy.issuing import IssueRefused
+from node.policy.store import PolicyStore
 from node.reviews.kind import AUTHORITY, BY_ITSELF, OTHER, REVIEW, SAID_BY_PERSONS, About, about, has_lapsed
 from policies.contradictions import Contradiction, contradictions
 from policies.errors import PolicyError

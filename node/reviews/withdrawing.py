@@ -9,8 +9,8 @@ import asyncio
 from dataclasses import replace
 
 from node.cases.desk import CaseDesk
-from node.issuing import Issuer
 from node.negative_list.kind import ENTRY, ENTRY_PREFIX
+from node.policy.issuing import Issuer
 from node.reviews.kind import BY_ITSELF
 
 

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from node.handing_in import NoRoom
+from node.ingest.handing_in import NoRoom
 from node.sealed.book import SealedBook
 from node.sealed.errors import SealedBookError
 from node.sealed.opening import Opening

@@ -17,8 +17,8 @@ from node.identity.errors import IdentityError
 from node.identity.verify import verify_chain
 from node.requests.envelope import Seal, Signer, sealing_key_in
 from node.requests.errors import FetchRefused
-from node.routes import RouteDesk, RouteRefused
 from node.sealed.book import SealedBook
+from node.tree.routes import RouteDesk, RouteRefused
 
 KEY_VERB = "envelope-key"
 ASK_TIMEOUT_S = 6.0

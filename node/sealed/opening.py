@@ -14,10 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from node.clock import Clock
-from node.directory import Directory
+from node.engine.pipeline import Pipeline
 from node.identity.verify import PeerIdentity
-from node.pipeline import Pipeline
-from node.records import decode_rows
 from node.requests.envelope import Seal
 from node.runtime import Runtime
 from node.sealed.book import SealedBook
@@ -25,6 +23,8 @@ from node.sealed.errors import EnvelopeRefused
 from node.sealed.letter import Opened, opened_letter
 from node.sealed.places import nodes_below
 from node.store.journal import SqliteJournal
+from node.store.records import decode_rows
+from node.tree.directory import Directory
 from policies.catalogue import ENVELOPES
 from sync.core.inbox import refused_header
 from sync.model import Batch, Direction, Level, Span, State, StoredBatch, code_contains
@@ -38,7 +38,7 @@ log = logging.getLogger("yunnao.sealed")
 
 
 class Stands(Protocol):
-    """Where this node stands (node/handshake.py, Me)."""
+    """Where this node stands (node/links/handshake.py, Me)."""
 
     @property
     def node(self) -> str:

@@ -12,8 +12,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from node.directory import Directory, NodeStatus
 from node.requests.envelope import Signer
+from node.tree.directory import Directory, NodeStatus
 from policies.gate import CompiledGate
 from sync.model import Direction, Level, ModelError, StoredBatch, code_contains
 from sync.ports import Flow, Released

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from node.freed import account_of_freed
+from node.engine.freed import account_of_freed
+from node.engine.pieces import Piece, header_of
+from node.engine.rowfacts import sealed_header
 from node.ingest.sink import Row
-from node.pieces import Piece, header_of
 from node.requests.envelope import Seal, Signer
-from node.rowfacts import sealed_header
 from node.sealed.book import Reading, SealedBook
 from node.sealed.keys import Keys
 from node.sealed.letter import ENVELOPE_BYTES_AIM, PARTS_MAX, part_of, sealed_letter
@@ -42,7 +42,7 @@ Streams = list[tuple[Stream, Run]]
 
 
 class Storing(Protocol):
-    """Where rows are handed in (`node.handing_in.HandingIn`)."""
+    """Where rows are handed in (`node.ingest.handing_in.HandingIn`)."""
 
     async def store(self, resource: Resource, rows: Sequence[Row]) -> None:
         """Return once `rows` are durable; raises NoRoom."""

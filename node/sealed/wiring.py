@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from node.assembly import Parts
-from node.handing_in import HandingIn
-from node.handover import Handover
+from node.attachment.handover import Handover
 from node.identity.chance import new_nonce
+from node.ingest.handing_in import HandingIn
 from node.requests.wiring import Requests
 from node.sealed.book import FILE_NAME, SealedBook
 from node.sealed.desk import SealedDesk

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge_ai.sensors import Limits
-from node.config_model import SensorGroupEntry, SensorLimitEntry
+from node.config.model import SensorGroupEntry, SensorLimitEntry
 from node.sensor_alarms.alarm import SeriesKey
 
 

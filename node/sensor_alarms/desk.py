@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from node.clock import Clock
-from node.handing_in import NoRoom
 from node.incident_rows import INCIDENTS
+from node.ingest.handing_in import NoRoom
 from node.ingest.sink import Row
-from node.records import live_parts
 from node.sensor_alarms.alarm import RaisedAlarm, SeriesKey, alarm_resource
 from node.sensor_alarms.errors import WatchError
 from node.sensor_alarms.store import Learnt, WatchStore
 from node.sensor_alarms.watcher import Watcher
+from node.store.records import live_parts
 from policies.catalogue import Resource
 from policies.words import PROVISIONAL_GRADE
 from sync.model import Instant, Span, StoredBatch

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from node.recall.eraser import Kept
-from node.records import decode_rows
 from node.sensor_alarms.alarm import SeriesKey
 from node.sensor_alarms.desk import SensorDesk
 from node.store import recalled
 from node.store.journal import SqliteJournal
+from node.store.records import decode_rows
 from sync.model import Lane, StoredBatch, Stream, merged_ranges
 
 Ranges = Mapping[Stream, Sequence[tuple[int, int]]]

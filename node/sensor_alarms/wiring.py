@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from node.assembly import Parts
-from node.handing_in import HandingIn
-from node.records import newest_rows
+from node.ingest.handing_in import HandingIn
+from node.policy.showing import OPEN_CLEARANCE
 from node.sensor_alarms.alarm import FIELDS
 from node.sensor_alarms.bounds import Group, LimitTable
 from node.sensor_alarms.desk import RECALLED_MAX, SensorDesk
 from node.sensor_alarms.errors import WatchDamaged
 from node.sensor_alarms.store import FILE_NAME, WatchStore
 from node.sensor_alarms.watcher import Watcher, silent_for_long
-from node.showing import OPEN_CLEARANCE
+from node.store.records import newest_rows
 from node.store.side_file import open_or_begin_anew
 from policies.viewing import viewing_plan
 

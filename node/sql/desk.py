@@ -17,7 +17,7 @@ from node.audit.desk import AuditDesk
 from node.audit.entry import Detail
 from node.audit.words import AuditKind
 from node.clock import Clock
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.sql.engine import Engine
 from node.sql.errors import QueryFailed, SqlError
 from node.sql.statement import Statement, checked

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from node.records import decode_rows, newest_batches
 from node.sql.engine import Engine
 from node.sql.statement import ORIGIN, Statement
 from node.store.journal import SqliteJournal
+from node.store.records import decode_rows, newest_batches
 from policies.catalogue import Resource, schema
 from policies.gate import CompiledGate
 from sync.model import StoredBatch

@@ -2,7 +2,7 @@
 
 Refusals of one sender's life by one receiver's life ascend with the sender's positions, lane by lane, because both count on; so the last
 one that was entered stands for all before it. The engine tells the newest ones by itself (sync/core/refusals.py). Called by
-node/link_opening.py, node/carriage and the simulator through `SqliteJournal.look`.
+node/links/opening.py, node/carriage and the simulator through `SqliteJournal.look`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What the planner of node/retention.py asks the journal: which batches still have their payload, and since when they are kept.
+"""What the planner of node/keeping/retention.py asks the journal: which batches still have their payload, and since when they are kept.
 
 Called by node/store/journal.py. Kept time is the journal's own age: it grows with the wall clock while the node runs, and a step of the
-clock that nobody can explain counts as at most a day (node/retention.py), so that a clock set forward by years frees nothing.
+clock that nobody can explain counts as at most a day (node/keeping/retention.py), so that a clock set forward by years frees nothing.
 """
 
 from __future__ import annotations

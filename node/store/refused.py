@@ -1,7 +1,7 @@
 """Refused frames as an operator sees them: what this node refused of peers, and what peers refused of this node.
 
 Reads tables `refusal`, `refusal_run`, `ledger` and `held_settled` (docs/journal.md). A refusal is *open* while nobody decided about it and
-its records are nowhere but at their sender. Called by node/quarantine.py through `SqliteJournal.look`.
+its records are nowhere but at their sender. Called by node/keeping/quarantine.py through `SqliteJournal.look`.
 """
 
 from __future__ import annotations

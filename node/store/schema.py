@@ -271,7 +271,7 @@ def m007_stream_ranges(db: Database) -> None:
 def m008_freeing(db: Database) -> None:
     """Batches whose payload was let go, and how much that was; readers of rows look only at the others.
 
-    `kept_time` maps positions to the time for which this node has been keeping them; see node/retention.py.
+    `kept_time` maps positions to the time for which this node has been keeping them; see node/keeping/retention.py.
     """
     db.execute("ALTER TABLE batch ADD COLUMN freed INTEGER NOT NULL DEFAULT 0")
     db.execute("DROP INDEX batch_by_resource")

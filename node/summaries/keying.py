@@ -40,8 +40,8 @@ from node.requests.envelope import (
     signer_of,
 )
 from node.requests.errors import FetchRefused
-from node.routes import RouteDesk, RouteRefused
 from node.summaries.errors import SummaryError
+from node.tree.routes import RouteDesk, RouteRefused
 
 KEY_VERB = "sketch-key"
 KEY_BYTES, KEY_ID_BYTES = 32, 8
@@ -50,7 +50,7 @@ KEYS_KEPT = 256
 ASK_TIMEOUT_S = 4.0
 """A pull without the key leaves distinct counts out and does not wait longer."""
 ROUTE_TIMEOUT_S = 6.0
-"""What a question on its way is given: each hop takes a margin off it (node/routes.py)."""
+"""What a question on its way is given: each hop takes a margin off it (node/tree/routes.py)."""
 TRIES_MAX, PAUSE_S = 4, 0.4
 """Hundreds of children may ask one keeper at once, and the puller passes eight questions on at a time."""
 _ASKING, _TELLING = b"yunnao-sketch-ask-1\x00", b"yunnao-sketch-key-1\x00"

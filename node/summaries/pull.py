@@ -14,15 +14,15 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from node.marts import Marts
-from node.queries import QueryDesk, QueryError, QueryUnknown
 from node.store.mart import Mart
+from node.store.marts import Marts
 from node.summaries.compute import compute_cells, origins_held
 from node.summaries.errors import SummaryError
 from node.summaries.keying import SketchKey, SketchKeys
 from node.summaries.partial import Cells, CellState, merge_cells, pack, stated_errors, unpack
 from node.summaries.sketches import read_distinct
 from node.summaries.spec import SummarySpec, decode_spec
+from node.tree.queries import QueryDesk, QueryError, QueryUnknown
 from node.untrusted import UNREADABLE
 
 PULL_VERB = "summary"

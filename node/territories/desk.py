@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from node.directory import NodeStatus
-from node.issuing import Issuer
+from node.policy.issuing import Issuer
 from node.territories.errors import TerritoryRefused
+from node.tree.directory import NodeStatus
 from policies.bundle import Contents
 from policies.territories import Change, Successors, check_changes
 from sync.model import Level

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from node.attach_api import as_json
-from node.attachment import ORDER_BYTES_MAX, AttachmentError, OrderBook, order_folder
+from node.attachment.api import as_json
+from node.attachment.orders import ORDER_BYTES_MAX, AttachmentError, OrderBook, order_folder
 from node.client import NodeClient, NodeUnreachable
 from node.errors import EXIT_OK
 from node.files import write_durably

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from node.config import CONFIG_NAME, NodeConfig, load_config
+from node.config.config import CONFIG_NAME, NodeConfig, load_config
 from node.identity.admissions import Admissions
 from node.identity.certificates import CA_LIFE_S
 from node.identity.facts import NodeFacts

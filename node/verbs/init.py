@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from node.clock import Clock, SystemClock
-from node.config import CONFIG_NAME, NodeConfig, load_config, parse_config
-from node.config_errors import ConfigError, Problem
-from node.config_template import DEVICES_LISTEN, render_config, write_config
+from node.config.config import CONFIG_NAME, NodeConfig, load_config, parse_config
+from node.config.errors import ConfigError, Problem
+from node.config.template import DEVICES_LISTEN, render_config, write_config
 from node.errors import EXIT_OK
 from node.identity.files import IdentityFiles
 from node.texts import LANGUAGES, text

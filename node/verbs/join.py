@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from node.clock import SystemClock
-from node.config import CONFIG_NAME, NodeConfig, set_parent
+from node.config.config import CONFIG_NAME, NodeConfig, set_parent
 from node.errors import EXIT_OK
 from node.identity.files import IdentityFiles
 from node.identity.join_client import JoinOutcome, join_parent

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from node.clock import SystemClock
-from node.config import CONFIG_NAME, load_config, split_address
+from node.config.config import CONFIG_NAME, load_config, split_address
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.ingest.decode import decode
 from node.ingest.errors import DecodeError

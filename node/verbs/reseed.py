@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.dir)
     if config.level is Level.PROVINCIAL:
         raise UsageError(f"{config.node.id} is provincial and has no parent to reseed from: its children send what they hold, start it")
-    from node.engine_room import journal_path
+    from node.engine.engine_room import journal_path
 
     with run_lock(config.folder), left(config.data_dir, "reseed", config.node.id, at_us=SystemClock().wall_us()):
         life = begin_new_life(config.folder, journal_path(config), node=config.node.id)

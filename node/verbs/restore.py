@@ -96,7 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Change the incarnation and say what became of what."""
     config = read_config(args.dir)
-    from node.engine_room import journal_path
+    from node.engine.engine_room import journal_path
 
     with run_lock(config.folder), left(config.data_dir, "restore", config.node.id, at_us=SystemClock().wall_us()):
         if config.level is not Level.PROVINCIAL:

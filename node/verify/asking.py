@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from node.cases.desk import CaseDesk
 from node.cases.kind import Kind
 from node.identity.chance import new_nonce
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.requests.arbiters import WHO, WHO_TIMEOUT_S
 from node.requests.envelope import Seal
 from node.requests.kind import ASKER, grant_of
-from node.routes import RouteDesk
+from node.tree.routes import RouteDesk
 from node.verify.errors import VerifyRefused
 from node.verify.letters import Asked, ask_letter, read_answer, recipient_key
 from node.verify.telling import VERIFY

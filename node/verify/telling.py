@@ -1,7 +1,8 @@
 """The provider's side of a question about a supplied value: judged by its own rules, counted, looked up, entered, and only then told.
 
 Owns the order: proof of the asker, the rules, the limits, the rows, the book, the answer. Every row of the resource is read whatever the
-answer becomes. Refuses by the rules and the limits alone, so that a refusal tells nothing of who is stored. Called through node/routes.py.
+answer becomes. Refuses by the rules and the limits alone, so that a refusal tells nothing of who is stored. Called through
+node/tree/routes.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from node.cases.desk import CaseDesk
 from node.cases.kind import Kind
 from node.clock import Clock
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.requests.envelope import Seal, Signer
 from node.requests.giving import live_rows
 from node.requests.kind import ASKER, PROVIDER, grant_of

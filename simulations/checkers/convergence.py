@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from node.handover import HANDED_OVER_REASON
+from node.attachment.handover import HANDED_OVER_REASON
 from node.store.flows import StreamFlow
 from simulations.checkers.copies import Copy
 from simulations.checkers.oracle import May, Oracle, Origins

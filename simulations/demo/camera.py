@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from node.config import quote
+from node.config.config import quote
 from simulations.devices.street_clip import write_street_clip
 
 CLIP_NAME = "street.avi"

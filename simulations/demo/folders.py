@@ -15,8 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from node.clock import Clock
-from node.config import CONFIG_NAME
-from node.config_template import render_config
+from node.config.config import CONFIG_NAME
+from node.config.template import render_config
 from node.files import write_durably
 from node.identity.admissions import Admissions
 from node.identity.chance import new_secret

@@ -16,7 +16,7 @@ from typing import TextIO
 
 from node.clock import SystemClock
 from node.errors import EXIT_NEGATIVE, EXIT_OK
-from node.strangers import DESCRIPTORS_KEPT, raise_descriptors
+from node.links.strangers import DESCRIPTORS_KEPT, raise_descriptors
 from node.texts import text
 from node.verb import UsageError, VerbParser
 from node.verbs.output import print_json, print_line, talk

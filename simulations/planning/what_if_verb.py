@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 
 from node.clock import SystemClock
-from node.config import NodeConfig
-from node.engine_room import pseudonym_keys
+from node.config.config import NodeConfig
+from node.engine.engine_room import pseudonym_keys
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.identity.files import IdentityFiles
 from node.texts import text

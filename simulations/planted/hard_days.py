@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from node import handover as handover_module
-from node import pipeline as pipeline_module
-from node import retention as retention_module
-from node import storage as storage_module
-from node.attaching import AttachmentDesk
-from node.attachment import OrderBook
+from node.attachment import handover as handover_module
+from node.attachment.desk import AttachmentDesk
+from node.attachment.handover import Handover
+from node.attachment.orders import OrderBook
+from node.engine import pipeline as pipeline_module
+from node.engine.pipeline import Pipeline
 from node.fork import desk as fork_module
-from node.handover import Handover
-from node.pipeline import Pipeline
-from node.policy_store import PolicyStore
+from node.keeping import retention as retention_module
+from node.keeping import storage as storage_module
+from node.keeping.retention import Look
+from node.policy.store import PolicyStore
 from node.repair.asking import Answered, Asking
 from node.repair.rounds import Outcome as RepairOutcome
-from node.retention import Look
 from node.store import aside as aside_module
 from node.store import queries as queries_module
 from simulations.planted.harness import Planting

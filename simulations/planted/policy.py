@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from node import pipeline as pipeline_module
-from node import policy_store as policy_store_module
-from node.pipeline import Pipeline
-from node.policy_store import PolicyStore
-from node.slicing import Slicing
+from node.engine import pipeline as pipeline_module
+from node.engine.pipeline import Pipeline
+from node.policy import store as policy_store_module
+from node.policy.slicing import Slicing
+from node.policy.store import PolicyStore
 from policies import gate as gate_module
 from policies.entry import Entry
 from policies.gate import CompiledGate

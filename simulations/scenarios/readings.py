@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from node.records import decode_rows
+from node.store.records import decode_rows
 from simulations.host import Host
 from simulations.rules import LIMIT_VALUE
 from sync.model import Span, State

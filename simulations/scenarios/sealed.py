@@ -15,10 +15,10 @@ from typing import cast
 import numpy as np
 
 from node.assembly import Parts
-from node.handing_in import HandingIn
+from node.ingest.handing_in import HandingIn
+from node.keeping.storage import Storage
 from node.sealed.desk import SealedDesk
 from node.sealed.wiring import sealed_of
-from node.storage import Storage
 from policies.entry import Basis, Entry
 from policies.words import Verdict, Way
 from simulations.checkers import Copy, Truth

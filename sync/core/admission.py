@@ -2,8 +2,8 @@
 
 A refused child is given a moment at which a token will be its own, so that five hundred children of a restarted parent come one after
 the other instead of all at once, again and again. Generic cell rate algorithm (ITU-T I.371), one reservation per child; a child that
-asks too often waits for a bucket of its own. Pure; called by the link server through node/admission.py, before anything of the child's
-is verified.
+asks too often waits for a bucket of its own. Pure; called by the link server through node/links/admission.py, before anything of the
+child's is verified.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ class Bundles:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Attachment orders, from a parent to its children and theirs, each as its signed bytes (node/attachment.py)."""
+    """Attachment orders, from a parent to its children and theirs, each as its signed bytes (node/attachment/orders.py)."""
 
     orders: tuple[bytes, ...]
 

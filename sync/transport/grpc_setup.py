@@ -22,7 +22,7 @@ KEEPALIVE_MS = 10_000
 """A silent connection is probed this often, so that NATs and dead peers are noticed."""
 KEEPALIVE_TIMEOUT_MS = 60_000
 """A ping waits behind the frame that is being written, which on a thin link takes its time; that a peer is silent is noticed by its missing
-heartbeats long before (node/link_speaking.py)."""
+heartbeats long before (node/links/speaking.py)."""
 KEEPALIVE_TOLERATED_MS = 5_000
 """A server takes pings this often; it must be below KEEPALIVE_MS, or the third ping of an idle connection ends it for too many pings."""
 SERVER_HANDSHAKE_MS = 30_000

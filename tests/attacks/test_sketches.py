@@ -19,9 +19,9 @@ import pytest
 from hypothesis import given, settings
 
 from node.assembly import Parts
-from node.handshake import Me
-from node.records import decode_rows
+from node.links.handshake import Me
 from node.store.mart import Mart
+from node.store.records import decode_rows
 from node.summaries.compute import compute_cells
 from node.summaries.keying import SketchKey
 from node.summaries.partial import pack

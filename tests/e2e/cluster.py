@@ -27,8 +27,8 @@ from typing import Any
 
 from node.client import SOCKET_NAME, ApiError, NodeClient
 from node.clock import SystemClock
-from node.config import NodeConfig, set_parent
-from node.config_template import render_config
+from node.config.config import NodeConfig, set_parent
+from node.config.template import render_config
 from node.identity.admissions import Admissions
 from node.identity.files import IdentityFiles
 from node.identity.join_client import join_parent

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node.client import ApiError
-from node.config import set_parent
+from node.config.config import set_parent
 from sync.model import Level
 from tests.e2e.carriage import bundle, ids_at, introduce, make_round, make_unlinked, put_readings
 from tests.e2e.cluster import HOST, Cluster, Place, is_linked

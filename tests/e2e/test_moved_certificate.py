@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from node.clock import SystemClock
-from node.config import load_config
+from node.config.config import load_config
 from node.identity.certificates import to_pem
 from node.identity.files import IdentityFiles
 from node.verbs.folder import facts_of_config

@@ -18,8 +18,7 @@ import msgspec
 import pyarrow as pa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from node.attachment import AttachmentError, read_order
-from node.directory import NodeStatus, decode_statuses, encode_statuses
+from node.attachment.orders import AttachmentError, read_order
 from node.equality import wire as equality
 from node.identity.authority import read_request
 from node.identity.errors import ChainError, IdentityError
@@ -38,6 +37,7 @@ from node.summaries.sketches import HLL_LG_K, HLL_TYPE, KLL_K, read_distinct, re
 from node.summaries.spec import SummarySpec, decode_spec
 from node.tracing.errors import TraceError
 from node.tracing.file import read_trace
+from node.tree.directory import NodeStatus, decode_statuses, encode_statuses
 from policies.bundle import SignedBundle, decode_signed
 from policies.errors import PolicyError
 from policies.presets import preset_bundle

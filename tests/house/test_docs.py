@@ -15,7 +15,7 @@ import pytest
 
 from node.api import Api
 from node.cli import verb_parser
-from node.config_model import File
+from node.config.model import File
 from node.texts import LANGUAGES
 from node.verb import VERB_GROUP, Verb
 from node.verbs import BUILT_IN

@@ -24,9 +24,9 @@ DOORS: dict[str, tuple[frozenset[Door], str]] = {
     "edge_ai/outlet.py": (S, "ZeroMQ to its own node, on a local socket"),
     "edge_ai/source.py": (S, "reads RTSP cameras"),
     "edge_ai/spool.py": (F, "events and masked evidence that wait for the node's acknowledgement"),
-    "node/attachment.py": (F, "keeps signed attachment orders"),
+    "node/attachment/orders.py": (F, "keeps signed attachment orders"),
     "node/audit/left.py": (F, "makes the folder of notes that verbs leave for the audit log: who, what, when"),
-    "node/cameras.py": (F | S, "starts camera workers, takes their events over ZeroMQ, keeps masked evidence"),
+    "node/cameras/supervisor.py": (F | S, "starts camera workers, takes their events over ZeroMQ, keeps masked evidence"),
     "node/carriage/exporting.py": (F, "removes parts of an export that were withdrawn"),
     "node/carriage/papers.py": (F, "makes the folder of what a peer's receipts said"),
     "node/carriage/receipts.py": (F, "receipts: positions, no rows"),
@@ -35,11 +35,11 @@ DOORS: dict[str, tuple[frozenset[Door], str]] = {
     "node/catalogue/csv_sheet.py": (F, "exports the catalogue as a sheet: resources and fields, no records"),
     "node/catalogue/xlsx.py": (F, "exports the catalogue as a workbook: resources and fields, no records"),
     "node/cli.py": (F, "points a closed stdout at the null device"),
-    "node/config.py": (F, "writes node.toml when a setting is changed"),
-    "node/config_template.py": (F, "writes the first node.toml"),
+    "node/config/config.py": (F, "writes node.toml when a setting is changed"),
+    "node/config/template.py": (F, "writes the first node.toml"),
     "node/doctor/machine.py": (F, "tries the disk with a temporary file"),
     "node/doctor/node.py": (F | S, "tries the ports and the parent; opens the journal read-only"),
-    "node/engine_room.py": (F, "makes the node's folders"),
+    "node/engine/engine_room.py": (F, "makes the node's folders"),
     "node/files.py": (F, "the one way to write a small file that survives a power cut"),
     "node/fork/change.py": (F, "removes the note of a finished change of incarnation"),
     "node/fork/reseed.py": (F, "removes the note of a finished reseed"),
@@ -56,9 +56,9 @@ DOORS: dict[str, tuple[frozenset[Door], str]] = {
     "node/ingest/report_door.py": (S, "HJ 212, JT/T 808 and SL 651 from devices: takes, and answers with acknowledgements"),
     "node/ingest/mosquitto.py": (S, "subscribes to a site's broker; publishes nothing"),
     "node/ingest/rejects.py": (F, "dead letters of this node's own devices"),
-    "node/marts.py": (F, "deletes marts that are not whole"),
-    "node/policy_held.py": (F, "signed bundles and slices of them, written whole beside each other"),
-    "node/policy_store.py": (F, "makes the folder of signed bundles"),
+    "node/store/marts.py": (F, "deletes marts that are not whole"),
+    "node/policy/held.py": (F, "signed bundles and slices of them, written whole beside each other"),
+    "node/policy/store.py": (F, "makes the folder of signed bundles"),
     "node/run_lock.py": (F, "the lock of a running node"),
     "node/sql/engine.py": (F, "DuckDB in memory; access to files is off before any statement runs"),
     "node/store/file.py": (F, "makes the journal"),
@@ -67,7 +67,7 @@ DOORS: dict[str, tuple[frozenset[Door], str]] = {
     "node/store/repair.py": (F, "repairs a stopped node's journal in place"),
     "node/store/side_file.py": (F, "the small databases beside the journal"),
     "node/store/torn.py": (F, "what a power cut leaves, for the simulator"),
-    "node/strangers.py": (S, "accepts and bounds connections of every port"),
+    "node/links/strangers.py": (S, "accepts and bounds connections of every port"),
     "node/tracing/sheet.py": (F, "recordings: lengths and keyed hashes instead of values"),
     "node/verbs/init.py": (F, "makes the node's folder"),
     "node/verbs/request_file.py": (F, "what a grant gave, where the requester asked for it"),
@@ -105,17 +105,17 @@ LETS_ROWS_GO = {
 """Who may construct a Released that brings rows."""
 ENCODES_ROWS = {
     "node/fork/sparing.py": "stored rows without those a peer has, before the gate sees them",
-    "node/pipeline.py": "rows of Released pieces, into frames",
+    "node/engine/pipeline.py": "rows of Released pieces, into frames",
     "node/recall/cutting.py": "what tombstones leave of an arriving batch, and copies for a requeue, into the own journal",
     "node/recall/rewriting.py": "what a recall leaves of a batch, back into the own journal",
     "node/repair/taking.py": "a damaged batch made whole again in the own journal",
     "node/requests/giving.py": "rows that CompiledGate.give let go, sealed to the requester",
     "node/sealed/sealing.py": "rows that the gate let go to a node beyond the next, sealed to it",
-    "node/sealing.py": "local records on their way into the own journal",
+    "node/engine/sealing.py": "local records on their way into the own journal",
     "sync/wire/payload.py": "where it is defined",
 }
 """Who turns rows into bytes that could travel."""
-FRAMES = {"node/pipeline.py": "from Released pieces", "sync/core/ready.py": "where it is defined"}
+FRAMES = {"node/engine/pipeline.py": "from Released pieces", "sync/core/ready.py": "where it is defined"}
 """Who makes the parts of frames."""
 GIVES = {"policies/granting.py": "the gate's half for grants", "policies/viewing.py": "the gate's half for a person at the node"}
 """Who makes what a grant gives."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config import load_config
+from node.config.config import load_config
 from node.errors import EXIT_CONFIG, EXIT_USAGE
 from sync.model import Level
 from tests.house.tree import ROOT

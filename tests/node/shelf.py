@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from node.rowfacts import facts_of
+from node.engine.rowfacts import facts_of
 from node.store.journal import SqliteJournal, open_journal
 from policies.catalogue import Scalar
 from sync.model import Batch, BatchHeader, HybridTime, Lane, Run, StoredBatch

@@ -11,8 +11,8 @@ import msgspec
 
 from node.appliance import Appliance
 from node.clock import SystemClock
-from node.config import NodeConfig
-from node.config_template import render_config
+from node.config.config import NodeConfig
+from node.config.template import render_config
 from node.verbs.init import init_node
 from sync.model import Level, Territory
 from sync.transport.local_api import call_local_async

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from node.api import Api
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_async
 from tests.node.station import call, make_station, running
 

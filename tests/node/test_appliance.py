@@ -16,7 +16,7 @@ import pytest
 from node import appliance
 from node.appliance import Appliance
 from node.assembly import Parts, assemble
-from node.config import NodeConfig, load_config
+from node.config.config import NodeConfig, load_config
 from node.fork.clones import ForkMemory
 from sync.model import JournalError, JournalFull
 from sync.transport.local_api import LocalApiError

@@ -20,7 +20,7 @@ from node import client
 from node.cli import default_language, main, verb_parser
 from node.client import ApiError, NodeClient, NodeUnreachable
 from node.clock import SystemClock
-from node.config import load_config
+from node.config.config import load_config
 from node.errors import EXIT_CONFIG, EXIT_NEGATIVE, EXIT_OK, EXIT_REFUSED, EXIT_UNREACHABLE, EXIT_USAGE
 from node.identity.admissions import Admissions
 from node.identity.files import IdentityFiles

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from node.attaching import MovedAway
-from node.attachment import ORDER_FORMAT, Order, Place, Reattached, give_order
+from node.attachment.desk import MovedAway
+from node.attachment.orders import ORDER_FORMAT, Order, Place, Reattached, give_order
 from sync.core.messages import Stop
 from sync.model import DEFAULT_LIMITS
 from sync.transport.mailbox import Group

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from node.certificate_keeper import CertificateKeeper, Terms, known_floor_us
 from node.clock import FlooredClock
 from node.identity.admissions import Admissions
+from node.identity.certificate_keeper import CertificateKeeper, Terms, known_floor_us
 from node.identity.certificates import CA_LIFE_S, LEAF_LIFE_S
 from node.identity.errors import ForeignCa, JoinRefused, JoinUnreachable, Refusal
 from node.identity.facts import NodeFacts

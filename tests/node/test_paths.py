@@ -25,22 +25,22 @@ from hypothesis import strategies as st
 from node.assembly import Parts
 from node.catalogue.columns import SheetKind
 from node.catalogue.exporting import rows_of as sheet_rows
-from node.explaining import Explainer, RecordName, Target
-from node.handshake import Me
-from node.marts import Marts
-from node.pipeline import Pipeline, Self
-from node.quarantine import _plain
-from node.records import decode_rows, find_row, newest_rows
+from node.engine.pipeline import Pipeline, Self
+from node.keeping.quarantine import _plain
+from node.links.handshake import Me
+from node.policy.explaining import Explainer, RecordName, Target
+from node.policy.showing import Looking, LookRefused, Showing, viewed_by
 from node.requests.envelope import Cursor, Question
 from node.requests.giving import Giving
-from node.showing import Looking, LookRefused, Showing, viewed_by
 from node.sql.engine import Engine
 from node.sql.statement import checked
 from node.sql.views import Views
+from node.store.marts import Marts
+from node.store.records import decode_rows, find_row, newest_rows
 from node.store.refused import Refusal
 from node.summaries.compute import compute_cells
 from node.summaries.spec import SummarySpec
-from node.totals import Totals
+from node.summaries.totals import Totals
 from node.tracing.file import encoded
 from node.tracing.inputs import Gated, Received
 from node.tracing.outlines import outline

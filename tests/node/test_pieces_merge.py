@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from node.pieces import Lot, Piece, shifted_runs
+from node.engine.pieces import Lot, Piece, shifted_runs
 from sync.model import DEFAULT_LIMITS, NO_ROWS, Batch, BatchHeader, Lane, Run, Segment, State, StoredBatch, split_runs
 from sync.ports import Outcome, Released, let_rows_go
 from sync.wire.payload import concat_rows, encode_payload

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from node.clock import HybridClock
-from node.commits import Commits
+from node.engine.commits import Commits
+from node.engine.pipeline import Pipeline, Self
 from node.ingest.inbox import Inbox
-from node.pipeline import Pipeline, Self
 from node.runtime import Runtime
 from node.store.door_book import Mark, MarkKind, kept_sessions
 from node.store.journal import SqliteJournal, open_journal

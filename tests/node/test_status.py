@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from node.directory import DoorStatus, LinkStatus, decode_statuses, encode_statuses
-from node.handshake import Me
+from node.links.handshake import Me
 from node.status import LAG_WARN_S, Sources, StatusBoard
 from node.texts import LANGUAGES, text
+from node.tree.directory import DoorStatus, LinkStatus, decode_statuses, encode_statuses
 from sync.model import Level
 from tests.node.identity.family import StandingClock
 from tests.node.shelf import NODE, Shelf, open_shelf

@@ -8,10 +8,10 @@ from pathlib import Path
 from benchmarks.chain_files import make_chain
 from benchmarks.workload import Rules
 from node.assembly import Parts, assemble
-from node.attachment import ORDER_FORMAT, Order, Place, give_order
+from node.attachment.orders import ORDER_FORMAT, Order, Place, give_order
 from node.clock import SystemClock
-from node.config import load_config
-from node.storage import storage_of
+from node.config.config import load_config
+from node.keeping.storage import storage_of
 
 
 def moved_up(top: Parts, middle: Parts, bottom: Parts) -> Order:

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from node.config import NodeConfig
-from node.link_opening import UNKNOWN_AT_FIRST_MAX
-from node.newer import KINDS_MAX, OTHERS, PEERS_MAX, NewerWords
+from node.config.config import NodeConfig
+from node.links.newer import KINDS_MAX, OTHERS, PEERS_MAX, NewerWords
+from node.links.opening import UNKNOWN_AT_FIRST_MAX
 from node.verbs.folder import read_config
 from sync.model import Level
 from sync.transport.link_dialer import dial

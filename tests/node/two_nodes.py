@@ -18,8 +18,8 @@ from benchmarks.chain_files import make_chain
 from benchmarks.workload import RESOURCE, Rules
 from node.assembly import Parts, assemble
 from node.clock import SystemClock
-from node.config import load_config
-from node.directory import NodeStatus
+from node.config.config import load_config
+from node.tree.directory import NodeStatus
 from sync.transport.mailbox import Group
 from sync.transport.session import Session
 

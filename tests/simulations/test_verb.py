@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from node.cli import main
+from node.engine.pipeline import Pipeline
 from node.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_USAGE
-from node.pipeline import Pipeline
 from node.texts import catalogue
 from policies.gate import CompiledGate
 

@@ -2,7 +2,7 @@
 
 A client has an identity when it showed a password or a certificate. Without a rule for it, an identity speaks for the device of its own
 name and nobody else. Without an identity (anonymous clients, where the configuration lets them in) everything is permitted. Made from the
-configuration by node/devices_plane.py; asked by the door and, through `Rights`, by the intake.
+configuration by node/ingest/plane.py; asked by the door and, through `Rights`, by the intake.
 """
 
 from __future__ import annotations

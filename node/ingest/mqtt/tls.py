@@ -1,4 +1,4 @@
-"""TLS of the sensor door: its own certificate, and the authority whose certificates devices may show. Called by node/devices_plane.py."""
+"""TLS of the sensor door: its own certificate, and the authority whose certificates devices may show. Called by node/ingest/plane.py."""
 
 from __future__ import annotations
 

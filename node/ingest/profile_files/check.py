@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from node.config_errors import KeyPath, Problem
+from node.config.errors import KeyPath, Problem
 from node.ingest.errors import IngestError
 from node.ingest.expressions import Expression
 from node.ingest.fields import is_plain

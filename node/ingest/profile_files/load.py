@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from node.config_check import shape_problems
-from node.config_errors import ConfigError, Problem, find_lines
+from node.config.check import shape_problems
+from node.config.errors import ConfigError, Problem, find_lines
 from node.ingest.profile_files.check import problems
 from node.ingest.profile_files.model import ProfileFile
 

@@ -15,20 +15,20 @@ from typing import cast
 from unittest.mock import patch
 
 from node.assembly import Parts, assemble
-from node.config import NodeConfig
-from node.directory import LinkStatus, NodeStatus
+from node.config.config import NodeConfig
+from node.engine.sealing import seal
 from node.equality.desk import EqualityDesk
 from node.fork.giveback import ReseedProgress
-from node.handshake import Handshake, Step
 from node.identity.keys import public_bytes
+from node.links.handshake import Handshake, Step
 from node.repair.desk import RepairDesk
 from node.repair.giving import Giver
 from node.repair.wire import REPAIR
 from node.requests.envelope import Seal
-from node.routes import RouteDesk
-from node.sealing import seal
 from node.summaries.keying import SketchKeys
 from node.summaries.pull import SummaryDesk
+from node.tree.directory import LinkStatus, NodeStatus
+from node.tree.routes import RouteDesk
 from policies.catalogue import Scalar
 from policies.ruleset import Ruleset
 from sync.core.messages import Answer, Bundles, Data, Heartbeat, Hello, Message, Orders, Query
@@ -102,7 +102,7 @@ class End:
         return self.parts.parent is not None
 
     def meet(self) -> None:
-        """Begin a link, as node/links.py does."""
+        """Begin a link, as node/links/links.py does."""
         parts, peer = self.parts, self.peer
         known = parts.runtime.engine.positions_by_incarnation(peer.name)
         self.shaking = Handshake(
@@ -260,7 +260,7 @@ class End:
 
 def open_end(config: NodeConfig, person: Person, peer: Person, clock: StandingClock, *, lives: Callable[[], int]) -> End:
     """A node of today's program in the folder of `config`, at the clock's time; `lives` numbers its starts."""
-    with patch("node.passport.SystemClock", lambda: clock), patch("node.engine_room.new_incarnation", lives):
+    with patch("node.identity.passport.SystemClock", lambda: clock), patch("node.engine.engine_room.new_incarnation", lives):
         parts = assemble(config, software=SOFTWARE)
     return End(person, peer, parts, clock)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from node.config import NodeConfig, load_config
-from node.config_template import render_config, write_config
+from node.config.config import NodeConfig, load_config
+from node.config.template import render_config, write_config
 from node.identity.authority import CertificateAuthority
 from node.identity.certificates import make_root, to_pem
 from node.identity.facts import NodeFacts

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from node.attachment import ORDER_FORMAT, Order, Place, Signer, give_order
+from node.attachment.orders import ORDER_FORMAT, Order, Place, Signer, give_order
 from node.fork.reseed import wish_reseed
 from node.identity.files import IdentityFiles
 from node.repair.wire import REPAIR, AskedRun, Question

@@ -14,8 +14,8 @@ from node.accumulation.counting import FILE_NAME, Counting
 from node.accumulation.desk import HELD, AccumulationDesk
 from node.cases.kind import Party
 from node.identity.bundle_seal import BundleSeal
-from node.issuing import Issuer
-from node.policy_store import PolicyStore
+from node.policy.issuing import Issuer
+from node.policy.store import PolicyStore
 from node.reviews.desk import OPEN, ReviewDesk
 from node.reviews.kind import REVIEW
 from policies import CompiledGate, Ruleset, Station

@@ -24,7 +24,7 @@ from node.audit.retention import FORGET_AT_ONCE_MIN, Checkpoint, CheckpointSeal,
 from node.audit.walk import Fault
 from node.audit.words import AuditKind
 from node.clock import SystemClock
-from node.commits import Commits
+from node.engine.commits import Commits
 from node.errors import NodeError
 from node.identity.admissions import Admission, Stage
 from node.store.journal import SqliteJournal

@@ -21,7 +21,7 @@ from node.audit.weighing import weigh
 from node.audit.wiring import audit_of
 from node.audit.witness import WITNESS, Told, Witnessed, contradiction, told
 from node.audit.words import AuditKind
-from node.queries import QueryError
+from node.tree.queries import QueryError
 from tests.node.audit.logs import by_hand, forge_from
 from tests.node.station import until
 from tests.node.two_nodes import Pair, two_nodes

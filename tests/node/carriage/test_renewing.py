@@ -14,9 +14,9 @@ import pytest
 from node.carriage.papers import Papers
 from node.carriage.parcel import peek_header
 from node.clock import SystemClock
-from node.config import NodeConfig
-from node.config_template import render_config
-from node.engine_room import journal_path
+from node.config.config import NodeConfig
+from node.config.template import render_config
+from node.engine.engine_room import journal_path
 from node.fork.absence import heard_at
 from node.identity.admissions import Admissions
 from node.identity.certificates import CA_LIFE_S
@@ -122,7 +122,7 @@ def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
     parent, child = make(tmp_path, PARENT, Level.PROVINCIAL, "37"), make(tmp_path, CHILD, Level.STREET, "370202001")
     join_by_file(child, parent, tmp_path)
     clock = LaterClock()
-    monkeypatch.setattr("node.passport.SystemClock", lambda: clock)
+    monkeypatch.setattr("node.identity.passport.SystemClock", lambda: clock)
     (tmp_path / "stick").mkdir()
     return Pair(parent, child, clock, tmp_path / "stick")
 

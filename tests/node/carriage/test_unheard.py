@@ -10,7 +10,7 @@ import pytest
 
 from node.carriage.office import Office
 from node.carriage.papers import Paper
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 from node.store import heard, queries
 from node.store.file import read_meta
 from node.store.journal import open_journal

@@ -10,7 +10,7 @@ import pytest
 from node.cases.approver import approver_of
 from node.cases.errors import CaseRefused
 from node.cases.kind import Party
-from node.directory import Directory, NodeStatus
+from node.tree.directory import Directory, NodeStatus
 
 ME = Party("street", "370202001")
 

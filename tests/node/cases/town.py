@@ -11,7 +11,7 @@ from node.cases.kind import Kind, Party
 from node.cases.register import FILE_NAME, Register
 from node.ingest.inbox import to_record_batch
 from node.ingest.sink import Row
-from node.records import decode_rows
+from node.store.records import decode_rows
 from policies.catalogue import Resource, schema
 from sync.model import HybridTime, Instant, StoredBatch, code_contains
 from tests.contracts.batches import commit_of

@@ -15,8 +15,8 @@ from node.catalogue.shelf import Filter
 from node.catalogue.store import CatalogueStore
 from node.catalogue.wiring import open_store
 from node.identity.bundle_seal import BundleSeal
-from node.issuing import Issuer, IssueRefused
-from node.policy_store import PolicyStore
+from node.policy.issuing import Issuer, IssueRefused
+from node.policy.store import PolicyStore
 from node.store.journal import SqliteJournal, open_journal
 from policies import BundleError, CompiledGate, Resource, Share, Station
 from policies.listing import Listing
@@ -153,7 +153,7 @@ def test_the_layout_of_records_that_exist_is_not_changed(town: Town) -> None:
 
 
 def test_a_bundle_too_large_for_the_links_is_refused_and_the_draft_stays(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.issuing.ISSUE_BYTES_MAX", 100)
+    monkeypatch.setattr("node.policy.issuing.ISSUE_BYTES_MAX", 100)
     town.desk.take([BUS.encoded()], source="")
     with pytest.raises(IssueRefused, match="at most 0"):
         town.desk.issue()

@@ -15,7 +15,7 @@ from node.devices.errors import CommandRefused, CommandUnknown, DeviceUnknown
 from node.devices.kind import COMMAND
 from node.devices.outbox import DEVICE_COMMANDS_MAX
 from node.devices.views import line_of, listed, named, shown
-from node.handing_in import NoRoom
+from node.ingest.handing_in import NoRoom
 from node.ingest.sink import Row, Verdict
 from policies.catalogue import Resource
 from tests.node.devices.office import Office, order

@@ -10,7 +10,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 from tests.node.station import CALL_TIMEOUT_S, call, make_station, running
 
 NAME = "lamp-1"

@@ -15,7 +15,7 @@ from node.requests.desk import RequestDesk
 from node.requests.envelope import Cursor
 from node.requests.errors import FetchRefused
 from node.requests.kind import Ask
-from node.routes import RouteRefused
+from node.tree.routes import RouteRefused
 from tests.node.requests.borough import PROVIDER, TERMS, WALL_US, Borough, identities, party
 from tests.policies.city import city
 

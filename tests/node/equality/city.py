@@ -9,8 +9,8 @@ from pathlib import Path
 from node.equality.audit import Auditor
 from node.equality.desk import EqualityDesk
 from node.equality.memory import ProofMemory
-from node.queries import QueryDesk
 from node.store.journal import SqliteJournal, open_journal
+from node.tree.queries import QueryDesk
 from sync.core.messages import Answer, Query
 from sync.model import Direction, Level
 from tests.sync.core.rig import Rig, Station

@@ -11,8 +11,8 @@ from node.fork.change import finish_change, go_on_after
 from node.fork.clones import ForkMemory
 from node.fork.desk import ForkDesk
 from node.fork.errors import ForkFound
-from node.handshake import Handshake
 from node.identity.files import IdentityFiles
+from node.links.handshake import Handshake
 from node.store.journal import SqliteJournal, open_journal
 from sync.core.messages import Data, Hello
 from sync.core.ready import Event, LinkBroken, PeerFacts

@@ -14,10 +14,10 @@ import pytest
 from node.cases.errors import CaseRefused
 from node.cases.kind import Party
 from node.identity.bundle_seal import BundleSeal
-from node.issuing import Issuer
 from node.negative_list.desk import EXPIRING, UNISSUED, ListDesk
 from node.negative_list.kind import DAY_US, ENTRY
-from node.policy_store import PolicyStore
+from node.policy.issuing import Issuer
+from node.policy.store import PolicyStore
 from policies import BundleError, CompiledGate, PredicateError, Ruleset, Station
 from policies.presets import preset_bundle
 from sync.model import Level
@@ -198,7 +198,7 @@ async def test_an_approved_entry_that_cannot_be_issued_is_said(hall: Hall, monke
     case_id = await hall.propose()
     await hall.city.decide(case_id, "review", by="wang", why="")
     await hall.city.decide(case_id, "approve", by="zhao", why="")
-    monkeypatch.setattr("node.issuing.ISSUE_BYTES_MAX", 100)
+    monkeypatch.setattr("node.policy.issuing.ISSUE_BYTES_MAX", 100)
     await hall.city.settle()
     assert hall.city.troubles() == [UNISSUED]
     assert "KiB" in hall.city.shown(case_id)["fault"]

@@ -21,15 +21,15 @@ from typing import Any
 
 from node.cases.desk import CaseDesk
 from node.clock import HybridClock
+from node.engine.pipeline import Pipeline, Self
 from node.identity.bundle_seal import BundleSeal
 from node.ingest.inbox import Inbox
-from node.marts import Marts
-from node.pipeline import Pipeline, Self
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.recall.desk import RecallDesk
 from node.recall.eraser import Eraser
-from node.records import live_rows
 from node.runtime import Runtime
+from node.store.marts import Marts
+from node.store.records import live_rows
 from policies import Bundle, CompiledGate, Ruleset, SignedBundle, Station
 from policies.catalogue import Resource, Scalar
 from policies.entry import Basis, Entry, Retroactive

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
+from node.engine.rowfacts import sealed_header
 from node.recall.cutting import only
 from node.recall.tombs import Tombs
-from node.rowfacts import sealed_header
 from sync.model import Batch, Lane, Run, State, Stream, merged_ranges
 from sync.wire.payload import encode_payload, unfold_payload
 from tests.contracts.batches import INCARNATION, NODE, RESOURCE, run, stored

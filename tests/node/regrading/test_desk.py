@@ -14,8 +14,8 @@ import pytest
 from node.cases.errors import CaseRefused
 from node.cases.kind import Case, Party
 from node.identity.bundle_seal import BundleSeal
-from node.issuing import Issuer
-from node.policy_store import PolicyStore
+from node.policy.issuing import Issuer
+from node.policy.store import PolicyStore
 from node.regrading.desk import UNISSUED, RegradeDesk, Wish
 from node.regrading.finding import KEYS_MAX
 from node.regrading.kind import REGRADE
@@ -132,7 +132,7 @@ async def test_a_crash_between_approval_and_issue_is_made_good(hall: Hall) -> No
 async def test_what_cannot_be_issued_is_a_word_of_the_status(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
     case = await hall.proposed()
     await hall.district.decide(case.id, "approve", by="wang", why="")
-    monkeypatch.setattr("node.issuing.ISSUE_BYTES_MAX", 10)
+    monkeypatch.setattr("node.policy.issuing.ISSUE_BYTES_MAX", 10)
     await hall.district.settle()
     assert hall.district.troubles() == [UNISSUED]
     assert "at most" in hall.district.shown(case.id)["fault"]

@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from node.recall.orders import RegradeOrder, orders_of
-from node.records import decode_rows
 from node.regrading.recalling import RegradeRewriting, rewriting_of
+from node.store.records import decode_rows
 from policies import Ruleset
 from policies.compile import PlanBook
 from policies.masks import KeyRing, TokenTable

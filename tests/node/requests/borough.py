@@ -13,13 +13,11 @@ from random import Random
 from typing import Any
 
 from node.cases.kind import Case, Kind, Party
-from node.directory import Directory, NodeStatus, encode_statuses
 from node.identity.bundle_seal import BundleSeal
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
 from node.identity.keys import read_tls_key
-from node.policy_store import PolicyStore
-from node.queries import QueryDesk
+from node.policy.store import PolicyStore
 from node.requests.desk import RequestDesk
 from node.requests.envelope import Cursor, Seal
 from node.requests.giving import FETCH, Giving
@@ -27,7 +25,9 @@ from node.requests.kind import Ask, request_kind
 from node.requests.shares import FILE_NAME, Shares
 from node.requests.taking import Taking
 from node.requests.terms import shipped_terms
-from node.routes import RouteDesk
+from node.tree.directory import Directory, NodeStatus, encode_statuses
+from node.tree.queries import QueryDesk
+from node.tree.routes import RouteDesk
 from policies import CompiledGate, KeyRing, Ruleset, Station
 from policies.granting import RECIPIENT_KEY
 from policies.presets import preset_bundle

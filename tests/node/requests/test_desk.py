@@ -170,7 +170,7 @@ async def test_a_provider_in_another_branch_is_found_by_its_id(borough: Borough)
 
 
 async def test_a_node_that_knows_nobody_above_cannot_ask_yet(borough: Borough) -> None:
-    from node.directory import Directory
+    from node.tree.directory import Directory
 
     parties = Parties(party(ASKER), Level.STREET, lambda: Directory(ASKER), borough.routes[ASKER], borough.files[ASKER].root_pem)
     with pytest.raises(CaseRefused, match="no node above is known"):

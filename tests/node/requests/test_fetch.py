@@ -19,7 +19,7 @@ from node.requests.errors import FetchRefused
 from node.requests.fetched import Fetched
 from node.requests.giving import FETCH
 from node.requests.kind import grant_of
-from node.routes import Routed, RouteRefused
+from node.tree.routes import Routed, RouteRefused
 from policies import PolicyError
 from policies.grant import Grant
 from sync.model import ClockQuality

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node.identity.bundle_seal import BundleSeal
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.returns.desk import TROUBLE, Place, ReturnsDesk
 from node.returns.store import ReturnsBook
 from node.store.journal import SqliteJournal, open_journal

@@ -13,7 +13,7 @@ import pytest
 from node.cases.errors import CaseRefused
 from node.cases.kind import Party
 from node.identity.bundle_seal import BundleSeal
-from node.policy_store import PolicyStore
+from node.policy.store import PolicyStore
 from node.reviews.desk import LAPSED, OPEN, ReviewDesk
 from node.reviews.kind import REVIEW, REVIEW_US
 from policies import Bundle, CompiledGate, Contents, Entry, Ruleset, Station

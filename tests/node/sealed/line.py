@@ -13,22 +13,22 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from node.directory import Directory, NodeStatus, encode_statuses
-from node.handshake import Me
+from node.engine.pipeline import Self
+from node.engine.sealing import seal
 from node.identity.facts import NodeFacts
 from node.identity.files import IdentityFiles
 from node.identity.keys import read_tls_key
 from node.identity.verify import verify_chain
 from node.ingest.sink import Row
-from node.pipeline import Self
-from node.records import live_rows
+from node.links.handshake import Me
 from node.requests.envelope import Seal, Signer, sealing_key_in
 from node.sealed.book import FILE_NAME, SealedBook
 from node.sealed.opening import Opening
 from node.sealed.places import places_below
 from node.sealed.sealing import Sealing
-from node.sealing import seal
 from node.store.journal import open_journal
+from node.store.records import live_rows
+from node.tree.directory import Directory, NodeStatus, encode_statuses
 from policies import CompiledGate, Ruleset
 from policies.catalogue import ENVELOPES, Resource, Scalar, schema
 from sync.core.engine import Engine

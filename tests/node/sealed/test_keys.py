@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from node.directory import Directory
 from node.identity.files import IdentityFiles
-from node.queries import QueryDesk
-from node.routes import RouteDesk, RouteRefused
 from node.sealed.book import SealedBook
 from node.sealed.keys import ASK_AGAIN_US, RENEW_US, RoutedKeys
+from node.tree.directory import Directory
+from node.tree.queries import QueryDesk
+from node.tree.routes import RouteDesk, RouteRefused
 from tests.node.identity.family import NOW_US
 from tests.node.sealed.line import PLACES, seal_of
 

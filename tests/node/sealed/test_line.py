@@ -9,8 +9,8 @@ from random import Random
 import pytest
 
 from node.identity.files import IdentityFiles
-from node.records import decode_rows
 from node.sealed.letter import opened_letter
+from node.store.records import decode_rows
 from policies.catalogue import ENVELOPES, Scalar
 from simulations.leaks import find_values
 from sync.core.inbox import empty_header

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from node.directory import Directory, NodeStatus, encode_statuses
 from node.sealed.places import is_foster_parent, nodes_below, place_above, places_below
+from node.tree.directory import Directory, NodeStatus, encode_statuses
 from sync.model import Direction, Level
 
 TREE = {

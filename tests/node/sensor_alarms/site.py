@@ -9,15 +9,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from node.config_model import SensorGroupEntry, SensorLimitEntry
-from node.handing_in import NoRoom
+from node.config.model import SensorGroupEntry, SensorLimitEntry
+from node.ingest.handing_in import NoRoom
 from node.ingest.inbox import to_record_batch
 from node.ingest.sink import Row
-from node.records import newest_rows
 from node.sensor_alarms.bounds import Group, LimitTable
 from node.sensor_alarms.desk import SensorDesk
 from node.sensor_alarms.store import FILE_NAME, WatchStore
 from node.sensor_alarms.watcher import Watcher
+from node.store.records import newest_rows
 from policies import schema
 from policies.catalogue import Resource, Scalar
 from sync.model import HybridTime

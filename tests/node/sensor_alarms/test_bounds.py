@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.config_model import SensorGroupEntry, SensorLimitEntry
+from node.config.model import SensorGroupEntry, SensorLimitEntry
 from node.sensor_alarms.alarm import SeriesKey
 from node.sensor_alarms.bounds import Group, LimitTable
 

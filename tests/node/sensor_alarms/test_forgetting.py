@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config_model import SensorGroupEntry
+from node.config.model import SensorGroupEntry
 from node.recall.eraser import Kept
 from node.sensor_alarms.alarm import SeriesKey
 from node.sensor_alarms.forgetting import forgetting_of, series_of

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from edge_ai.sensors import AlarmKind
-from node.config_model import SensorGroupEntry
+from node.config.model import SensorGroupEntry
 from node.sensor_alarms import watcher as watcher_module
 from node.sensor_alarms.alarm import RaisedAlarm, SeriesKey
 from node.sensor_alarms.bounds import Group, LimitTable

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from node.records import decode_rows
 from node.store.mart import Mart
+from node.store.records import decode_rows
 from node.summaries.compute import compute_cells, origins_held
 from node.summaries.keying import SketchKey
 from node.summaries.spec import SummarySpec

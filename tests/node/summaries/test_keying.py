@@ -12,14 +12,14 @@ import pytest
 
 from node.identity.chance import new_nonce
 from node.identity.files import IdentityFiles
-from node.marts import Marts
-from node.queries import QueryDesk
-from node.routes import RouteDesk
+from node.store.marts import Marts
 from node.summaries.errors import SummaryError
 from node.summaries.keying import KEY_VERB, KeyQuestion, SketchKeys, derived_key
 from node.summaries.partial import Cell, unpack
 from node.summaries.pull import COLUMNS, KEYED_VERB, PULL_VERB, SummaryDesk, TreeAnswer
 from node.summaries.spec import SummarySpec
+from node.tree.queries import QueryDesk
+from node.tree.routes import RouteDesk
 from sync.core.messages import Answer, Query
 from tests.node.requests.borough import TREE, WALL_US, _directory, _seal, identities
 from tests.node.shelf import Shelf, open_shelf

@@ -11,15 +11,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from node.directory import Directory
-from node.marts import Marts
-from node.queries import QueryDesk
-from node.routes import RouteDesk
+from node.store.marts import Marts
 from node.summaries.errors import SummaryError
 from node.summaries.keying import SketchKey, SketchKeys
 from node.summaries.partial import Cell, CellState, pack
 from node.summaries.pull import KEYED_VERB, PULL_VERB, Missing, SummaryDesk, TreeAnswer
 from node.summaries.spec import SummarySpec
+from node.tree.directory import Directory
+from node.tree.queries import QueryDesk
+from node.tree.routes import RouteDesk
 from sync.core.messages import Answer, Query
 from tests.node.shelf import Shelf, open_shelf
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from node.cli import main
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 from node.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_REFUSED
 from tests.node.catalogue.books import ENTRIES, department_book
 from tests.node.station import make_station, running

@@ -9,7 +9,7 @@ import pytest
 
 from node.requests.envelope import Paper
 from node.requests.errors import FetchRefused
-from node.routes import RouteRefused
+from node.tree.routes import RouteRefused
 from node.verify import book, telling
 from node.verify.errors import VerifyRefused
 from node.verify.letters import Front, answer_letter, ask_letter, read_answer, read_asked, recipient_key

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from node.clock import SystemClock
-from node.config import load_config
+from node.config.config import load_config
 from node.identity.files import IdentityFiles
 from simulations.demo.city import CHAIN, DISTRICT, GRID, PROVINCE, STREET
 from simulations.demo.errors import DemoError

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from node.cli import main
-from node.config import NodeConfig
+from node.config.config import NodeConfig
 from node.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_USAGE
 from node.identity.files import IdentityFiles
 from node.store.journal import open_journal

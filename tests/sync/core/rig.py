@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from node.handshake import Handshake, Me, Step
-from node.pipeline import Pipeline, Self
+from node.engine.pipeline import Pipeline, Self
+from node.links.handshake import Handshake, Me, Step
 from sync.core.bearers import Standing
 from sync.core.engine import Engine
 from sync.core.messages import Hello, Message

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config_errors import ConfigError
+from node.config.errors import ConfigError
 from node.ingest.decode import decode
 from node.ingest.profile_files.build import profile_of
 from node.ingest.profile_files.load import SHIPPED, profile_paths, read_profile

@@ -14,7 +14,7 @@ from copy import deepcopy
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Any
 
-from node.pipeline import Pipeline, Self
+from node.engine.pipeline import Pipeline, Self
 from sync import model
 from sync.core import messages, ready
 from sync.core.receiving import DOUBT_S

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from node import handover
+from node.attachment import handover
 from sync.core.books import Accounted, Books
 from sync.core.receiving import Receiving
 from tests.sync.core.explorer.promises import broken, unfinished

@@ -1,0 +1,1 @@
+"""Which parent a node has, by signed order."""

@@ -1,0 +1,1 @@
+"""node.toml: its keys, its errors, its template."""

@@ -1,0 +1,1 @@
+"""What stands around the replication engine: its threads, and the work of a link between two turns."""

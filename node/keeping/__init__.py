@@ -1,0 +1,1 @@
+"""What keeps a journal small, right and whole while the node runs."""

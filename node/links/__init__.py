@@ -1,0 +1,1 @@
+"""What a node says to its parent and its children, and who may open a connection."""

@@ -1,0 +1,1 @@
+"""What a node knows of the nodes around it, and how it asks them."""
