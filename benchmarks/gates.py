@@ -13,7 +13,18 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from benchmarks import chain_bench, door_gate, idle_devices, latency_bench, life_bench, policy_bench, policy_spread, stage_bench, wire_bench
+from benchmarks import (
+    camera_bench,
+    chain_bench,
+    door_gate,
+    idle_devices,
+    latency_bench,
+    life_bench,
+    policy_bench,
+    policy_spread,
+    stage_bench,
+    wire_bench,
+)
 from benchmarks.chain_bench import Case, Round
 from benchmarks.chain_files import make_chain
 from benchmarks.figures import Target
@@ -149,5 +160,6 @@ GATES: dict[str, Callable[[int], Sequence[Target]]] = {
     "g13": national,
     "g16": policy_bench.targets,
     "g16-spread": policy_spread.targets,
+    "cam": camera_bench.targets,
 }
 """All of them, by name."""

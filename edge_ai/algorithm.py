@@ -1,72 +1,24 @@
-"""Algorithm packages: a folder with `manifest.toml` and, where the family has weights, `model.onnx`.
+"""The algorithm that a camera asks for, found and checked: shipped with the node, imported into its library, or a folder of its own.
 
-Owns what a manifest may say, the hash check, and the refusal of demo-only algorithms by real cameras. Called by
-edge_ai/detectors/build.py and the worker.
+Owns the hash check, and the refusal of demo-only algorithms by real cameras. A library holds versions (`<id>/<version>/`); the one that
+is live is taken. Called by edge_ai/detectors/build.py, edge_ai/models/hot.py and the worker.
 """
 
 from __future__ import annotations
 
 import hashlib
-import tomllib
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from edge_ai.errors import AlgorithmError, ModelError
+from edge_ai.models.library import Library
+from edge_ai.models.manifest import MANIFEST_BYTES_MAX, WEIGHTLESS, EvidenceGrade, Family, Manifest, Scope, decode_manifest
 from edge_ai.spec import CameraKind, CameraSpec
+
+__all__ = ["SHIPPED", "Algorithm", "EvidenceGrade", "Family", "Manifest", "Scope", "load_algorithm", "load_version"]
 
 SHIPPED = Path(__file__).parent / "algorithms"
 """The algorithms that ship."""
-MANIFEST_BYTES_MAX = 65_536
-
-
-class Family(Enum):
-    """How a model's outputs are decoded."""
-
-    FASTESTDET = "fastestdet"
-    NANODET = "nanodet"
-    YOLOX = "yolox"
-    RFB_FACE = "rfb-face"
-    DEMO_STREET = "demo-street"
-    MOTION_OBJECT = "motion-object"
-
-
-class Scope(Enum):
-    """Where an algorithm may run."""
-
-    DEMO_ONLY = "demo-only"
-    FIELD = "field"
-
-
-class EvidenceGrade(Enum):
-    """What the algorithm was proved on; stamped on every event."""
-
-    RENDERED_ONLY = "rendered-only"
-    FIELD_TESTED = "field-tested"
-    NONE = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """The content of manifest.toml."""
-
-    id: str
-    version: str
-    family: Family
-    scope: Scope
-    evidence_grade: EvidenceGrade
-    classes: tuple[str, ...]
-    score_min: float = 0.35
-    overlap_max: float = 0.45
-    sha256: str = ""
-    """Of model.onnx; empty when the camera names the model, or the family has none."""
-    licence: str = ""
-    seed: int | None = None
-    """Seed the model was trained from, where it was."""
-    measured: dict[str, float | str] = field(default_factory=dict)
-    """Figures of the model card, such as precision and recall on held-out scenes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,52 +33,55 @@ class Algorithm:
 
 def load_algorithm(camera: CameraSpec, extra_dir: str = "") -> Algorithm:
     """The algorithm `camera` asks for; raises AlgorithmError with the way out."""
-    folder = _folder(camera, extra_dir)
-    raw = _read_manifest(folder)
-    manifest = _decode_manifest(raw, folder)
+    return _load(camera, _folder(camera, extra_dir))
+
+
+def load_version(camera: CameraSpec, library: Library, version: str) -> Algorithm:
+    """One version of the library's algorithm that `camera` asks for; raises AlgorithmError."""
+    return _load(camera, library.checked(camera.algorithm, version))
+
+
+def _load(camera: CameraSpec, folder: Path) -> Algorithm:
+    raw = _read_manifest(folder, camera.algorithm)
+    manifest = decode_manifest(raw, camera.algorithm)
     if manifest.scope is Scope.DEMO_ONLY and camera.kind is not CameraKind.RENDERED:
         raise AlgorithmError(
             f"algorithm {manifest.id} refused for camera {camera.id}: it knows only rendered scenes; "
             f"use motion-object, or an algorithm with scope field and its own model"
         )
-    if manifest.family is Family.MOTION_OBJECT:
+    if manifest.family in WEIGHTLESS:
         return Algorithm(manifest, None, hashlib.sha256(raw).hexdigest())
     model = Path(camera.model) if camera.model else folder / "model.onnx"
     return Algorithm(manifest, model, _checked_hash(manifest, model, camera))
 
 
 def _folder(camera: CameraSpec, extra_dir: str) -> Path:
-    roots = [SHIPPED, *([Path(extra_dir)] if extra_dir else [])]
-    known = {
-        folder.name: folder for root in roots if root.is_dir() for folder in sorted(root.iterdir()) if (folder / "manifest.toml").is_file()
-    }
+    known = _plain_folders(SHIPPED)
+    if extra_dir:
+        library = Library(Path(extra_dir))
+        known |= _plain_folders(Path(extra_dir))
+        if (live := library.state(camera.algorithm).live) and camera.algorithm not in known:
+            return library.checked(camera.algorithm, live)
     if camera.algorithm not in known:
-        raise AlgorithmError(f"camera {camera.id} names algorithm {camera.algorithm!r}: known are {', '.join(sorted(known))}")
+        names = sorted({*known, *(Library(Path(extra_dir)).ids() if extra_dir else ())})
+        raise AlgorithmError(
+            f"camera {camera.id} names algorithm {camera.algorithm!r}: known are {', '.join(names)}; "
+            f"`yunnao model import` brings another, `yunnao model activate` makes it live"
+        )
     return known[camera.algorithm]
 
 
-def _read_manifest(folder: Path) -> bytes:
-    with (folder / "manifest.toml").open("rb") as file:
-        raw = file.read(MANIFEST_BYTES_MAX + 1)
-    if len(raw) > MANIFEST_BYTES_MAX:
-        raise AlgorithmError(f"manifest of algorithm {folder.name} refused: over {MANIFEST_BYTES_MAX} bytes")
-    return raw
+def _plain_folders(root: Path) -> dict[str, Path]:
+    folders = sorted(root.iterdir()) if root.is_dir() else []
+    return {folder.name: folder for folder in folders if (folder / "manifest.toml").is_file()}
 
 
-def _decode_manifest(raw: bytes, folder: Path) -> Manifest:
+def _read_manifest(folder: Path, name: str) -> bytes:
     try:
-        values = tomllib.loads(raw.decode())
-        unknown = sorted(set(values) - set(Manifest.__dataclass_fields__))
-        manifest = msgspec.convert(values, Manifest)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise AlgorithmError(f"manifest of algorithm {folder.name} refused: {error}") from error
-    if unknown:
-        raise AlgorithmError(f"manifest of algorithm {folder.name} has unknown keys {', '.join(unknown)}: remove them")
-    if manifest.id != folder.name or not manifest.classes or not 0 < manifest.score_min < 1 or not 0 < manifest.overlap_max < 1:
-        raise AlgorithmError(
-            f"manifest of algorithm {folder.name} refused: id must be the folder's name, classes not empty, thresholds inside 0-1"
-        )
-    return manifest
+        with (folder / "manifest.toml").open("rb") as file:
+            return file.read(MANIFEST_BYTES_MAX + 1)
+    except OSError as error:
+        raise AlgorithmError(f"manifest of algorithm {name} cannot be read ({error.strerror}): import it again") from error
 
 
 def _checked_hash(manifest: Manifest, model: Path, camera: CameraSpec) -> str:

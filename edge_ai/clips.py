@@ -15,14 +15,17 @@ FRAMES_MAX = 100_000
 
 
 def write_clip(frames: Iterable[Pixels], path: Path, fps: float) -> int:
-    """Write `frames` (all of one size, blue-green-red) as Motion JPEG in an .avi; the number written. Raises SourceError."""
+    """Write `frames` (all of one size, blue-green-red) as Motion JPEG in an .avi, or as MPEG-4 visual in an .mp4; the number written.
+
+    Raises SourceError.
+    """
     writer: cv2.VideoWriter | None = None
     written = 0
     try:
         for pixels in frames:
             if writer is None:
                 size = (pixels.shape[1], pixels.shape[0])
-                writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), fps, size)
+                writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*("mp4v" if path.suffix == ".mp4" else "MJPG")), fps, size)
             if not writer.isOpened() or written >= FRAMES_MAX:
                 raise SourceError(
                     f"clip {path.name} cannot be written at frame {written}: "

@@ -1,6 +1,7 @@
 """The clocks of a worker process: the only file of this package that reads them.
 
-A worker is a process of its own below the node, so it cannot use node/clock.py. Called by edge_ai/worker.py; everything else gets a Clock.
+A worker is a process of its own below the node, so it cannot use node/clock.py. Called by the workers' entry points; everything else gets a
+Clock.
 """
 
 from __future__ import annotations
@@ -31,3 +32,8 @@ class SystemClock:
     def wall_us(self) -> int:
         """Microseconds of the wall clock."""
         return time.time_ns() // 1_000  # noqa: TID251 - the worker's shell
+
+
+def thread_us() -> int:
+    """Microseconds of processor time that the calling thread has used: what work costs, whatever else the machine does."""
+    return time.thread_time_ns() // 1_000

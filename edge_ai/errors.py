@@ -7,6 +7,7 @@ EdgeError
 |   +-- ModelError   a model file whose content or shapes are wrong
 +-- EvidenceError    a picture that could not be made or kept
 +-- MessageError     bytes on the local socket that are not a message we accept
++-- RingError        a frame ring for which there is no room
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class EvidenceError(EdgeError):
 
 class MessageError(EdgeError):
     """Bytes on the local socket that are not a message we accept."""
+
+
+class RingError(EdgeError):
+    """A frame ring that cannot be made, for want of room or of a folder."""

@@ -51,6 +51,10 @@ class BoxFilters:
         both += seconds * speed + push * seconds**3 / 2
         speed += push * seconds**2
 
+    def slow(self, rows: NDArray[np.intp], kept: float) -> None:
+        """Leave each of `rows` this share of its speed."""
+        self._speed[rows] *= kept
+
     def correct(self, rows: NDArray[np.intp], boxes: Floats) -> None:
         """Take a measured box into each of `rows`."""
         measured = _to_centre(boxes)

@@ -1,6 +1,7 @@
-"""The worker's end of the local socket: events out until acknowledged, states out, orders in.
+"""A worker's end of the local socket: messages out, acks and orders in.
 
-The home of pyzmq in this package. Called by edge_ai/worker.py.
+The home of pyzmq in this package. What the socket does not take is dropped: states come again each second, events stay in the spool.
+Called by the capture and the analysis process.
 """
 
 from __future__ import annotations
@@ -8,12 +9,10 @@ from __future__ import annotations
 import zmq
 
 from edge_ai.errors import MessageError
-from edge_ai.spool import Spool
-from edge_ai.wire import StateRow, event_parts, parse_from_node, state_parts
-from sync.model import Instant
+from edge_ai.wire import Ack, Refusal, Value, parse_from_node
 
 SEND_QUEUE = 64
-"""Messages the socket holds while the node is away; states beyond it are dropped, events stay in the spool."""
+"""Messages the socket holds while the node is away."""
 RECEIVE_BYTES_MAX = 65_536
 ORDERS_PER_TURN_MAX = 1_000
 
@@ -21,8 +20,7 @@ ORDERS_PER_TURN_MAX = 1_000
 class Outlet:
     """A DEALER toward the node."""
 
-    def __init__(self, endpoint: str, identity: str, spool: Spool) -> None:
-        self._spool = spool
+    def __init__(self, endpoint: str, identity: str) -> None:
         self._context = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.DEALER)
         self._socket.setsockopt(zmq.IDENTITY, identity.encode())
@@ -32,40 +30,40 @@ class Outlet:
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
         self._socket.connect(endpoint)
+        self.stopped = False
+        """The node said stop."""
         self.refused = 0
         """Messages from the node that made no sense."""
 
-    def send_due(self, now: Instant) -> None:
-        """Send the events whose turn it is; what the socket does not take now is sent again later."""
-        for message in self._spool.due(now):
-            self._send(event_parts(message))
+    def send(self, parts: list[bytes]) -> None:
+        """Send a message, or drop it when the node does not listen."""
+        try:
+            self._socket.send_multipart(parts, zmq.NOBLOCK)
+        except zmq.Again:
+            return
 
-    def send_state(self, row: StateRow) -> None:
-        """Send a state; it is dropped when the node does not listen, the next second brings another."""
-        self._send(state_parts(row))
+    def wait(self, seconds: float) -> None:
+        """Return when the node has sent something, or after `seconds`."""
+        self._socket.poll(round(seconds * 1_000))
 
-    def orders(self) -> bool:
-        """Take in what the node sent; True when it said stop."""
+    def orders(self) -> list[Ack | Refusal | Value]:
+        """What the node sent since the last call; a stop is remembered in `stopped`."""
+        came: list[Ack | Refusal | Value] = []
         for _ in range(ORDERS_PER_TURN_MAX):
             try:
-                ack = parse_from_node(self._socket.recv_multipart(zmq.NOBLOCK))
+                order = parse_from_node(self._socket.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:
-                return False
+                break
             except MessageError:
                 self.refused += 1
                 continue
-            if ack is None:
-                return True
-            self._spool.acknowledge(ack)
-        return False
+            if order is None:
+                self.stopped = True
+            else:
+                came.append(order)
+        return came
 
     def close(self) -> None:
         """Close socket and context without waiting for the node."""
         self._socket.close()
         self._context.term()
-
-    def _send(self, parts: list[bytes]) -> None:
-        try:
-            self._socket.send_multipart(parts, zmq.NOBLOCK)
-        except zmq.Again:
-            return

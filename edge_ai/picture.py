@@ -6,6 +6,7 @@ Called by every other module of this package that touches pixels.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,13 @@ class Shot:
     wall_us: int
     generation: int
     """Goes up with each (re)connection and each loop of a file: pictures before and after are not neighbours."""
+
+
+class FrameSink(Protocol):
+    """Takes the frames of cameras, from their threads. Implementations: the capture process's ring; a list in tests."""
+
+    def put(self, shot: Shot) -> None:
+        """Take a frame; never waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,19 @@
 """Events that wait for the node's ack: each is one file, written whole before it is sent, deleted when it is acknowledged.
 
-So evidence is on disk before anybody hears of it, and a worker that dies loses no event it had confirmed. Owns the bound of 1,000 and the
-resending. Called by edge_ai/worker.py.
+So evidence is on disk before anybody hears of it, and a worker that dies loses no event it had confirmed. Originals are handed to the node
+as files of their own, before the event that names them. A disk that refuses costs an event its picture, then its file, never the event.
+Owns the bound of 1,000 and the resending. Called by edge_ai/analysis_worker.py.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from edge_ai.errors import EvidenceError
-from edge_ai.wire import Ack, EventMessage
+from edge_ai.evidence.handing import DISK_FULL, Handing, write_whole
+from edge_ai.wire import Ack, EventMessage, EvidenceInfo
 from sync.model import Instant
 
 UNACKED_MAX = 1_000
@@ -22,47 +22,57 @@ RESEND_S = 5.0
 """Seconds without ack after which an event is sent again."""
 IN_FLIGHT_MAX = 32
 """Events sent and not acknowledged at a time."""
+NOT_KEPT = "not-kept"
+"""Reason of an event without its original: this worker was given no folder for them."""
 _SUFFIX = ".event"
 
 
 @dataclass(slots=True)
 class _Waiting:
     message: EventMessage
-    path: Path
+    path: Path | None
+    """None: the disk took no file; the event lives as long as this process."""
     sent_at: Instant | None = None
 
 
 class Spool:
     """The unacknowledged events of one worker, oldest first."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, handing: Handing | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
+        self._handing = handing
         self._waiting: dict[tuple[str, bool], _Waiting] = {}
+        self._bare: dict[str, None] = {}
+        """Events in here that lost their picture: their end must not name it."""
         self._next = 1
         self.dropped = 0
         """Events refused because the spool was full."""
         self.damaged = 0
         """Files of an earlier life that could not be read; they are removed."""
+        self.without_picture = 0
+        """Events that lost picture or original for want of room."""
+        self.trouble = ""
+        """Why the newest event lacks its picture or its file; empty when it lacks neither."""
         self._reload()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def add(self, message: EventMessage) -> bool:
-        """Keep `message` durably; False when the spool is full. Raises EvidenceError when the disk refuses."""
+        """Keep `message`, durably where the disk takes it; False when the spool is full."""
         if len(self._waiting) >= UNACKED_MAX:
             self.dropped += 1
             return False
-        path = self._folder / f"{self._next:010d}{_SUFFIX}"
-        self._next += 1
-        try:
-            _write_whole(path, msgspec.msgpack.encode(message))
-        except OSError as error:
-            raise EvidenceError(
-                f"event {message.row.event_id} could not be kept in {self._folder.name}/: {error.strerror}; free disk space"
-            ) from error
-        self._waiting[_key(message)] = _Waiting(message, path)
+        self.trouble = ""
+        kept = self._handed_over(message)
+        path = self._written(kept)
+        if path is None:
+            kept = self._bared(kept)
+            path = self._written(kept)
+        if path is None:
+            self.trouble = f"event {kept.row.event_id} is in memory alone: {self._folder.name}/ takes no file; free disk space"
+        self._waiting[_key(kept)] = _Waiting(kept, path)
         return True
 
     def due(self, now: Instant) -> list[EventMessage]:
@@ -78,8 +88,50 @@ class Spool:
     def acknowledge(self, ack: Ack) -> None:
         """The node has the message: forget it and its file; an ack for nothing is ignored."""
         waiting = self._waiting.pop((ack.event_id, ack.ended), None)
-        if waiting is not None:
+        if waiting is not None and waiting.path is not None:
             waiting.path.unlink(missing_ok=True)
+        if ack.ended:
+            self._bare.pop(ack.event_id, None)
+
+    # ---- what a disk does to an event
+
+    def _handed_over(self, message: EventMessage) -> EventMessage:
+        """The message without its original, which lies in the node's folder now, or whose lack is named."""
+        if message.row.ended and message.row.event_id in self._bare:
+            return self._bared(message)
+        if not message.original:
+            return message
+        why = NOT_KEPT if self._handing is None else self._handing.hand_over(message)
+        info = message.row.evidence
+        if why:
+            info = msgspec.structs.replace(info, original_sha256="", original_bytes=0, missing=why)
+        if why and self._handing is not None:
+            self.without_picture += 1
+            self.trouble = f"the original of event {message.row.event_id} is not kept: {why}"
+        return EventMessage(msgspec.structs.replace(message.row, evidence=info), message.jpeg, message.thumb_rgb)
+
+    def _bared(self, message: EventMessage) -> EventMessage:
+        """The event without any picture."""
+        row = message.row
+        if message.jpeg:
+            self.without_picture += 1
+            self.trouble = f"event {row.event_id} lost its picture: {DISK_FULL}; free disk space"
+        if not row.ended:
+            self._bare[row.event_id] = None
+            while len(self._bare) > UNACKED_MAX:
+                del self._bare[next(iter(self._bare))]
+        info = EvidenceInfo("", 0, 0, row.evidence.original_sha256, row.evidence.original_bytes, missing=DISK_FULL)
+        return EventMessage(msgspec.structs.replace(row, evidence_sha256="", evidence=info), b"", b"")
+
+    def _written(self, message: EventMessage) -> Path | None:
+        """The file of a message, durable; None when the disk refuses."""
+        path = self._folder / f"{self._next:010d}{_SUFFIX}"
+        try:
+            write_whole(path, msgspec.msgpack.encode(message))
+        except OSError:
+            return None
+        self._next += 1
+        return path
 
     def _reload(self) -> None:
         for path in sorted(self._folder.glob(f"*{_SUFFIX}"))[:UNACKED_MAX]:
@@ -95,18 +147,3 @@ class Spool:
 
 def _key(message: EventMessage) -> tuple[str, bool]:
     return message.row.event_id, message.row.ended
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write so that the name appears only with all bytes on disk behind it."""
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

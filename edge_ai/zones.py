@@ -1,4 +1,4 @@
-"""Points, lines and polygons of rules; plain arithmetic, no picture. Called by edge_ai/rules.py."""
+"""Points, lines and polygons of rules; plain arithmetic, no picture. Called by edge_ai/rules."""
 
 from __future__ import annotations
 

@@ -14,15 +14,19 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from node.algorithms.api import AlgorithmVerbs
 from node.attachment.api import AttachVerbs
 from node.audit.api import AuditVerbs
 from node.audit.operator import noted
+from node.cameras.api import CameraVerbs
 from node.carriage.api_verbs import BundleVerbs
 from node.catalogue.api import CatalogueVerbs
 from node.devices.api import DeviceVerbs
 from node.emergency.api import EmergencyVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
+from node.evidence.api import EvidenceVerbs
+from node.evidence.fetching import EvidenceTaking
 from node.ingest.errors import IngestError
 from node.ingest.handing_in import NoRoom
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
@@ -192,7 +196,12 @@ class Api:
         devices = DeviceVerbs(
             lambda: self._services.devices.registry, lambda: self._services.devices.commands, lambda: self._showing
         )
+        cameras = CameraVerbs(
+            lambda: self._services.cameras, lambda: self._services.camera_directory, lambda: self._showing
+        )
+        evidence = EvidenceVerbs(lambda: self._services.evidence, lambda: EvidenceTaking(self._services.requests.taking))
         self.verbs: Mapping[str, Entry] = {
+            **{name: Entry(*entry) for name, entry in evidence.table.items()},
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
             **{name: Entry(*entry) for name, entry in TraceVerbs(lambda: self._services.tracing).table.items()},
@@ -212,6 +221,8 @@ class Api:
             **{name: Entry(*entry) for name, entry in TerritoryVerbs(lambda: self._services.territories).table.items()},
             **{name: Entry(*entry) for name, entry in SensorAlarmVerbs(lambda: self._services.sensors).table.items()},
             **{name: Entry(*entry) for name, entry in devices.table.items()},
+            **{name: Entry(*entry) for name, entry in cameras.table.items()},
+            **{name: Entry(*entry) for name, entry in AlgorithmVerbs(lambda: self._services.algorithms).table.items()},
             **{name: Entry(*entry) for name, entry in AuditVerbs(lambda: self._services.audit).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
@@ -268,7 +279,9 @@ class Api:
             "newer": services.links.newer.facts(),
             "storage": services.storage.report(),
             "door": services.door_facts(),
-            "cameras": services.cameras(),
+            "cameras": services.cameras.cameras(),
+            "camera_directory": services.camera_directory.facts(),
+            "platform": services.platform.status() if services.platform is not None else {},
             "carriages": services.carrier.status(),
             "proofs": services.care.proofs(),
             "damage": services.care.damage(),

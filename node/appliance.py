@@ -8,22 +8,32 @@ again from its journal: refused, never accepted and dropped.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+from edge_ai.spec import CameraSpec
+from node.algorithms.kind import ALGORITHM
+from node.algorithms.wiring import algorithms_of
 from node.api import Api
 from node.assembly import Parts, assemble
 from node.attachment.orders import Reattached
 from node.audit.wiring import audit_of, enter_all, enter_recalls
+from node.cameras.admission import admission_of
+from node.cameras.conditions import ConditionFeed
+from node.cameras.host import CameraHost
 from node.cameras.rows import EVENTS, CameraRows
-from node.cameras.supervisor import CameraSupervisor, camera_spec
+from node.cameras.supervisor import CameraSupervisor
+from node.cameras.wiring import directory_of
 from node.carriage.carrier import Carrier
 from node.carriage.watching import watches
+from node.cases.kind import Kind
 from node.cases.wiring import cases_of
 from node.catalogue.review import Review
 from node.catalogue.wiring import catalogue_of
@@ -34,11 +44,14 @@ from node.devices.wiring import devices_of
 from node.engine.commits import Stopped
 from node.engine.engine_room import journal_path
 from node.errors import NodeError
+from node.evidence.desk import EvidenceDesk
+from node.evidence.wiring import evidence_of, give_originals
 from node.fork.change import go_on_after
 from node.fork.clones import ForkMemory
 from node.fork.errors import AwayTooLong, ForkFound
 from node.fork.reseed import wish_reseed
 from node.fork.wiring import close_readers, keep_noting, settle_absence
+from node.gb28181.wiring import platform_of
 from node.identity.bundle_seal import BundleSeal
 from node.identity.chance import new_id, new_nonce, new_rng
 from node.identity.join_server import JoinServer
@@ -60,6 +73,7 @@ from node.quality.kind import TICKET
 from node.quality.wiring import quality_of
 from node.recall.kind import RECALL
 from node.recall.wiring import pages_of, recalls_of
+from node.requests.terms import Terms
 from node.requests.wiring import Requests, request_kind, requests_of, terms_of
 from node.returns.wiring import returns_of
 from node.run_lock import run_lock
@@ -84,6 +98,10 @@ from sync.transport.session import Session
 
 log = logging.getLogger("yunnao")
 
+CYCLES_EVERY = 50_000
+"""Objects more than before, after which cycles are looked for: a commit's thousands of readings live on for a moment and are none."""
+SWITCH_INTERVAL_S = 0.001
+"""How long a thread that computes keeps the interpreter while the event loop waits for it."""
 RESTART_WAIT_S = 5.0
 """Wait before a node that could not commit tries again."""
 
@@ -91,6 +109,9 @@ RESTART_WAIT_S = 5.0
 def run_node(config: NodeConfig) -> int:
     """Run a node until SIGTERM or SIGINT; the exit code. Raises AlreadyRunning when another process runs it."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {config.node.id} %(levelname)s %(name)s: %(message)s")
+    # The loop gives the interpreter up with every socket it reads or writes: a thread that computes must hand it back soon.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    gc.set_threshold(CYCLES_EVERY)
     with run_lock(config.folder):
         return asyncio.run(_run_until_stopped(config))
 
@@ -219,17 +240,21 @@ class Appliance:
         plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
         parts.on_policy(plane.learn)
         plane.intake.needed = parts.policy.needed
-        rows = CameraRows(parts.inbox, _rule_kinds(config), territory=config.territory.code)
+        rule_kinds: dict[tuple[str, str], str] = {}
+        rows = CameraRows(parts.inbox, rule_kinds, territory=config.territory.code)
         rows.recall(reversed(newest_rows(parts.journal, EVENTS, limit=ROWS_MAX)))
-        cameras = self._cameras(parts, rows)
+        evidence = evidence_of(parts, rows, rule_kinds)
+        self._closers.append(evidence.stop)
+        cameras = CameraHost(config, partial(self._cameras, parts, evidence), rule_kinds)
         parts.keeper.renew_leaf()
         storage = storage_of(parts)
-        services = self._services(parts, plane, cameras, care, storage)
+        services = self._services(parts, plane, cameras, care, storage, evidence)
         enter_all(parts.audit, services.negative_list.cases, services.requests.giving, parts.queries)
         enter_recalls(parts.audit, services.recalls)
+        give_originals(evidence, services.requests)
         self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop, services.requests.stop]
         self._closers.append(services.governing.stop)
-        self._closers.append(services.devices.commands.stop)
+        self._closers += [services.devices.commands.stop, services.camera_directory.stop]
         self._closers += [services.quality.stop, services.sql.stop, services.returns.stop, services.sensors.stop, services.sealed.stop]
         await Presets(services.negative_list.issuer, parts.audit, config.data_dir).bring()
         close_readers(parts)
@@ -258,39 +283,52 @@ class Appliance:
         background += [services.sensors.run(), services.sealed.run()]
         background += services.audit.background()
         background.append(services.devices.commands.run())
-        if config.cameras:
-            background.append(cameras.run())
+        background += [cameras.run(), services.camera_directory.run(), evidence.run()]
+        background.append(ConditionFeed(lambda: cameras.specs, plane.newest_number, cameras.tell, parts.clock).run())
+        background += [services.platform.run()] if services.platform is not None else []
         if parts.parent is not None:
             background.append(self._totals(parts).keep_releasing())
         tasks.extend(asyncio.create_task(job) for job in background)
 
-    def _cameras(self, parts: Parts, rows: CameraRows) -> CameraSupervisor:
+    def _cameras(self, parts: Parts, evidence: EvidenceDesk, specs: Sequence[CameraSpec]) -> CameraSupervisor:
         config = self._config
-        specs = [camera_spec(entry, config.territory.code) for entry in config.cameras]
         return CameraSupervisor(
-            specs, config.folder / "ai.sock", rows.take, clock=parts.clock, rng=new_rng(), work_dir=config.data_dir / "cameras"
+            specs,
+            config.folder / "ai.sock",
+            evidence.take,
+            clock=parts.clock,
+            rng=new_rng(),
+            work_dir=config.data_dir / "cameras",
+            evidence_dir=evidence.store.folder,
+            evidence_floor_bytes=evidence.keeping.rules.floor_bytes,
+            ring_dir=Path(config.file.edge.ring_dir) if config.file.edge.ring_dir else None,
+            callers=config.file.edge.callers,
+            admission=admission_of(specs, config),
         )
 
-    def _services(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor, care: Care, storage: Storage) -> Services:
+    def _services(
+        self, parts: Parts, plane: DevicePlane, cameras: CameraHost, care: Care, storage: Storage, evidence: EvidenceDesk
+    ) -> Services:
         config = self._config
         issuer = Issuer(parts.me.node, parts.me.level, BundleSeal(parts.files).sign, parts.policy, parts.clock)
         catalogue = catalogue_of(parts, issuer)
         handing_in = HandingIn(parts.inbox, storage)
         terms = terms_of(parts)
-        negative_list = ListDesk(cases_of(parts, handing_in, [ENTRY, request_kind(terms), TICKET, RECALL, COMMAND, *KINDS]), issuer)
+        negative_list = ListDesk(cases_of(parts, handing_in, _kinds(terms)), issuer)
         requests = requests_of(parts, negative_list.cases, terms)
         governing = governing_of(parts, negative_list.cases, issuer, requests)
         recalls = recalls_of(parts, negative_list.cases, care.repairs, pages_of(parts, requests))
         quality = quality_of(parts, negative_list.cases, requests.parties)
-        audit, returns = audit_of(parts), returns_of(parts)
+        audit, returns, directory = audit_of(parts), returns_of(parts), directory_of(parts, cameras)
         sensors = sensors_of(parts, lambda: plane.sensors, handing_in)
         recalls.on_kept = forgetting_of(sensors, parts.journal)
-        devices = devices_of(parts, plane, negative_list.cases, requests.parties, sensors)
+        directory, devices = directory_of(parts, cameras), devices_of(parts, plane, negative_list.cases, requests.parties, sensors)
         sealed = sealed_of(parts, requests, handing_in)
         tell: tuple[Callable[[], list[str]], ...] = (
             care.repairs.troubles, care.quarantine.troubles, storage.troubles, parts.forks.troubles, catalogue.troubles,
             negative_list.troubles, requests.desk.troubles, governing.troubles, quality.troubles, audit.witnesses.troubles,
             recalls.troubles, returns.troubles, sensors.troubles, devices.commands.troubles, sealed.troubles,
+            evidence.troubles,
         )  # fmt: skip
         return Services(
             journal=parts.journal,
@@ -303,7 +341,9 @@ class Appliance:
             identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256, parts.admissions),
             clock=parts.clock,
             devices=devices,
-            cameras=lambda: cameras.cameras() if config.cameras else [],
+            cameras=cameras,
+            camera_directory=directory,
+            platform=platform_of(parts, directory, new_rng()),
             door_facts=plane.facts,
             carrier=Carrier(parts),
             storage=storage,
@@ -323,12 +363,14 @@ class Appliance:
             sealed=sealed,
             territories=TerritoryDesk(issuer, parts.me.territory, parts.directory.all_below),
             sensors=sensors,
+            evidence=evidence,
+            algorithms=algorithms_of(parts, negative_list.cases, requests),
         )
 
-    def _sources(self, parts: Parts, plane: DevicePlane, cameras: CameraSupervisor, tell: Sequence[Callable[[], list[str]]]) -> Sources:
+    def _sources(self, parts: Parts, plane: DevicePlane, cameras: CameraHost, tell: Sequence[Callable[[], list[str]]]) -> Sources:
         return Sources(
             link=parts.links.link_status,
-            cameras=lambda: _counts(cameras.cameras() if self._config.cameras else []),
+            cameras=lambda: _counts(cameras.cameras()),
             devices=lambda: len(plane.registry),
             door=plane.status,
             policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
@@ -462,11 +504,12 @@ def _addresses(door: ReportDoor) -> set[tuple[str, int]]:
     return {client.address for client in door.clients}
 
 
+def _kinds(terms: Terms) -> list[Kind]:
+    """Every kind of case that a node keeps."""
+    return [ENTRY, request_kind(terms), TICKET, RECALL, COMMAND, ALGORITHM, *KINDS]
+
+
 def _counts(cameras: Sequence[Mapping[str, object]]) -> dict[str, int]:
     """How many cameras are live and how many lost."""
     states = [str(camera["state"]) for camera in cameras]
     return {"live": sum(state in ("live", "degraded") for state in states), "lost": sum(state == "lost" for state in states)}
-
-
-def _rule_kinds(config: NodeConfig) -> dict[tuple[str, str], str]:
-    return {(camera.id, rule.name): rule.kind for camera in config.cameras for rule in camera.rule}

@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from node.algorithms.desk import AlgorithmDesk
 from node.attachment.desk import AttachmentDesk
 from node.audit.api import Audit
+from node.cameras.directory_desk import DirectoryDesk
+from node.cameras.host import CameraHost
 from node.carriage.carrier import Carrier
 from node.catalogue.desk import CatalogueDesk
 from node.catalogue.review import Review
 from node.clock import Clock
 from node.devices.wiring import DeviceDesks
+from node.evidence.desk import EvidenceDesk
+from node.gb28181.client import PlatformClient
 from node.identity.admissions import Admissions
 from node.ingest.handing_in import HandingIn
 from node.keeping.care import Care
@@ -67,7 +72,10 @@ class Services:
     identity: OwnIdentity
     clock: Clock
     devices: DeviceDesks
-    cameras: Callable[[], list[Plain]]
+    cameras: CameraHost
+    camera_directory: DirectoryDesk
+    platform: PlatformClient | None
+    """The GB/T 28181 platform above; None where none is configured."""
     door_facts: Callable[[], Plain]
     carrier: Carrier
     storage: Storage
@@ -88,6 +96,8 @@ class Services:
     sealed: SealedDesk
     territories: TerritoryDesk
     sensors: SensorDesk
+    evidence: EvidenceDesk
+    algorithms: AlgorithmDesk
 
     def catalogue(self) -> list[Plain]:
         """The resources in the catalogue with what becomes of each on its way."""

@@ -16,6 +16,7 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb, VerbParser
 from simulations import replay_verb
+from simulations.devices import cameras_verb
 from simulations.devices import verb as devices_verb
 from simulations.faults import read_schedule, write_schedule
 from simulations.planning import city_verb
@@ -32,7 +33,7 @@ SEEDS_MAX = 100_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's arguments."""
     language = parser.language if isinstance(parser, VerbParser) else "en"
-    parser.add_argument("what", nargs="?", choices=(devices_verb.DEVICES,), help=text("park.what", language))
+    parser.add_argument("what", nargs="?", choices=(devices_verb.DEVICES, cameras_verb.CAMERAS), help=text("park.what", language))
     parser.add_argument("--seed", type=int, default=1, help=text("simulate.option_seed", language))
     parser.add_argument("--seeds", type=int, default=1, help=text("simulate.option_seeds", language))
     parser.add_argument("--nodes", type=int, default=31, choices=sorted(NODES), help=text("simulate.option_nodes", language))
@@ -45,12 +46,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     city_verb.add_arguments(parser)
     scenario_verb.add_arguments(parser)
     devices_verb.add_arguments(parser)
+    cameras_verb.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the seeds, print each report; 1 when one of them broke a promise. A city of one's own is run instead when one is named."""
     if devices_verb.is_asked(args):
         return devices_verb.run(args)
+    if cameras_verb.is_asked(args):
+        return cameras_verb.run(args)
     if args.faults not in ("on", "off"):
         raise UsageError(f"--faults {args.faults} refused: a simulated city has them on or off; devices name theirs")
     if args.replay is not None:

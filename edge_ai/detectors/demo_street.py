@@ -10,9 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge_ai.detectors.port import InputBuffer, suppress
+from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, suppress
 from edge_ai.detectors.session import ModelSession
 from edge_ai.gate import Motion
+from edge_ai.models.manifest import InputSpec
 from edge_ai.picture import NOTHING, Detections, Pixels
 
 STRIDE = 8
@@ -23,17 +24,17 @@ _AROUND = np.ones((3, 3), np.uint8)
 class DemoStreet:
     """Outputs heat 1 x classes x h/8 x w/8 (0-1) and box 1 x 4 x h/8 x w/8 (dx, dy, log w, log h in cells)."""
 
-    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float) -> None:
+    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float, look: InputSpec = AS_USUAL) -> None:
         self.classes = classes
         self._limits = {"score_min": score_min, "overlap_max": overlap_max}
         self._session = ModelSession(model)
         rows, columns = self._session.height // STRIDE, self._session.width // STRIDE
         self._session.expect({"heat": (1, len(classes), rows, columns), "box": (1, 4, rows, columns)})
-        self._input = InputBuffer(self._session.height, self._session.width, divisor=(255, 255, 255))
+        self._input = InputBuffer(self._session.height, self._session.width, Look(divisor=(255, 255, 255)).changed(look))
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:
         """Boxes in picture pixels; `motion` is not used."""
-        heat, box = self._session.run(self._input.stretch(pixels), ["heat", "box"])
+        heat, box = self._session.run(self._input.fill(pixels), ["heat", "box"])
         peaks = np.stack([plane * (plane >= cv2.dilate(plane, _AROUND)) for plane in heat[0]])
         classes, rows, columns = np.nonzero(peaks >= self._limits["score_min"])
         if not len(rows):
@@ -41,6 +42,5 @@ class DemoStreet:
         scores, terms = peaks[classes, rows, columns], box[0][:, rows, columns]
         centres = np.stack([columns + 0.5 + terms[0], rows + 0.5 + terms[1]], axis=1)
         halves = np.exp(np.clip(terms[2:], -2, 5)).T / 2
-        scale = np.array([pixels.shape[1] / self._session.width, pixels.shape[0] / self._session.height] * 2, np.float32) * STRIDE
-        boxes = np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32) * scale
+        boxes = self._input.to_picture(np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32) * STRIDE)
         return suppress(boxes, scores, classes, **self._limits)

@@ -10,21 +10,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ai.detectors.port import InputBuffer, suppress
+from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, suppress
 from edge_ai.detectors.session import ModelSession
 from edge_ai.gate import Motion
+from edge_ai.models.manifest import InputSpec
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
 
 STRIDES = (8, 16, 32)
 BINS = 8
-MEAN = (103.53, 116.28, 123.675)
-DIVISOR = (57.375, 57.12, 58.395)
+LOOK = Look(mean=(103.53, 116.28, 123.675), divisor=(57.375, 57.12, 58.395))
 
 
 class NanoDet:
     """Outputs per stride: cls 1 x N x classes (sigmoid done), dis 1 x N x 32."""
 
-    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float) -> None:
+    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float, look: InputSpec = AS_USUAL) -> None:
         self.classes = classes
         self._limits = {"score_min": score_min, "overlap_max": overlap_max}
         self._session = ModelSession(model)
@@ -34,18 +34,17 @@ class NanoDet:
         expected |= {f"dis_pred_stride_{stride}": (1, len(self._centres[step]), 4 * BINS) for step, stride in enumerate(STRIDES)}
         self._session.expect(expected)
         self._names = list(expected)
-        self._input = InputBuffer(height, width, mean=MEAN, divisor=DIVISOR)
+        self._input = InputBuffer(height, width, LOOK.changed(look))
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:
         """Boxes in picture pixels; `motion` is not used."""
-        outputs = self._session.run(self._input.stretch(pixels), self._names)
+        outputs = self._session.run(self._input.fill(pixels), self._names)
         parts = [self._decode(outputs[step][0], outputs[step + 3][0], step) for step in range(3)]
         boxes = np.concatenate([part[0] for part in parts])
         if not len(boxes):
             return NOTHING
-        scale = np.array([pixels.shape[1] / self._session.width, pixels.shape[0] / self._session.height] * 2, np.float32)
         scores, classes = np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
-        return suppress(boxes * scale, scores, classes, **self._limits)
+        return suppress(self._input.to_picture(boxes), scores, classes, **self._limits)
 
     def _decode(self, scores: Floats, distances: Floats, step: int) -> tuple[Floats, Floats, NDArray[np.int64]]:
         best = scores.max(axis=1)

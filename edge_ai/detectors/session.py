@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
@@ -27,6 +26,15 @@ _LOAD_FAILURES = (
     failures.NoSuchFile,
     failures.NotImplemented,
     failures.RuntimeException,
+    UnicodeDecodeError,
+)
+_RUN_FAILURES = (
+    failures.EPFail,
+    failures.Fail,
+    failures.InvalidArgument,
+    failures.NotImplemented,
+    failures.RuntimeException,
+    UnicodeDecodeError,
 )
 
 Shape = Sequence[int | str | None]
@@ -35,6 +43,8 @@ _WAY_OUT = "give the model of this family, or name the right family in the algor
 
 class ModelSession:
     """One loaded model with one input; `run` is not thread-safe and needs not be."""
+
+    _outputs: dict[str, list[int | str | None]]
 
     def __init__(self, path: Path) -> None:
         self.name = path.name
@@ -61,9 +71,34 @@ class ModelSession:
             raise ModelError(f"model {self.name} refused: {len(self._outputs)} outputs, expected one of shape {list(shape)}; {_WAY_OUT}")
         self.expect({next(iter(self._outputs)): shape})
 
+    def expect_one_of(self, *shapes: tuple[int, ...]) -> int:
+        """Which of `shapes` the only output has; raises ModelError when it has none of them."""
+        found = [tuple(shape) for shape in self._outputs.values()]
+        if len(found) == 1 and found[0] in shapes:
+            return shapes.index(found[0])
+        wanted = " or ".join(str(list(shape)) for shape in shapes)
+        raise ModelError(f"model {self.name} refused: expected one output of shape {wanted}, found {self._outputs}; {_WAY_OUT}")
+
+    def output_ending(self, size: int, *, but: int | None = None) -> str:
+        """Name of the output of shape 1 x N x `size`; where size is `but` as well, the first one. Raises ModelError."""
+        fitting = [name for name, shape in self._outputs.items() if len(shape) == 3 and shape[0] == 1 and shape[2] == size]
+        if len(fitting) == 1 or (fitting and size == 4 and len(fitting) == 2):
+            return fitting[0] if but == size else fitting[-1]
+        raise ModelError(f"model {self.name} refused: expected an output of shape [1, N, {size}], found {self._outputs}; {_WAY_OUT}")
+
+    def shape(self, output: str) -> tuple[int, ...]:
+        """The shape of an output; raises ModelError when it is not fixed."""
+        found = self._outputs[output]
+        if not all(isinstance(side, int) for side in found):
+            raise ModelError(f"model {self.name} refused: output {output!r} has no fixed shape, found {found}; import it again")
+        return tuple(int(side or 0) for side in found)
+
     def run(self, tensor: Floats, outputs: Sequence[str] | None = None) -> list[Floats]:
         """The outputs by name, or all in the model's order."""
-        produced: list[Floats] = self._session.run(outputs, {self._input: tensor})
+        try:
+            produced: list[Floats] = self._session.run(outputs, {self._input: tensor})
+        except _RUN_FAILURES as error:
+            raise ModelError(f"model {self.name} failed on a picture: {str(error).splitlines()[0][:160]}") from error
         return produced
 
     def _picture_size(self, shape: Shape, kind: str) -> tuple[int, int]:
@@ -81,18 +116,18 @@ def _load(path: Path) -> onnxruntime.InferenceSession:
         raise ModelError(f"model {path} is not a file: put the model there or correct `model` of the camera")
     if (size := path.stat().st_size) > MODEL_BYTES_MAX:
         raise ModelError(f"model {path.name} refused: {size} bytes, at most {MODEL_BYTES_MAX}")
+    return open_session(str(path), path.name)
+
+
+def open_session(model: str | bytes, name: str) -> onnxruntime.InferenceSession:
+    """A session on one thread that never spins, of a file or of a model's bytes; raises ModelError."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _LOAD_FAILURES as error:
         first_line = str(error).splitlines()[0][:160]
-        raise ModelError(f"model {path.name} does not load: {first_line}; check that the file is whole (sha256)") from error
-
-
-def as_rows(values: Floats) -> Floats:
-    """Drop the batch dimension of 1."""
-    return np.ascontiguousarray(values[0])
+        raise ModelError(f"model {name} does not load: {first_line}; check that the file is whole (sha256)") from error

@@ -6,29 +6,30 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_ai.detectors.port import InputBuffer, suppress
+from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, suppress
 from edge_ai.detectors.session import ModelSession
 from edge_ai.gate import Motion
+from edge_ai.models.manifest import Fit, InputSpec
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
 
 STRIDES = (8, 16, 32)
+LOOK = Look(fit=Fit.CORNER)
 
 
 class YoloX:
     """Output 1 x N x (5 + classes): centre and size terms, objectness, class scores."""
 
-    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float) -> None:
+    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float, look: InputSpec = AS_USUAL) -> None:
         self.classes = classes
         self._limits = {"score_min": score_min, "overlap_max": overlap_max}
         self._session = ModelSession(model)
         self._grid, self._stride = _grid(self._session.height, self._session.width)
         self._session.expect_only((1, len(self._grid), 5 + len(classes)))
-        self._input = InputBuffer(self._session.height, self._session.width)
+        self._input = InputBuffer(self._session.height, self._session.width, LOOK.changed(look))
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:
         """Boxes in picture pixels; `motion` is not used."""
-        factor = self._input.letterbox(pixels)
-        output = self._session.run(self._input.tensor)[0][0]
+        output = self._session.run(self._input.fill(pixels))[0][0]
         likely = np.nonzero(output[:, 4] >= self._limits["score_min"])[0]
         cells = output[likely]
         scores = cells[:, 4] * cells[:, 5:].max(axis=1, initial=0)
@@ -38,7 +39,7 @@ class YoloX:
         cells, likely = cells[kept], likely[kept]
         centres = (cells[:, :2] + self._grid[likely]) * self._stride[likely]
         halves = np.exp(cells[:, 2:4]) * self._stride[likely] / 2
-        boxes = np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32) / np.float32(factor)
+        boxes = self._input.to_picture(np.concatenate([centres - halves, centres + halves], axis=1))
         return suppress(boxes, scores[kept], cells[:, 5:].argmax(axis=1), **self._limits)
 
 

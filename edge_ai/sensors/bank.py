@@ -87,8 +87,9 @@ class Bank:
     def _judge(self, rows: Ints, times_us: Ints, values: Floats) -> list[Alarm]:
         own = self._own.take(rows)
         is_newer = times_us > own["last_us"]
-        self.ignored["not_newer"] += int(len(rows) - is_newer.sum())
-        rows, times_us, values, own = rows[is_newer], times_us[is_newer], values[is_newer], own[is_newer]
+        if not is_newer.all():
+            self.ignored["not_newer"] += int(len(rows) - is_newer.sum())
+            rows, times_us, values, own = rows[is_newer], times_us[is_newer], values[is_newer], own[is_newer]
         own["last_us"] = times_us
         self._own.put(rows, own)
         verdicts = self._rules.read(rows, times_us, values)
@@ -100,10 +101,12 @@ class Bank:
         own, alarms = self._own.take(rows), list[Alarm]()
         for verdict in verdicts:
             held = own[verdict.kind.value]
-            for index in np.flatnonzero((verdict.on & ~held) | (verdict.off & ~verdict.on & held)):
+            # It begins where it is on and did not hold, and ends where it held and is off and not on.
+            for index in ((verdict.on ^ held) & (verdict.on | verdict.off)).nonzero()[0]:
                 held[index] = verdict.on[index]
                 alarms.append(verdict.alarm(int(index), int(rows[index]), int(times_us[index]), float(values[index])))
-        self._own.put(rows, own)
+        if alarms:
+            self._own.put(rows, own)
         return alarms
 
     def state(self, row: int) -> dict[str, Any]:

@@ -44,6 +44,19 @@ class Assessment:
     """Where the usual value of the hour is known."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learnt:
+    """How far each series has come, worked out once for a call."""
+
+    is_learnt: Bools
+    """Where spreads are known well enough for excursions to be remembered."""
+    reach: Floats
+    """Spreads beyond which a value is drawn in; infinite while the spread is being learnt, when everything counts in full."""
+    pace: Floats
+    pace_of_spread: Floats
+    """Spreads of averages are learnt once there are averages; what came before is forgotten."""
+
+
 class Baseline:
     """The averages of every series."""
 
@@ -61,15 +74,16 @@ class Baseline:
         """Take a newer reading of each of `rows`."""
         own = self.table.take(rows)
         own["count"] += 1
-        own["mean"][own["count"] == 1] = values[own["count"] == 1]
-        own["last"][own["count"] == 1] = values[own["count"] == 1]
+        if (is_first := own["count"] == 1).any():
+            own["mean"][is_first] = own["last"][is_first] = values[is_first]
+        learnt = self._learnt(own["count"])
         by_hour, is_known = self.hours.read(rows, times_us, values)
         has_hours = is_known & (own["error_hour"] < own["error_flat"])
         expected = np.where(has_hours, by_hour, own["mean"])
         error = np.where(has_hours, own["error_hour"], own["error_flat"])
-        jump, last = self._jump(own, values), own["last"].copy()
-        level, distance = self._level(own, values, expected, error)
-        self._learn(own, values, np.where(is_known, by_hour, own["mean"]))
+        jump, last = self._jump(own, values, learnt), own["last"].copy()
+        level, distance = self._level(own, values, expected, error, learnt)
+        self._learn(own, values, np.where(is_known, by_hour, own["mean"]), learnt)
         self.table.put(rows, own)
         facts = {"expected": expected, "deviation": level[0], "highest": level[1]}
         verdicts = [
@@ -87,45 +101,40 @@ class Baseline:
         self.table.restore(row, state["averages"])
         self.hours.restore(row, state["hours"])
 
-    def _level(self, own: Records, values: Floats, expected: Floats, error: Floats) -> tuple[tuple[Floats, Floats], Floats]:
+    def _learnt(self, count: Ints) -> _Learnt:
+        limits = self._parameters
+        is_learnt = count > limits.warm // 2
+        settled = np.minimum(np.maximum(count - SETTLE * limits.short, 1), limits.memory)
+        return _Learnt(is_learnt, np.where(is_learnt, limits.clip, np.inf), 1.0 / np.minimum(count, limits.memory), 1.0 / settled)
+
+    def _level(
+        self, own: Records, values: Floats, expected: Floats, error: Floats, learnt: _Learnt
+    ) -> tuple[tuple[Floats, Floats], Floats]:
         limits, apart = self._parameters, _spread(error, values)
         residual = values - expected
         # Drawn in, so that one spike is a jump and no level.
-        own["short"] += (self._clipped(own, residual, apart) - own["short"]) / np.minimum(own["count"], limits.short)
-        spread = _spread(own["level_var"], values)
-        deviation = np.clip(own["short"] / spread, -DEVIATION_MAX, DEVIATION_MAX)
-        highest = remember(own, "level", np.abs(deviation), limits, own["count"] > limits.warm // 2)
-        own["level_var"] += (self._clipped(own, own["short"], spread) ** 2 - own["level_var"]) * self._pace_of_spread(own)
+        own["short"] += (_drawn_in(residual, learnt.reach * apart) - own["short"]) / np.minimum(own["count"], limits.short)
+        spread, short = _spread(own["level_var"], values), own["short"]
+        deviation = _drawn_in(short / spread, DEVIATION_MAX)
+        highest = remember(own, "level", np.abs(deviation), limits, learnt.is_learnt)
+        own["level_var"] += (_drawn_in(short, learnt.reach * spread) ** 2 - own["level_var"]) * learnt.pace_of_spread
         return (deviation, highest), residual / apart
 
-    def _jump(self, own: Records, values: Floats) -> tuple[Floats, Floats]:
-        step, limits = values - own["last"], self._parameters
+    def _jump(self, own: Records, values: Floats, learnt: _Learnt) -> tuple[Floats, Floats]:
+        step = values - own["last"]
         spread = _spread(own["jump_var"], values)
-        deviation = np.clip(step / spread, -DEVIATION_MAX, DEVIATION_MAX)
-        highest = remember(own, "jump", np.abs(deviation), limits, own["count"] > limits.warm // 2)
-        own["jump_var"] += (self._clipped(own, step, spread) ** 2 - own["jump_var"]) * self._pace_of_spread(own)
+        deviation = _drawn_in(step / spread, DEVIATION_MAX)
+        highest = remember(own, "jump", np.abs(deviation), self._parameters, learnt.is_learnt)
+        own["jump_var"] += (_drawn_in(step, learnt.reach * spread) ** 2 - own["jump_var"]) * learnt.pace_of_spread
         return deviation, highest
 
-    def _learn(self, own: Records, values: Floats, by_hour: Floats) -> None:
-        pace, flat = self._pace(own), values - own["mean"]
-        clipped = self._clipped(own, flat, _spread(own["error_flat"], values))
-        off_hour = self._clipped(own, values - by_hour, _spread(own["error_hour"], values))
-        own["error_hour"] += (off_hour**2 - own["error_hour"]) * pace
-        own["error_flat"] += (clipped**2 - own["error_flat"]) * pace
-        own["mean"] += clipped * pace
+    def _learn(self, own: Records, values: Floats, by_hour: Floats, learnt: _Learnt) -> None:
+        clipped = _drawn_in(values - own["mean"], learnt.reach * _spread(own["error_flat"], values))
+        off_hour = _drawn_in(values - by_hour, learnt.reach * _spread(own["error_hour"], values))
+        own["error_hour"] += (off_hour**2 - own["error_hour"]) * learnt.pace
+        own["error_flat"] += (clipped**2 - own["error_flat"]) * learnt.pace
+        own["mean"] += clipped * learnt.pace
         own["last"] = values
-
-    def _clipped(self, own: Records, values: Floats, spread: Floats) -> Floats:
-        """`values` with outliers drawn in; everything counts in full while the spread is being learnt."""
-        bound = np.where(own["count"] > self._parameters.warm // 2, self._parameters.clip * spread, np.inf)
-        return np.clip(values, -bound, bound)
-
-    def _pace(self, own: Records) -> Floats:
-        return np.asarray(1.0 / np.minimum(own["count"], self._parameters.memory))
-
-    def _pace_of_spread(self, own: Records) -> Floats:
-        """Spreads of averages are learnt once there are averages; what came before is forgotten."""
-        return np.asarray(1.0 / np.clip(own["count"] - SETTLE * self._parameters.short, 1, self._parameters.memory))
 
     def _verdict(self, own: Records, kind: AlarmKind, deviation: Floats, highest: Floats, facts: dict[str, Floats]) -> Verdict:
         limits, size = self._parameters, np.abs(deviation)
@@ -135,3 +144,8 @@ class Baseline:
 
 def _spread(variance: Floats, values: Floats) -> Floats:
     return np.maximum(np.sqrt(variance), SPREAD_MIN * (np.abs(values) + 1.0))
+
+
+def _drawn_in(values: Floats, bound: Floats | float) -> Floats:
+    """`values` with outliers drawn in to `bound` on either side; what np.clip does, without its detours."""
+    return np.asarray(np.minimum(np.maximum(values, -bound), bound))

@@ -37,11 +37,14 @@ class Table:
 
     def take(self, rows: Ints) -> Records:
         """Copies of the records `rows`."""
-        return self._records[rows]
+        taken: Records = self._records.take(rows)
+        return taken
 
     def put(self, rows: Ints, records: Records) -> None:
         """Write `records` back to `rows`, which name each record once."""
-        self._records[rows] = records
+        # As bytes, whole: numpy writes records field by field, ten times slower.
+        whole = np.dtype((np.void, self._records.itemsize))
+        self._records.view(whole)[rows] = records.view(whole)
 
     def everything(self) -> Records:
         """All records, not copied: for looking only."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from edge_ai.wire import EventRow
+from node.cameras.rule_entries import severities
 from node.incident_rows import INCIDENTS, Opened
 from node.ingest.inbox import Inbox
 from node.ingest.sink import Row
@@ -12,8 +13,8 @@ from node.ingest.sink import Row
 EVENTS, EVIDENCE = "camera-events", "camera-evidence"
 GRADE = 2
 
-INCIDENT_SEVERITY = {"zone": 2, "dwell": 3, "count": 3}
-"""Severity 1 (low) to 4 of the incident that a rule of this kind opens; a line crossing is a fact, not an incident."""
+INCIDENT_SEVERITY = severities()
+"""Severity 1 (low) to 4 of the incident that a rule of this kind or preset opens; a line crossing is a fact, not an incident."""
 REMEMBERED_MAX = 10_000
 """Messages of events that are recognised when a worker sends them again."""
 
@@ -46,11 +47,15 @@ class CameraRows:
             return
         place = row.territory or self._territory
         if jpeg:
-            self._inbox.put(EVIDENCE, [_evidence(row, place, jpeg, thumb_rgb)])
+            self._inbox.put(EVIDENCE, [self._laid_out(EVIDENCE, _evidence(row, place, jpeg, thumb_rgb))])
         severity = INCIDENT_SEVERITY.get(self._rule_kinds.get((row.camera, row.rule), ""))
         if severity is not None and not row.ended:
             self._inbox.put(INCIDENTS, [_incident(row, place, severity)])
-        self._inbox.put(EVENTS, [_event(row, place)], lambda: self._is_stored(key, ack))
+        self._inbox.put(EVENTS, [self._laid_out(EVENTS, _event(row, place))], lambda: self._is_stored(key, ack))
+
+    def _laid_out(self, resource: str, cells: Mapping[str, object]) -> Row:
+        """A row with the columns that the catalogue in force has: an older one lacks some, and one that people made may have more."""
+        return tuple(cells.get(name) for name in self._inbox.columns(resource))
 
     def _is_stored(self, key: Key, ack: Callable[[], None]) -> None:
         self._remember(key)
@@ -62,20 +67,23 @@ class CameraRows:
             del self._stored[next(iter(self._stored))]
 
 
-def _event(row: EventRow, territory: str) -> Row:
-    return (
-        row.time_us, territory, GRADE, row.event_id, row.camera, row.rule, row.label, row.score, row.algorithm, row.algorithm_sha256,
-        row.evidence_sha256, row.evidence_grade, row.scene, row.place, row.ended,
-    )  # fmt: skip
+def _event(row: EventRow, territory: str) -> Mapping[str, object]:
+    return {
+        "event_time": row.time_us, "territory": territory, "grade": GRADE, "event_id": row.event_id, "camera": row.camera,
+        "rule": row.rule, "class": row.label, "score": row.score, "algorithm": row.algorithm, "algorithm_sha256": row.algorithm_sha256,
+        "evidence_sha256": row.evidence_sha256, "evidence_grade": row.evidence_grade, "scene": row.scene, "place": row.place,
+        "ended": row.ended, "code": row.code,
+    }  # fmt: skip
 
 
-def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> Row:
+def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> Mapping[str, object]:
     info = row.evidence
     masked = True  # by edge_ai, where the picture was taken; a rendered scene shows nobody
-    return (
-        row.time_us, territory, GRADE, row.evidence_sha256, row.event_id, row.camera, jpeg, info.thumb_width, info.thumb_height,
-        thumb_rgb, masked,
-    )  # fmt: skip
+    return {
+        "event_time": row.time_us, "territory": territory, "grade": GRADE, "sha256": row.evidence_sha256, "event_id": row.event_id,
+        "camera": row.camera, "jpeg": jpeg, "thumb_width": info.thumb_width, "thumb_height": info.thumb_height, "thumb_rgb": thumb_rgb,
+        "masked": masked,
+    }  # fmt: skip
 
 
 def _incident(row: EventRow, territory: str, severity: int) -> Row:

@@ -1,17 +1,16 @@
-"""The node's side of edge AI: starts worker processes, keeps them running, takes their events and states.
+"""The node's side of edge AI: starts capture and analysis processes, keeps them running, takes their events and states.
 
 Owns the ROUTER of docs/api.md "Camera worker and node". Trusts no worker: every message is checked and what is wrong is counted with its
-reason. Imports neither cv2 nor onnxruntime. Called by the node's runtime.
+reason. Imports neither cv2 nor onnxruntime; a node without cameras starts no process. Called by the node's runtime.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -19,32 +18,46 @@ from random import Random
 import zmq
 import zmq.asyncio
 
-import edge_ai
-from edge_ai.backoff import Backoff, BackoffLimits
+from edge_ai.bell import Bell
+from edge_ai.capacity import Admission
 from edge_ai.errors import MessageError, SpecError
-from edge_ai.spec import CAMERAS_PER_WORKER_MAX, CameraKind, CameraSpec, RuleKind, RuleSpec, WorkerSpec, encode_spec
-from edge_ai.wire import STOP_PARTS, Ack, EventMessage, EventRow, StateRow, ack_parts, parse_from_worker
+from edge_ai.spec import EVIDENCE_FLOOR_BYTES, CameraKind, CameraSpec, DecodeMode, MaskWish
+from edge_ai.wire import (
+    STOP_PARTS,
+    Ack,
+    AnalysisRow,
+    EventMessage,
+    EventRow,
+    StateRow,
+    Value,
+    ack_parts,
+    parse_from_worker,
+    refusal_parts,
+    value_parts,
+)
+from node.cameras.board import CameraBoard, Down
+from node.cameras.deliveries import Deliveries, Verdict
+from node.cameras.grouping import (
+    Places,
+    analysis_work,
+    callers_for,
+    capture_work,
+    clear_rings,
+    grouped,
+    make_ring_folder,
+    ring_folder,
+)
+from node.cameras.process import Work, WorkerProcess
+from node.cameras.rule_entries import ground_spec, rule_spec
 from node.clock import Clock
 from node.config.model import CameraEntry
 from sync.model import Instant
 
-RESTART = BackoffLimits(floor_s=0.5, cap_s=30.0, reset_after_s=60.0)
-"""Waits before a dead worker is started again."""
-SILENCE_S_MAX = 20.0
-"""Seconds without any message after which a worker counts as stuck and is killed; covers the load of 8 models."""
-WATCH_S = 1.0
-STOP_S = 3.0
-"""Seconds a worker has to end after `stop`."""
 SOCKET_PATH_BYTES_MAX = 100
 """Unix socket addresses end at 107 bytes."""
 MESSAGE_BYTES_MAX = 1_048_576
 OUTGOING_MAX = 10_000
 """Acks waiting for the socket; one that finds no room is not sent, and the worker asks again."""
-DELIVERED_MAX = 10_000
-"""Events remembered as delivered or acknowledged, so that a resent one is not delivered twice."""
-DELIVER_AGAIN_S = 30.0
-"""Seconds without ack after which a resent event is delivered again: whoever had it could not commit it."""
-STDERR_TAIL_BYTES = 2_000
 
 OnEvent = Callable[[EventRow, bytes, bytes, Callable[[], None]], None]
 """Gets (row, jpeg, thumb_rgb, ack); calls `ack` once the event is committed, from the event loop's thread.
@@ -55,12 +68,6 @@ The end of an event has empty blobs.
 
 def camera_spec(entry: CameraEntry, territory: str) -> CameraSpec:
     """The worker's description of a configured camera; `territory` is the node's, for cameras that name none. Raises SpecError."""
-    rules = tuple(
-        RuleSpec(
-            name=rule.name, kind=RuleKind(rule.kind), points=tuple(rule.points), classes=tuple(rule.classes), frames_min=rule.frames_min
-        )
-        for rule in entry.rule
-    )
     return CameraSpec(
         id=entry.id,
         name=entry.name,
@@ -70,38 +77,25 @@ def camera_spec(entry: CameraEntry, territory: str) -> CameraSpec:
         model=entry.model,
         loop=entry.loop,
         analysed_fps=entry.analysed_fps,
+        mode=DecodeMode(entry.mode),
+        still_every_s=entry.still_every_s,
+        alarm=entry.alarm,
+        stream_width=entry.stream_width,
+        stream_height=entry.stream_height,
+        stream_fps=entry.stream_fps,
         territory=entry.territory or territory,
-        rules=rules,
+        code=entry.code,
+        mask=MaskWish(entry.mask),
+        rules=tuple(rule_spec(rule) for rule in entry.rule),
+        ground=ground_spec(entry.ground),
+        utc_offset_minutes=entry.utc_offset_minutes,
     )
-
-
-@dataclass(slots=True)
-class _Group:
-    """The cameras of one worker process."""
-
-    identity: str
-    cameras: tuple[CameraSpec, ...]
-    backoff: Backoff
-    process: asyncio.subprocess.Process | None = None
-    heard_at: Instant | None = None
-    stderr_tail: bytes = b""
-
-
-@dataclass(slots=True)
-class _Camera:
-    """What is known of a camera."""
-
-    spec: CameraSpec
-    state: StateRow
-    reported_at: Instant
-    events: int = 0
 
 
 @dataclass(slots=True)
 class SupervisorCounts:
     """What the supervisor has seen."""
 
-    starts: int = 0
     events: int = 0
     repeated: int = 0
     """Events sent again although already delivered."""
@@ -110,45 +104,11 @@ class SupervisorCounts:
     """The newest reason for a refusal."""
 
 
-class Verdict(Enum):
-    """What to do with an event that a worker sent."""
-
-    DELIVER = "deliver"
-    WAIT = "wait"
-    ACKNOWLEDGE = "acknowledge"
-
-
-class Deliveries:
-    """Which events were delivered, and which of them are committed. Pure."""
-
-    def __init__(self) -> None:
-        self._since: dict[Ack, Instant | None] = {}
-        """When each was delivered; None once it is acknowledged. Oldest first."""
-
-    def arrived(self, key: Ack, now: Instant) -> Verdict:
-        """Judge an arrival; DELIVER also notes the delivery."""
-        if key in self._since:
-            delivered_at = self._since[key]
-            if delivered_at is None:
-                return Verdict.ACKNOWLEDGE
-            if now.seconds_since(delivered_at) < DELIVER_AGAIN_S:
-                return Verdict.WAIT
-        self._note(key, now)
-        return Verdict.DELIVER
-
-    def acknowledged(self, key: Ack) -> None:
-        """The event is committed."""
-        self._note(key, None)
-
-    def _note(self, key: Ack, since: Instant | None) -> None:
-        self._since.pop(key, None)
-        self._since[key] = since
-        while len(self._since) > DELIVERED_MAX:
-            self._since.pop(next(iter(self._since)))
-
-
 class CameraSupervisor:
-    """All camera workers of a node. `run` serves until it is cancelled; then the workers are stopped."""
+    """All camera processes of a node. `run` serves until it is cancelled; then the processes are stopped and their rings taken away.
+
+    `admission` says which cameras the box has room for; without it all of them run.
+    """
 
     def __init__(
         self,
@@ -159,155 +119,177 @@ class CameraSupervisor:
         clock: Clock,
         rng: Random,
         work_dir: Path | None = None,
+        evidence_dir: Path | None = None,
+        evidence_floor_bytes: int = EVIDENCE_FLOOR_BYTES,
+        algorithms_dir: Path | None = None,
+        ring_dir: Path | None = None,
+        callers: int = 0,
+        admission: Admission | None = None,
     ) -> None:
         if len(os.fsencode(socket_path)) > SOCKET_PATH_BYTES_MAX:
             raise SpecError(f"socket path {socket_path} is over {SOCKET_PATH_BYTES_MAX} bytes: give the node a shorter folder")
         self._socket_path = socket_path
-        self._work_dir = work_dir or socket_path.parent / "cameras"
+        folder = work_dir or socket_path.parent / "cameras"
+        self._places = Places(
+            endpoint=f"ipc://{socket_path}",
+            work_dir=folder,
+            ring_dir=ring_dir or ring_folder(folder),
+            evidence_dir=evidence_dir,
+            evidence_floor_bytes=evidence_floor_bytes,
+            algorithms_dir=algorithms_dir or folder.parent / "models",
+        )
         self._on_event = on_event
         self._clock = clock
         self._rng = rng
         self._outgoing: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTGOING_MAX)
         self._deliveries = Deliveries()
-        self._groups = {group.identity: group for group in self._grouped(cameras)}
-        now = clock.now()
-        self._cameras = {camera.id: _Camera(camera, _row(camera.id, "connecting", clock.wall_us(), ""), now) for camera in cameras}
+        self._callers = callers or callers_for(os.cpu_count() or 1)
+        self._groups = grouped(cameras if admission is None else admission.cameras)
+        self._readers = {camera.id: name for group in self._groups for name, part in group.captures.items() for camera in part}
+        self._processes: dict[str, WorkerProcess] = {}
+        self._board = CameraBoard(cameras, clock.now(), clock.wall_us())
+        if admission is not None:
+            self._board.take_admission(admission, clock.wall_us())
         self.counts = SupervisorCounts()
 
     async def run(self) -> None:
-        """Start the workers, serve them, start them again when they die; ends only by cancellation."""
+        """Start the processes, serve them, start them again when they die; ends only by cancellation."""
         if not self._groups:
             await asyncio.Event().wait()
-        self._work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._places.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await self._make_ring_folder()
+        with self._bells() as bells, self._bound() as socket:
+            self._processes = {process.work.identity: process for process in self._planned(bells)}
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._receive(socket))
+                    tasks.create_task(self._send(socket))
+                    for process in self._processes.values():
+                        tasks.create_task(process.keep_running())
+            finally:
+                await self._stop_all(socket)
+
+    def cameras(self) -> list[dict[str, object]]:
+        """Every camera with its newest state, for `status` of docs/api.md."""
+        return self._board.rows(self._clock.now())
+
+    def process_ids(self) -> list[int]:
+        """Of the processes that run now."""
+        return [process.pid for process in self._processes.values() if process.pid is not None]
+
+    def processes(self) -> dict[str, WorkerProcess]:
+        """The processes by identity: `worker-N` analyses, `capture-N` reads."""
+        return dict(self._processes)
+
+    def tell(self, value: Value) -> None:
+        """Bring a device's newest value to every process that analyses."""
+        for group in self._groups:
+            self._queue([group.analysis.encode(), *value_parts(value)])
+
+    # ---- processes
+
+    async def _make_ring_folder(self) -> None:
+        """Without a folder for their frames no camera can run, but the node does."""
+        try:
+            make_ring_folder(self._places.ring_dir)
+        except OSError as error:
+            why = f"no folder for frame rings: {error}"
+            self._board.capture_down(tuple(self._readers), Down(why, None), self._clock.now(), self._clock.wall_us())
+            await asyncio.Event().wait()
+
+    @contextmanager
+    def _bells(self) -> Iterator[list[Bell]]:
+        """A bell for each group, which outlives its processes."""
+        bells = [Bell.make() for _ in self._groups]
+        try:
+            yield bells
+        finally:
+            for bell in bells:
+                bell.close()
+
+    @contextmanager
+    def _bound(self) -> Iterator[zmq.asyncio.Socket]:
         context = zmq.asyncio.Context()
         socket = context.socket(zmq.ROUTER)
         socket.setsockopt(zmq.MAXMSGSIZE, MESSAGE_BYTES_MAX)
         socket.setsockopt(zmq.LINGER, 0)
+        # A process that is started again before its predecessor's connection is gone takes over its name.
+        socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
         try:
-            socket.bind(f"ipc://{self._socket_path}")
+            socket.bind(self._places.endpoint)
             self._socket_path.chmod(0o600)
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._receive(socket))
-                tasks.create_task(self._send(socket))
-                for group in self._groups.values():
-                    tasks.create_task(self._keep_running(group))
+            yield socket
         finally:
-            await self._stop_all(socket)
             socket.close()
             context.term()
 
-    def cameras(self) -> list[dict[str, object]]:
-        """Every camera with its newest state, for `status` of docs/api.md."""
-        now = self._clock.now()
-        return [
-            {
-                "camera": name,
-                "name": known.spec.name,
-                "algorithm": known.spec.algorithm,
-                "scene": "rendered" if known.spec.kind is CameraKind.RENDERED else "real",
-                "state": known.state.state,
-                "since_us": known.state.since_us,
-                "fps": known.state.fps,
-                "frames": known.state.frames,
-                "dropped": known.state.dropped,
-                "retry_in_s": known.state.retry_in_s,
-                "why": known.state.why,
-                "events": known.events,
-                "age_s": round(now.seconds_since(known.reported_at), 1),
-            }
-            for name, known in self._cameras.items()
-        ]
+    def _planned(self, bells: Sequence[Bell]) -> Iterator[WorkerProcess]:
+        captures = sum(len(group.captures) for group in self._groups)
+        for group, bell in zip(self._groups, bells, strict=True):
+            for name, part in group.captures.items():
+                work = capture_work(name, part, self._places, self._rng, bell=bell.handle, captures=captures)
+                yield self._process(work, bell, self._capture_down)
+            work = analysis_work(group, self._places, self._rng, bell=bell.handle, callers=self._callers)
+            yield self._process(work, bell, self._analysis_down)
 
-    def process_ids(self) -> list[int]:
-        """Of the workers that run now."""
-        return [group.process.pid for group in self._groups.values() if group.process is not None and group.process.returncode is None]
+    def _process(self, work: Work, bell: Bell, on_down: Callable[[Work, str, float], None]) -> WorkerProcess:
+        config = self._places.work_dir / f"{work.identity}.json"
+        return WorkerProcess(work, config, self._clock, self._rng, self._ask_to_stop, on_down, handles=(bell.handle,))
 
-    def _grouped(self, cameras: Sequence[CameraSpec]) -> list[_Group]:
-        step = CAMERAS_PER_WORKER_MAX
-        parts = [tuple(cameras[start : start + step]) for start in range(0, len(cameras), step)]
-        return [_Group(f"worker-{index}", part, Backoff(self._rng, RESTART)) for index, part in enumerate(parts)]
+    def _capture_down(self, work: Work, why: str, retry_in_s: float) -> None:
+        clear_rings(self._places.ring_dir, work.identity)
+        self._board.capture_down(work.cameras, Down(why, retry_in_s), self._clock.now(), self._clock.wall_us())
 
-    async def _keep_running(self, group: _Group) -> None:
-        while True:
-            process = group.process = await self._start(group)
-            await self._watch(group, process)
-            now = self._clock.now()
-            wait_s = group.backoff.failed(now).seconds_since(now)
-            last_words = group.stderr_tail.decode(errors="replace").strip().rpartition("\n")[2][:200]
-            self._lost(group, f"worker ended with status {process.returncode}{': ' + last_words if last_words else ''}", wait_s)
-            await asyncio.sleep(wait_s)
+    def _analysis_down(self, work: Work, why: str, retry_in_s: float) -> None:
+        self._board.analysis_down(work.cameras, Down(why, retry_in_s))
 
-    async def _start(self, group: _Group) -> asyncio.subprocess.Process:
-        self.counts.starts += 1
-        group.heard_at, group.stderr_tail = self._clock.now(), b""
-        path = self._work_dir / f"{group.identity}.json"
-        spec = WorkerSpec(
-            worker=group.identity,
-            endpoint=f"ipc://{self._socket_path}",
-            spool_dir=str(self._work_dir / f"{group.identity}.spool"),
-            nonce=f"{self._rng.getrandbits(64):016x}",
-            seed=self._rng.getrandbits(32),
-            parent_pid=os.getpid(),
-            cameras=group.cameras,
-        )
-        _write_private(path, encode_spec(spec))
-        arguments = (sys.executable, "-m", "edge_ai.worker", "--config", str(path))
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            *arguments, env=_environment(), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL, stderr=pipe
-        )
+    def _ask_to_stop(self, identity: str) -> None:
+        self._queue([identity.encode(), *STOP_PARTS])
 
-    async def _watch(self, group: _Group, process: asyncio.subprocess.Process) -> None:
-        """Return when the process has ended; kill it when it is silent for too long."""
-        reading, ending = asyncio.ensure_future(_keep_tail(process, group)), asyncio.ensure_future(process.wait())
-        try:
-            while not (await asyncio.wait({ending}, timeout=WATCH_S))[0]:
-                if group.heard_at is not None and self._clock.now().seconds_since(group.heard_at) > SILENCE_S_MAX:
-                    process.kill()
-            await reading
-        finally:
-            reading.cancel()
-            ending.cancel()
+    async def _stop_all(self, socket: zmq.asyncio.Socket) -> None:
+        running = [process for process in self._processes.values() if process.pid is not None]
+        for process in running:
+            await socket.send_multipart([process.work.identity.encode(), *STOP_PARTS])
+        for process in running:
+            await process.end()
+        clear_rings(self._places.ring_dir)
+        with suppress(OSError):
+            self._places.ring_dir.rmdir()
 
-    def _lost(self, group: _Group, why: str, retry_in_s: float) -> None:
-        now, wall_us = self._clock.now(), self._clock.wall_us()
-        for camera in group.cameras:
-            known = self._cameras[camera.id]
-            known.state = _row(camera.id, "lost", wall_us, why, retry_in_s)
-            known.reported_at = now
+    # ---- messages
 
     async def _receive(self, socket: zmq.asyncio.Socket) -> None:
         while True:
             identity, *parts = await socket.recv_multipart()
-            group = self._groups.get(identity.decode(errors="replace"))
-            if group is None:
+            process = self._processes.get(identity.decode(errors="replace"))
+            if process is None:
                 self._refuse(f"message from {identity[:32]!r} refused: no worker of this node")
                 continue
-            now = group.heard_at = self._clock.now()
-            group.backoff.succeeded(now)
+            now = self._clock.now()
+            process.heard(now)
             try:
                 message = parse_from_worker(parts)
             except MessageError as error:
                 self._refuse(str(error))
                 continue
-            if isinstance(message, StateRow):
-                self._take_state(message, now)
-            else:
+            if isinstance(message, EventMessage):
                 self._take_event(identity, message, now)
+            else:
+                self._take_row(message, now)
 
-    def _take_state(self, row: StateRow, now: Instant) -> None:
-        known = self._cameras.get(row.camera)
-        if known is None:
+    def _take_row(self, row: StateRow | AnalysisRow, now: Instant) -> None:
+        if not self._board.knows(row.camera):
             self._refuse(f"state of camera {row.camera!r} refused: it is not configured here")
-            return
-        known.state, known.reported_at = row, now
+        elif isinstance(row, StateRow):
+            self._board.take_state(row, now)
+        elif refusal := self._board.take_analysis(row):
+            self._queue([self._readers[row.camera].encode(), *refusal_parts(refusal)])
 
     def _take_event(self, identity: bytes, message: EventMessage, now: Instant) -> None:
         """Deliver an event once; one already acknowledged is acknowledged again, one still being committed waits."""
         row = message.row
         key = Ack(row.event_id, row.ended)
-        known = self._cameras.get(row.camera)
-        if known is None:
+        if not self._board.knows(row.camera):
             self._refuse(f"event {row.event_id} of camera {row.camera!r} refused: it is not configured here")
             self._queue([identity, *ack_parts(key)])
             return
@@ -318,7 +300,8 @@ class CameraSupervisor:
                 self._queue([identity, *ack_parts(key)])
             return
         self.counts.events += 1
-        known.events += 0 if row.ended and not message.jpeg else 1
+        if message.jpeg or not row.ended:
+            self._board.count_event(row.camera)
         self._on_event(row, message.jpeg, message.thumb_rgb, partial(self._acknowledge, identity, key))
 
     def _acknowledge(self, identity: bytes, key: Ack) -> None:
@@ -336,54 +319,3 @@ class CameraSupervisor:
     async def _send(self, socket: zmq.asyncio.Socket) -> None:
         while True:
             await socket.send_multipart(await self._outgoing.get())
-
-    async def _stop_all(self, socket: zmq.asyncio.Socket) -> None:
-        running = [group for group in self._groups.values() if group.process is not None and group.process.returncode is None]
-        for group in running:
-            await socket.send_multipart([group.identity.encode(), *STOP_PARTS])
-        for group in running:
-            assert group.process is not None
-            await _end(group.process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Wait for an ordered end, then insist."""
-    for insist in (process.terminate, process.kill):
-        try:
-            await asyncio.wait_for(process.wait(), STOP_S)
-            return
-        except TimeoutError:
-            insist()
-    await process.wait()
-
-
-async def _keep_tail(process: asyncio.subprocess.Process, group: _Group) -> None:
-    assert process.stderr is not None
-    while piece := await process.stderr.read(STDERR_TAIL_BYTES):
-        group.stderr_tail = (group.stderr_tail + piece)[-STDERR_TAIL_BYTES:]
-
-
-def _row(camera: str, state: str, since_us: int, why: str, retry_in_s: float | None = None) -> StateRow:
-    return StateRow(camera=camera, state=state, since_us=since_us, fps=0.0, frames=0, dropped=0, retry_in_s=retry_in_s, why=why[:400])
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """For this user only: a source may hold a password."""
-    path.unlink(missing_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-
-
-def _environment() -> dict[str, str]:
-    """The worker finds this very package, asks cameras for TCP, and leaves stderr to its own words."""
-    root = str(Path(edge_ai.__file__).parents[1])
-    inherited = os.environ.get("PYTHONPATH", "")
-    own = {
-        "PYTHONPATH": os.pathsep.join(part for part in (root, inherited) if part),
-        "OPENCV_LOG_LEVEL": "SILENT",
-        "OPENCV_FFMPEG_LOGLEVEL": "-8",
-        "OPENCV_FFMPEG_CAPTURE_OPTIONS": "rtsp_transport;tcp",
-        "OMP_NUM_THREADS": "1",
-    }
-    return {**os.environ, **own}

@@ -5,14 +5,19 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from edge_ai.errors import SpecError
+from edge_ai.rule_spec import RuleKind
+from node.cameras.errors import CodeRefused
+from node.cameras.national_code import camera_code, read_code
+from node.cameras.rule_entries import ground_spec, rule_spec
 from node.config.errors import KeyPath, Problem
-from node.config.model import CameraEntry, CapEntry, File
+from node.config.model import CameraEntry, CapEntry, File, GroundEntry, RuleEntry
 from node.ingest.mqtt.filters import is_filter
 from sync.core.lanes import FRESH_FIRST_LANES
 from sync.model import Lane, Level, Limits, ModelError, Territory, check_node_id, check_resource
@@ -63,12 +68,8 @@ def value_problems(file: File) -> Iterator[Problem]:
     yield from _carriage_problems(file)
     yield from _policy_problems(file)
     yield from _sensor_problems(file)
-    for index, camera in enumerate(file.camera):
-        yield from _camera_problems(camera, ("camera", index))
-    ids = [camera.id for camera in file.camera]
-    for index, name in enumerate(ids):
-        if name in ids[:index]:
-            yield Problem(("camera", index, "id"), f"camera id {name!r} is used twice: give each camera its own")
+    yield from camera_problems(file.camera, file)
+    yield from _platform_problems(file)
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -289,6 +290,40 @@ def _place_problems(territory: str, file: File, at: KeyPath) -> Iterator[Problem
         yield Problem(at, f"territory {territory!r} is not inside this node's {file.node.territory!r}: correct one of the two")
 
 
+def camera_problems(cameras: Sequence[CameraEntry], file: File, *, taken: Sequence[str] = ()) -> Iterator[Problem]:
+    """What is wrong with cameras of `file`, or listed beside it where those of the ids `taken` stand already."""
+    ids = list(taken)
+    for index, camera in enumerate(cameras):
+        yield from _camera_problems(camera, ("camera", index))
+        yield from _place_problems(camera.territory, file, ("camera", index, "territory"))
+        if camera.id in ids:
+            yield Problem(("camera", index, "id"), f"camera id {camera.id!r} is used twice: give each camera its own")
+        ids.append(camera.id)
+        if camera.code:
+            yield from _code_problems(camera.code, ("camera", index, "code"))
+
+
+def _platform_problems(file: File) -> Iterator[Problem]:
+    platform = file.gb28181
+    if not platform.platform:
+        return
+    yield from _bad_address(("gb28181", "platform"), platform.platform)
+    yield from _bad_address(("gb28181", "local"), platform.local)
+    yield from _place_problems(platform.territory, file, ("gb28181", "territory"))
+    for key, code in (("platform_id", platform.platform_id), ("device_id", platform.device_id)):
+        try:
+            read_code(code)
+        except CodeRefused as error:
+            yield Problem(("gb28181", key), f"'gb28181.{key}': {error}")
+
+
+def _code_problems(code: str, at: KeyPath) -> Iterator[Problem]:
+    try:
+        camera_code(code)
+    except CodeRefused as error:
+        yield Problem(at, str(error))
+
+
 def _camera_problems(camera: CameraEntry, at: KeyPath) -> Iterator[Problem]:
     try:
         check_node_id(camera.id)
@@ -299,5 +334,21 @@ def _camera_problems(camera: CameraEntry, at: KeyPath) -> Iterator[Problem]:
     for index, rule in enumerate(camera.rule):
         if rule.kind == "zone" and len(rule.points) < 3:
             yield Problem((*at, "rule", index), f"zone {rule.name!r} has {len(rule.points)} points: a zone needs at least 3")
-        if rule.kind == "line" and len(rule.points) != 2:
+        elif rule.kind == "line" and len(rule.points) != 2:
             yield Problem((*at, "rule", index), f"line {rule.name!r} has {len(rule.points)} points: a line has 2")
+        else:
+            yield from _rule_problems(camera, rule, (*at, "rule", index))
+    try:
+        ground_spec(camera.ground)
+    except SpecError as error:
+        yield Problem((*at, "ground"), str(error))
+
+
+def _rule_problems(camera: CameraEntry, rule: RuleEntry, at: KeyPath) -> Iterator[Problem]:
+    try:
+        kind = rule_spec(rule).kind
+    except SpecError as error:
+        yield Problem(at, str(error))
+        return
+    if kind is RuleKind.SPEED and camera.ground == GroundEntry():
+        yield Problem(at, f"rule {rule.name!r} of kind speed needs the ground plane: give `ground` of camera {camera.id!r}")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
+from node.cameras.list_file import read_list
 from node.config.check import shape_problems, split_address, value_problems
 from node.config.errors import ConfigError, KeyPath, Problem, find_lines
 from node.config.model import (
@@ -41,6 +42,8 @@ class NodeConfig:
 
     path: Path
     file: File
+    listed: tuple[CameraEntry, ...] = ()
+    """Cameras of cameras.toml beside it."""
 
     @property
     def node(self) -> NodeSection:
@@ -69,8 +72,8 @@ class NodeConfig:
 
     @property
     def cameras(self) -> tuple[CameraEntry, ...]:
-        """The cameras, in file order."""
-        return tuple(self.file.camera)
+        """The cameras, those of node.toml first, in file order."""
+        return (*self.file.camera, *self.listed)
 
     @property
     def summaries(self) -> SummariesSection:
@@ -139,7 +142,8 @@ def load_config(path: Path) -> NodeConfig:
     if len(raw) > CONFIG_BYTES_MAX:
         raise ConfigError(path, [Problem((), f"is larger than {CONFIG_BYTES_MAX} bytes: this is no node.toml")])
     try:
-        return parse_config(raw.decode("utf-8"), path)
+        config = parse_config(raw.decode("utf-8"), path)
+        return replace(config, listed=read_list(config.folder, config.file))
     except UnicodeDecodeError as error:
         raise ConfigError(path, [Problem((), f"is not UTF-8 at byte {error.start}: save it as UTF-8")]) from error
 

@@ -154,10 +154,35 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What in a camera's picture makes an event."""
 
     name: str
-    kind: Literal["line", "zone"]
+    kind: Literal["", "line", "zone", "dwell", "count", "crowding", "absence", "left-object", "speed", "wrong-way", "level"] = ""
+    preset: str = ""
     points: Annotated[list[tuple[Fraction, Fraction]], Meta(min_length=2, max_length=32)]
-    classes: Annotated[list[str], Meta(max_length=64)] = []
-    frames_min: Annotated[int, Meta(ge=1, le=10_000)] = 3
+    classes: Annotated[list[str], Meta(max_length=64)] | None = None
+    frames_min: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    frames_of: Annotated[int, Meta(ge=0, le=10_000)] | None = None
+    dwell_s: Annotated[float, Meta(gt=0, le=86_400)] | None = None
+    count_min: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+    count_end: Annotated[int, Meta(ge=0, le=1_000)] | None = None
+    cooldown_s: Annotated[float, Meta(ge=0, le=86_400)] | None = None
+    still: bool | None = None
+    owners: Annotated[list[str], Meta(max_length=64)] | None = None
+    speed_kmh: Annotated[float, Meta(gt=0, le=1_000)] | None = None
+    way: Annotated[list[float], Meta(min_length=2, max_length=2)] | None = None
+    level_low: float | None = None
+    level_high: float | None = None
+    level_max: float | None = None
+    schedule: Annotated[list[str], Meta(max_length=32)] | None = None
+    when: str | None = None
+    second_stage: str | None = None
+    second_class: str | None = None
+
+
+class GroundEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a camera's picture lies on the ground: its size in metres, or four points with their places."""
+
+    size_m: Annotated[list[float], Meta(max_length=2)] = []
+    picture: Annotated[list[tuple[Fraction, Fraction]], Meta(max_length=4)] = []
+    metres: Annotated[list[tuple[float, float]], Meta(max_length=4)] = []
 
 
 class CameraEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,9 +196,27 @@ class CameraEntry(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     loop: bool = False
     analysed_fps: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    mode: Literal["full", "keyframe", "still", "off"] = "full"
+    still_every_s: Annotated[float, Meta(ge=5, le=86_400)] = 60.0
+    alarm: bool = False
+    stream_width: Annotated[int, Meta(ge=16, le=16_384)] = 1280
+    stream_height: Annotated[int, Meta(ge=16, le=16_384)] = 720
+    stream_fps: Annotated[float, Meta(gt=0, le=240)] = 25.0
     place: str = ""
     territory: str = ""
+    code: Annotated[str, Meta(pattern=r"^([0-9]{20})?$")] = ""
+    mask: Literal["boxes", "mosaic"] = "boxes"
+    utc_offset_minutes: Annotated[int, Meta(ge=-840, le=840)] = 480
+    ground: GroundEntry = GroundEntry()
     rule: Annotated[list[RuleEntry], Meta(max_length=64)] = []
+
+
+class EdgeSection(msgspec.Struct, frozen=True, kw_only=True):
+    """How cameras share this box."""
+
+    over_capacity: Literal["refuse", "degrade"] = "refuse"
+    ring_dir: str = ""
+    callers: Annotated[int, Meta(ge=0, le=8)] = 0
 
 
 class StoreSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +233,23 @@ class StorageSection(msgspec.Struct, frozen=True, kw_only=True):
     disk_reserve_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 64
     retention_days: Annotated[int, Meta(ge=0, le=36_500)] = 0
     top_frees_by_age: bool = False
+
+
+class EvidenceKindEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """How originals of one kind of rule are kept."""
+
+    kind: Annotated[str, Meta(min_length=1, max_length=64)]
+    keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 30
+    quota_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 0
+
+
+class EvidenceSection(msgspec.Struct, frozen=True, kw_only=True):
+    """Pictures as they were taken, which stay at this node."""
+
+    quota_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 4_096
+    disk_floor_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 512
+    keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 30
+    kind: Annotated[list[EvidenceKindEntry], Meta(max_length=64)] = []
 
 
 class SummariesSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,6 +289,22 @@ class PolicySection(msgspec.Struct, frozen=True, kw_only=True):
     resources: Annotated[list[str], Meta(max_length=500)] = []
 
 
+class Gb28181Section(msgspec.Struct, frozen=True, kw_only=True):
+    """The upper video platform that this node is a device of."""
+
+    platform: str = ""
+    platform_id: Annotated[str, Meta(pattern=r"^([0-9]{20})?$")] = ""
+    domain: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9.-]*$")] = ""
+    device_id: Annotated[str, Meta(pattern=r"^([0-9]{20})?$")] = ""
+    user: Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]*$")] = ""
+    password_file: str = ""
+    local: str = ""
+    transport: Literal["udp", "tcp"] = "udp"
+    expires_s: Annotated[int, Meta(ge=60, le=604_800)] = 3_600
+    keepalive_s: Annotated[float, Meta(ge=5, le=3_600)] = 60.0
+    territory: str = ""
+
+
 class ConsoleSection(msgspec.Struct, frozen=True, kw_only=True):
     """The terminal console."""
 
@@ -244,12 +320,15 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     devices: DevicesSection = msgspec.field(default_factory=DevicesSection)
     sensors: SensorsSection = msgspec.field(default_factory=SensorsSection)
     camera: Annotated[list[CameraEntry], Meta(max_length=256)] = []
+    edge: EdgeSection = EdgeSection()
     carriage: Annotated[list[CarriageEntry], Meta(max_length=64)] = []
     store: StoreSection = StoreSection()
     storage: StorageSection = StorageSection()
+    evidence: EvidenceSection = msgspec.field(default_factory=EvidenceSection)
     limits: dict[str, int | float] = {}
     summaries: SummariesSection = SummariesSection()
     identity: IdentitySection = IdentitySection()
     proof: ProofSection = ProofSection()
     console: ConsoleSection = ConsoleSection()
+    gb28181: Gb28181Section = Gb28181Section()
     policy: PolicySection = msgspec.field(default_factory=PolicySection)

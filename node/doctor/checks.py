@@ -7,7 +7,7 @@ from pathlib import Path
 
 from node.clock import Clock
 from node.config.config import CONFIG_NAME, ConfigError, load_config
-from node.doctor import machine, node
+from node.doctor import detectors, evidence, machine, node
 from node.doctor.model import DoctorCheck, Finding, Place, Severity
 from node.ingest.site_profiles import SiteProfiles
 
@@ -25,6 +25,14 @@ CHECKS = (
     DoctorCheck("config", node.config_valid, "yunnao init, or correct the named line of node.toml", LOCAL, needs_config=False),
     DoctorCheck("certificates", node.certificates, "yunnao join ADDRESS TOKEN", LOCAL),
     DoctorCheck("journal", node.journal, "restore the journal from a backup, or reseed from the parent", LOCAL),
+    DoctorCheck("cameras", node.room_for_cameras, "yunnao bench ai, then lower what the cameras ask for", LOCAL),
+    DoctorCheck(
+        "detectors",
+        detectors.detectors,
+        'yunnao model import FILE.onnx --field-tested TEXT ... (docs/models.md), then algorithm = "ID" at the camera',
+        LOCAL,
+    ),
+    DoctorCheck("evidence", evidence.evidence, "yunnao evidence check names them; look for who removes files there", LOCAL),
     DoctorCheck("ports", node.ports, "stop the other program, or change the port in node.toml", LOCAL),
     DoctorCheck(
         "parent", node.parent, "check the cable, [parent] in node.toml, and that the parent runs", "one warning; the node works on alone"

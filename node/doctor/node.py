@@ -8,6 +8,10 @@ import socket
 import sqlite3
 from contextlib import closing
 
+from edge_ai.capacity import Excess, admit
+from edge_ai.errors import SpecError
+from node.cameras.admission import measurement_of
+from node.cameras.listing import camera_specs
 from node.client import SOCKET_NAME
 from node.config.config import NodeConfig, split_address
 from node.doctor.model import Finding, Place, Severity
@@ -37,6 +41,25 @@ def certificates(place: Place) -> Finding:
     except (ChainError, IdentityError) as error:
         return Finding(Severity.FAIL, str(error))
     return Finding(Severity.OK if days >= CERTIFICATE_DAYS_MIN else Severity.WARN, f"certificates hold for {days} more days")
+
+
+def room_for_cameras(place: Place) -> Finding:
+    """The box was measured, and has room for its cameras."""
+    config = _config(place)
+    cameras = camera_specs(config)
+    if not cameras:
+        return Finding(Severity.SKIP, "no cameras")
+    try:
+        measured = measurement_of(config.folder)
+    except SpecError as error:
+        return Finding(Severity.WARN, str(error))
+    if measured is None:
+        return Finding(Severity.WARN, f"this box was not measured: all {len(cameras)} cameras are admitted")
+    admission = admit(cameras, measured, Excess(config.file.edge.over_capacity))
+    saw = f"cameras ask {admission.asked_ms:.0f} of {measured.capacity_ms:.0f} ms of CPU a second"
+    if not admission.refused and not admission.slowed:
+        return Finding(Severity.OK, saw)
+    return Finding(Severity.WARN, f"{saw}: {len(admission.refused)} are refused, {len(admission.slowed)} run slower")
 
 
 def journal(place: Place) -> Finding:

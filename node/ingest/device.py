@@ -126,14 +126,18 @@ class Device:
     _quiet_s: float = -1.0
     """How long no message came, as far as `pass_time` was told; below 0 before the first message."""
 
-    def take(self, reading: Reading, *, resource: str, battery: str, is_new_message: bool, now_us: int) -> None:
-        """A reading of it was taken; `battery` is the quantity that its profile names, empty for none. Called for every reading: cheap."""
+    def take(self, reading: Reading, *, resource: str, battery: str, is_new_message: bool, now_us: int) -> bool:
+        """A reading of it was taken; `battery` is the quantity that its profile names, empty for none. Called for every reading: cheap.
+
+        True when its time is not after that of the last reading of its quantity: it may have been sent before.
+        """
         self.readings += 1
         if is_new_message:
             self.messages += 1
             self.resource = resource
         quantity = reading.quantity
-        if quantity in self.values:
+        last = self.values.get(quantity)
+        if last is not None:
             self.values[quantity] = (reading, resource)
         elif len(self.values) < QUANTITIES_MAX:
             self.values[quantity] = (reading, resource)
@@ -142,6 +146,7 @@ class Device:
         if quantity == self._battery_quantity and reading.value is not None:
             self.battery = min(100.0, max(0.0, reading.value * 100 if reading.unit == RATIO_UNIT else reading.value))
             self.battery_at_us = now_us
+        return last is not None and reading.event_time_us <= last[0].event_time_us
 
     def forget(self, quantity: str) -> bool:
         """Drop the last value of a quantity, and what it told of the battery; True when that was known."""

@@ -7,8 +7,9 @@ node/devices and by the API. Registry rows leave through `take_changes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ WAITING_MAX = 2_000
 """Devices that may wait for admission at once."""
 SEEN_SAVED_MAX = 500
 """Devices whose last-seen time and pace one save takes along although nobody decided anything about them."""
+MET_SAVED_MAX = 1_000
+"""Newcomers that one save takes along: a flood of them must not keep the event loop from those that are known."""
+CHANGES_TAKEN_MAX = 1_000
+"""Rows that one call of `take_changes` gives, for the same reason."""
 
 __all__ = ["DEVICES_MAX", "WAITING_MAX", "Admission", "Card", "Device", "DeviceRegistry", "RegistryFull"]
 
@@ -38,11 +43,19 @@ class DeviceRegistry:
         self._connection = open_file(path)
         self._devices = {device.name: device for device in self._load()}
         self._waiting = sum(device.state is Admission.WAITING for device in self._devices.values())
+        self._retired = _by_retirement(self._devices.values())
+        """Those that can make room, longest retired first: found without a look at all others, for whom every message of a flood asks."""
         self._changed: dict[str, Device] = {}
         self._unsaved: dict[str, Device] = {}
+        self._met: dict[str, Device] = {}
+        """Newcomers that are not saved."""
         self._seen: dict[str, Device] = {}
+        self._gone: list[str] = []
+        """Devices that made room and are in the file still."""
         self.on_state: Callable[[Device], None] = lambda device: None
         """Called with a device that came into another state. Set by node/devices."""
+        self.met = 0
+        """Devices that were recorded because they spoke, since this process started."""
 
     def __len__(self) -> int:
         return len(self._devices)
@@ -78,8 +91,8 @@ class DeviceRegistry:
         self._waiting += state is Admission.WAITING
         card = Card(territory, kind=kind, profile=kind)
         device = Device(name, card, protocol, state, now_us, now_us, state_since_us=now_us)
-        self._devices[name] = device
-        self.note(device)
+        self._devices[name] = self._changed[name] = self._met[name] = device
+        self.met += 1
         return device
 
     def enter(self, cards: Iterable[tuple[str, Card]], *, by: str, now_us: int) -> None:
@@ -125,23 +138,23 @@ class DeviceRegistry:
         self._waiting += (state is Admission.WAITING) - (device.state is Admission.WAITING)
         if device.state is not state:
             device.state, device.state_since_us, device.decided_by = state, now_us, by
+            self._retired.pop(device.name, None)
+            if state is Admission.RETIRED:
+                self._retired[device.name] = device
         self.note(device)
         self.on_state(device)
 
     def _has_room_for(self, count: int) -> bool:
-        """True when so many more fit; retired devices, those that were heard longest ago first, make room."""
+        """True when so many more fit; retired devices, the longest retired first, make room."""
         lacking = len(self._devices) + count - DEVICES_MAX
         if lacking <= 0:
             return True
-        retired = [device for device in self._devices.values() if device.state is Admission.RETIRED]
-        if len(retired) < lacking:
+        if len(self._retired) < lacking:
             return False
-        gone = sorted(retired, key=lambda device: device.state_since_us)[:lacking]
-        with self._connection:
-            self._connection.executemany("DELETE FROM devices WHERE name = ?", [(device.name,) for device in gone])
-        for device in gone:
-            for table in (self._devices, self._changed, self._unsaved, self._seen):
-                table.pop(device.name, None)
+        for name in list(islice(self._retired, lacking)):
+            for table in (self._devices, self._retired, self._changed, self._unsaved, self._met, self._seen):
+                table.pop(name, None)
+            self._gone.append(name)
         return True
 
     # ---- what changed
@@ -161,9 +174,9 @@ class DeviceRegistry:
             self.note(device)
 
     def take_changes(self) -> list[Device]:
-        """Devices whose row changed since the last call."""
-        changed, self._changed = list(self._changed.values()), {}
-        return changed
+        """Devices whose row changed, those that changed first, CHANGES_TAKEN_MAX at most; the others come with the next call."""
+        names = list(islice(self._changed, CHANGES_TAKEN_MAX))
+        return [self._changed.pop(name) for name in names]
 
     # ---- the file
 
@@ -172,25 +185,36 @@ class DeviceRegistry:
         return [_loaded(dict(zip(COLUMNS, row, strict=True))) for row in rows]
 
     def save(self) -> None:
-        """Make changed devices durable; raises sqlite3.Error with nothing forgotten."""
-        seen = dict(list(self._seen.items())[:SEEN_SAVED_MAX])
-        self._write([*self._unsaved.values(), *(device for name, device in seen.items() if name not in self._unsaved)])
+        """Make durable what people decided and, within the bounds, who was met and heard; raises sqlite3.Error with nothing forgotten."""
+        also = dict(islice(self._met.items(), MET_SAVED_MAX)) | dict(islice(self._seen.items(), SEEN_SAVED_MAX))
+        self._write((also | self._unsaved).values())
+        for name in self._unsaved:
+            self._met.pop(name, None)
         self._unsaved = {}
-        for name in seen:
+        for name in also:
+            self._met.pop(name, None)
             self._seen.pop(name, None)
 
-    def _write(self, devices: Sequence[Device]) -> None:
-        if not devices:
+    def _write(self, devices: Collection[Device]) -> None:
+        if not devices and not self._gone:
             return
         places = ", ".join("?" * len(COLUMNS))
         statement = f"INSERT OR REPLACE INTO devices ({', '.join(COLUMNS)}) VALUES ({places})"
         with self._connection:
+            # First those that made room: one of them may be back under its name.
+            self._connection.executemany("DELETE FROM devices WHERE name = ?", [(name,) for name in self._gone])
             self._connection.executemany(statement, [_stored(device) for device in devices])
+        self._gone.clear()
 
     def close(self) -> None:
         """Save, with every last-seen time, and release the file."""
         self._write(list(self._devices.values()))
         self._connection.close()
+
+
+def _by_retirement(devices: Iterable[Device]) -> dict[str, Device]:
+    retired = [device for device in devices if device.state is Admission.RETIRED]
+    return {device.name: device for device in sorted(retired, key=lambda device: device.state_since_us)}
 
 
 def _loaded(row: dict[str, Any]) -> Device:

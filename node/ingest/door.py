@@ -38,6 +38,8 @@ KEEP_ALIVE_S_MAX = 65_535
 """Longest keep alive of the protocol."""
 WILL_BYTES_MAX = 16 << 10
 """Longest payload of a will: it is kept in the journal until the client is back."""
+READ_BYTES_MAX = 256 << 10
+"""What one read of a connection takes at most."""
 TICK_S = 1.0
 """How often wills and sessions that are due are looked for."""
 
@@ -88,6 +90,9 @@ class Door:
         self._by_client: dict[str, Connection] = {}
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="door-passwords")
         self._is_stopping = False
+        self._writers: list[Connection] = []
+        self.read_buffer = memoryview(bytearray(READ_BYTES_MAX))
+        """Where the connections read into, one after the other."""
         self._ticking: asyncio.TimerHandle | None = None
         clock = clock or SystemClock()
         self.wall_us = clock.wall_us
@@ -176,6 +181,17 @@ class Door:
         if self._by_client.get(connection.client_id) is connection:
             del self._by_client[connection.client_id]
             self.sink.gone(connection.client_id)
+
+    def will_write(self, connection: Connection) -> None:
+        """`connection` has acknowledgements: they leave once what runs now, as a rule the end of a commit, is over."""
+        if not self._writers:
+            asyncio.get_running_loop().call_soon(self._write_acks)
+        self._writers.append(connection)
+
+    def _write_acks(self) -> None:
+        writers, self._writers = self._writers, []
+        for connection in writers:
+            connection.write_acks()
 
     def objection(self, connect: Connect, *, is_v5: bool) -> Refusal | None:
         """Why a CONNECT is refused whoever sends it; None when it may show who it is."""

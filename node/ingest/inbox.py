@@ -27,12 +27,8 @@ EVENT_TIME, TERRITORY, GRADE = 0, 1, 2
 OnStored = Callable[[], None]
 
 
-@dataclass(slots=True)
-class _Offer:
-    resource: str
-    rows: Sequence[Row]
-    on_stored: OnStored | None
-    marks: Sequence[Mark]
+_Offer = tuple[str, Sequence[Row], OnStored | None, Sequence[Mark]]
+"""Resource, rows, who waits for them, marks; a bare tuple, because a device that sends each message by itself makes one of each."""
 
 
 @dataclass(slots=True)
@@ -115,7 +111,7 @@ class Inbox:
         if rows and resource not in self._schemas:
             raise IngestError(f"resource {resource!r} has no schema here: known are {', '.join(sorted(self._schemas))}")
         was_empty = not self._offers
-        self._offers.append(_Offer(resource, rows, on_stored, marks))
+        self._offers.append((resource, rows, on_stored, marks))
         self._waiting += len(rows)
         if was_empty:
             self._on_data()
@@ -128,15 +124,21 @@ class Inbox:
         late: list[OnStored] = []
         count = 0
         # Offers without rows cost nothing, and the runtime looks only at `waiting`: none may stay behind.
-        while self._offers and (count < bound or not self._offers[0].rows):
-            offer = self._offers.popleft()
-            count += len(offer.rows)
-            if offer.rows:
-                taken.setdefault(offer.resource, []).extend(offer.rows)
-            if offer.marks:
-                self._marks.extend(offer.marks)
-            if offer.on_stored is not None:
-                self._waiters(offer, acks, late).append(offer.on_stored)
+        offers = self._offers
+        while offers and (count < bound or not offers[0][1]):
+            resource, rows, on_stored, marks = offers.popleft()
+            count += len(rows)
+            if rows:
+                taken.setdefault(resource, []).extend(rows)
+            if marks:
+                self._marks.extend(marks)
+            if on_stored is None:
+                continue
+            if rows:
+                acks.setdefault(resource, []).append(on_stored)
+            else:
+                # What waits for all that came before it waits for their marks, too.
+                (self._marked_acks if marks or self._marks else late).append(on_stored)
         self._waiting -= count
         batches = [self._seal(resource, rows, acks.get(resource, [])) for resource, rows in taken.items()]
         self._outstanding.extend(batches)
@@ -167,12 +169,6 @@ class Inbox:
             ack()
         batch.acks.clear()
 
-    def _waiters(self, offer: _Offer, acks: dict[str, list[OnStored]], late: list[OnStored]) -> list[OnStored]:
-        if offer.rows:
-            return acks.setdefault(offer.resource, [])
-        # What waits for all that came before it waits for their marks, too.
-        return self._marked_acks if offer.marks or self._marks else late
-
     def _hand_on(self, late: list[OnStored]) -> None:
         # An offer without rows waits for what came before it, which may be drained already and not yet committed.
         if self._outstanding:
@@ -193,7 +189,7 @@ class Inbox:
         times: list[int] = columns[EVENT_TIME]  # type: ignore[assignment]
         grades: list[int] = columns[GRADE]  # type: ignore[assignment]
         batch = to_record_batch(self._schemas[resource], columns)
-        territories = merged_territories([tuple({str(code) for code in columns[TERRITORY]})], most=self._limits.territories_per_batch_max)
+        territories = merged_territories([tuple(map(str, set(columns[TERRITORY])))], most=self._limits.territories_per_batch_max)
         return PendingBatch(resource, batch, min(times), max(times), max(grades), territories, acks)
 
 

@@ -11,6 +11,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from node.clock import Clock
 from node.devices.rows import resource_of, rows_of
@@ -33,6 +34,9 @@ RESTART_MEMORY_US = 600_000_000
 
 OWN_PROTOCOLS = frozenset({Format.HJ212, Format.JT808, Format.SL651})
 """Formats that come by a protocol of their own; the others are what MQTT carries."""
+
+NO_VERDICTS: Mapping[int, Verdict] = MappingProxyType({})
+"""What most submissions get."""
 
 CallLater = Callable[[float, Callable[[], None]], object]
 
@@ -88,6 +92,11 @@ class Intake:
         """False while the inbox is full or shut, or rejects wait for their disk."""
         return self._inbox.has_room and not self._rejects.is_full
 
+    @property
+    def newcomers(self) -> int:
+        """Devices met for the first time since the start."""
+        return self._devices.met
+
     def call_when_room(self, callback: Callable[[], None]) -> None:
         """Call `callback` once, when there is room again."""
         if self._rejects.is_full:
@@ -126,7 +135,7 @@ class Intake:
         rejected: dict[int, tuple[Verdict, Reject]] = {}
         for index, message in enumerate(messages):
             try:
-                profile, readings = self._readings(message, now_us, rights)
+                profile, readings = self._readings(client, message, now_us, rights)
             except DecodeError as error:
                 verdict = _VERDICTS.get(error.reason, Verdict.UNDECODABLE)
                 rejected[index] = (verdict, Reject(now_us, client, message.topic, error.reason, error.detail, message.payload))
@@ -135,7 +144,13 @@ class Intake:
             if marks and index in marks:
                 carried.setdefault(profile.resource, []).extend(marks[index])
         self.counts["accepted"] += len(messages) - len(rejected)
-        self._store(client, taken, carried, [reject for _, reject in rejected.values()], on_stored)
+        if len(taken) == 1 and not rejected and not carried:
+            # What most submissions are: devices that send each message by itself make thousands of them a second.
+            ((resource, readings),) = taken.items()
+            self._put(client, resource, self._without_repeats(client, readings, now_us), on_stored, ())
+            return NO_VERDICTS
+        fresh = {resource: self._without_repeats(client, readings, now_us) for resource, readings in taken.items()}
+        self._store(client, fresh, carried, [reject for _, reject in rejected.values()], on_stored)
         return {index: verdict for index, (verdict, _) in rejected.items()}
 
     def keep(self, marks: Sequence[Mark], on_kept: Callable[[], None]) -> None:
@@ -153,28 +168,32 @@ class Intake:
             self._repeats.forget_restart()
             self._recalled_us = None
 
-    def _readings(self, message: Posted, now_us: int, rights: Rights | None) -> tuple[Profile, list[Reading]]:
-        if rights is not None and not rights.is_free and not rights.may_publish(message.topic):
+    def _readings(self, client: str, message: Posted, now_us: int, rights: Rights | None) -> tuple[Profile, list[Reading]]:
+        topic, is_bound = message.topic, rights is not None and not rights.is_free
+        if is_bound and rights is not None and not rights.may_publish(topic):
             raise DecodeError("not_permitted", "this client may not publish on this topic: see [[devices.acl]]")
-        profile = self._profiles.route(message.topic)
+        profile = self._profiles.route(topic)
         if profile is None:
-            self.needed(message.topic.partition("/")[0])
+            self.needed(topic.partition("/")[0])
             raise DecodeError("no_route", "no device profile has a filter for this topic: add one under [[devices.profiles]]")
         if profile.resource not in self._inbox.sensors:
             self.needed(profile.resource)
             raise DecodeError("no_resource", f"{profile.resource!r} of profile {profile.name} holds no readings: see `yunnao catalogue`")
-        readings = decode(profile, message.topic, message.payload, now_us)
+        readings = decode(profile, topic, message.payload, now_us)
         if profile.rules is not None and (implausible := sum(map(is_implausible, readings))):
             self.counts["implausible"] += implausible
-        if rights is not None and not rights.is_free:
+        if is_bound and rights is not None:
             _check_speaker(rights, readings)
         speaker = ""
         for reading in readings:
-            self._admit(reading, profile, now_us, rights, is_new_message=reading.device != speaker)
+            is_behind = self._admit(reading, profile, now_us, rights, is_new_message=reading.device != speaker)
+            if is_behind and reading.event_time_us != now_us:
+                self._suspect(client)
             speaker = reading.device
         return profile, readings
 
-    def _admit(self, reading: Reading, profile: Profile, now_us: int, rights: Rights | None, *, is_new_message: bool) -> None:
+    def _admit(self, reading: Reading, profile: Profile, now_us: int, rights: Rights | None, *, is_new_message: bool) -> bool:
+        """Raises DecodeError; True for a reading that is no newer than the last of its quantity."""
         device = self._devices.known(reading.device) or self._meet(reading, profile, now_us)
         if device is None:
             raise DecodeError("registry_full", "the device registry or the admission list is full: admit or remove devices")
@@ -188,7 +207,7 @@ class Intake:
             raise DecodeError(
                 "not_admitted", f"device {reading.device!r} is {device.state.value}: an operator admits it in the device list"
             )
-        device.take(reading, resource=profile.resource, battery=profile.battery, is_new_message=is_new_message, now_us=now_us)
+        return device.take(reading, resource=profile.resource, battery=profile.battery, is_new_message=is_new_message, now_us=now_us)
 
     def _meet(self, reading: Reading, profile: Profile, now_us: int) -> Device | None:
         protocol = self._protocol_of(profile)
@@ -207,29 +226,38 @@ class Intake:
     def _store(
         self,
         client: str,
-        taken: dict[str, list[Reading]],
+        fresh: dict[str, list[Reading]],
         carried: dict[str, list[Mark]],
         rejects: list[Reject],
         on_stored: Callable[[], None],
     ) -> None:
-        fresh = {resource: self._without_repeats(client, readings) for resource, readings in taken.items()}
         parts = [(resource, readings) for resource, readings in fresh.items() if readings or resource in carried] or list(fresh.items())[:1]
-        done = _Receipt(len(parts) + bool(rejects), on_stored).done
+        count = len(parts) + bool(rejects)
+        done = on_stored if count == 1 else _Receipt(count, on_stored).done
         for resource, readings in parts:
-            self._repeats.note(client, readings)
-            self._inbox.put(resource, readings, done, carried.get(resource, ()))
-            self.counts["readings"] += len(readings)
+            self._put(client, resource, readings, done, carried.get(resource, ()))
         for position, reject in enumerate(rejects, start=1):
             self.counts[reject.reason] += 1
             self._rejects.put(reject, done if position == len(rejects) else None)
         if self._rejects.has_pending:
             self._schedule_flush()
 
-    def _without_repeats(self, client: str, readings: list[Reading]) -> list[Reading]:
+    def _put(self, client: str, resource: str, readings: list[Reading], on_stored: Callable[[], None], marks: Sequence[Mark]) -> None:
+        self._repeats.note(client, readings)
+        self._inbox.put(resource, readings, on_stored, marks)
+        self.counts["readings"] += len(readings)
+
+    def _suspect(self, client: str) -> None:
+        """A reading of `client` is no newer than one before: what comes now is compared with what it sent until now."""
+        if client not in self._suspects:
+            self._repeats.begin(client)
+        self._suspects[client] = READINGS_PER_CLIENT_MAX
+
+    def _without_repeats(self, client: str, readings: list[Reading], now_us: int) -> list[Reading]:
         left = self._suspects.get(client)
         if left is None:
             return readings
-        fresh = [reading for reading in readings if not self._repeats.is_repeat(client, reading)]
+        fresh = self._repeats.fresh(client, readings, received_us=now_us)
         self.counts["repeated"] += len(readings) - len(fresh)
         left -= len(readings)
         if left > 0:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+from math import inf
 
 import msgspec
+from msgspec.structs import astuple
 
 from node.ingest.errors import DecodeError
 from node.ingest.fields import (
@@ -38,6 +39,7 @@ class _Flat(msgspec.Struct, gc=False):
     territory: str | None = None
 
 
+_make = tuple.__new__
 _FLAT = msgspec.json.Decoder(_Flat)
 _FLAT_LIST = msgspec.json.Decoder(list[_Flat])
 _ANY = msgspec.json.Decoder()
@@ -57,25 +59,25 @@ def decode_readings(profile: Profile, topic: str, payload: bytes, received_us: i
 
 
 def _reading(flat: _Flat, profile: Profile, received_us: int) -> Reading:
-    if flat.value is None and flat.text is None:
-        raise DecodeError("no_value", "a reading needs a value or a text")
-    time, value, territory, unit = flat.time, flat.value, flat.territory, flat.unit
     # The commonest forms, a whole number of time, a finite float, a short unit, are decided here: this runs once per message of the door.
-    if type(time) is int and 0 <= (time_us := time * profile.time_unit) <= EVENT_TIME_US_MAX:
-        pass
-    else:
+    device, quantity, value, time, text, unit, territory = astuple(flat)
+    if value is None and text is None:
+        raise DecodeError("no_value", "a reading needs a value or a text")
+    if type(time) is not int or not 0 <= (time_us := time * profile.time_unit) <= EVENT_TIME_US_MAX:
         time_us = event_time(time, unit=profile.time_unit, utc_offset_minutes=profile.utc_offset_minutes, received_us=received_us)
+    if value is not None and (type(value) is not float or not -inf < value < inf):
+        value = checked_number(value)
     fields = (
         time_us,
         profile.territory if territory is None else checked_territory(territory, profile),
         profile.grade,
-        flat.device if is_plain(flat.device) else checked_name(flat.device, what="device"),
-        flat.quantity if is_plain(flat.quantity) else checked_name(flat.quantity, what="quantity"),
-        value if value is None or (type(value) is float and -math.inf < value < math.inf) else checked_number(value),
-        None if flat.text is None else checked_text(flat.text),
+        device if is_plain(device) else checked_name(device, what="device"),
+        quantity if is_plain(quantity) else checked_name(quantity, what="quantity"),
+        value,
+        None if text is None else checked_text(text),
         unit if unit is None or len(unit) <= UNIT_CHARS_MAX else checked_unit(unit),
     )
-    return tuple.__new__(Reading, fields)
+    return _make(Reading, fields)
 
 
 def decode_object(profile: Profile, topic: str, payload: bytes, received_us: int) -> list[Reading]:

@@ -82,6 +82,7 @@ class DevicePlane:
         self.reports = self._report_doors()
         self.pollers = site.pollers(self.intake, clock, rng)
         self._bridges = [self._bridge(entry) for entry in config.devices.mosquitto]
+        self._is_stopping = False
         self.addresses: list[tuple[str, int]] = []
         self.report_addresses: list[tuple[ReportDoor, list[tuple[str, int]]]] = []
         """Doors of other dialects that are open, and where."""
@@ -108,6 +109,7 @@ class DevicePlane:
 
     async def stop(self) -> None:
         """Close the listeners and the stores; what was not acknowledged is sent again."""
+        self._is_stopping = True
         for report_door in self.reports:
             await report_door.stop()
         await self.door.stop()
@@ -147,12 +149,18 @@ class DevicePlane:
         return self.door.facts() | shared | spoken | polled
 
     async def _tick(self) -> None:
-        while True:
+        while not self._is_stopping:
             try:
                 self.intake.tick()
             except sqlite3.Error as error:
                 log.warning("device registry not saved: %s; free space, it is tried again", error)
             await asyncio.sleep(TICK_S)
+
+    def newest_number(self, device: str, quantity: str) -> tuple[float, int] | None:
+        """The newest value of a device's quantity with its time in microseconds since 1970 UTC; None when unknown or no number."""
+        known = self.registry.known(device)
+        reading = None if known is None or quantity not in known.values else known.values[quantity][0]
+        return None if reading is None or reading.text is not None or reading.value is None else (reading.value, reading.event_time_us)
 
     def _newest_readings(self, journal: SqliteJournal) -> list[Reading]:
         return [reading for code in self._sensors for reading in own_readings(journal, code, node=self._config.node.id)]

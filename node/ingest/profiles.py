@@ -129,8 +129,11 @@ class Profile:
 
 def topic_matches(topic_filter: str, topic: str) -> bool:
     """True when `topic` is covered by `topic_filter` (MQTT 3.1.1 section 4.7); topics beginning with $ match no leading wildcard."""
-    wanted, levels = topic_filter.split("/"), topic.split("/")
-    if topic.startswith("$") and wanted[0] in ("+", "#"):
+    return _levels_match(topic_filter.split("/"), topic.split("/"))
+
+
+def _levels_match(wanted: Sequence[str], levels: Sequence[str]) -> bool:
+    if levels[0].startswith("$") and wanted[0] in ("+", "#"):
         return False
     for index, level in enumerate(wanted):
         if level == "#":
@@ -152,10 +155,11 @@ class ProfileTable:
     """The profiles of a node, first match wins."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
-        for profile in profiles:
-            check_filter(profile.topic_filter)
-        self._profiles = tuple(profiles)
+        self._profiles: tuple[Profile, ...] = ()
         self._routes: dict[str, Profile | None] = {}
+        self._by_first: dict[str, list[tuple[list[str], Profile]]] = {}
+        """Filters cut into levels, by their first: a flood of new topics asks for every message."""
+        self.add(profiles)
 
     @property
     def resources(self) -> frozenset[str]:
@@ -172,6 +176,10 @@ class ProfileTable:
             check_filter(profile.topic_filter)
         self._profiles += tuple(profiles)
         self._routes.clear()
+        cut = [(profile.topic_filter.split("/"), profile) for profile in self._profiles]
+        firsts = {levels[0] for levels, _ in cut}
+        # Under each first level what may take such a topic, in the order of the profiles.
+        self._by_first = {first: [each for each in cut if each[0][0] in (first, "+", "#")] for first in {*firsts, ""}}
 
     def route(self, topic: str) -> Profile | None:
         """The profile of `topic`; None when there is none."""
@@ -183,7 +191,9 @@ class ProfileTable:
     def _find(self, topic: str) -> Profile | None:
         if len(self._routes) >= ROUTES_CACHED_MAX:
             self._routes.clear()
-        found = next((profile for profile in self._profiles if topic_matches(profile.topic_filter, topic)), None)
+        levels = topic.split("/")
+        candidates = self._by_first.get(levels[0]) or self._by_first[""]
+        found = next((profile for wanted, profile in candidates if _levels_match(wanted, levels)), None)
         self._routes[topic] = found
         return found
 

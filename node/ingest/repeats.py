@@ -1,16 +1,14 @@
-"""Recognises readings that a client sends again after its connection broke, so that at-least-once delivery does not store them twice.
+"""Recognises readings that a client sends again, so that at-least-once delivery does not store them twice.
 
 QoS 1 lets a client repeat whatever was not acknowledged, and a commit may have happened whose PUBACK was lost. A reading is the same when
-all its fields
-are. Only the first messages after a connect are compared, against the client's own last readings and, after a restart, the tail of the
-journal.
-A message without a time gets the time of receipt and therefore cannot be recognised.
+all its fields are. Only the messages of a client that may repeat are compared (intake.py says when), against the client's own last readings
+and, after a restart, the tail of the journal. A message without a time gets the time of receipt and therefore cannot be recognised.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from node.ingest.sink import Reading
 
@@ -29,7 +27,8 @@ class Repeats:
         self._recent: OrderedDict[str, deque[list[Reading]]] = OrderedDict()
         self._sizes: dict[str, int] = {}
         self._total = 0
-        self._known: dict[str, frozenset[Reading]] = {}
+        self._known: dict[str, set[Reading]] = {}
+        """Of the clients that are compared: what is in `_recent` and carries a time of its own."""
         self._before_restart: frozenset[Reading] = frozenset()
 
     def recall(self, readings: Iterable[Reading]) -> None:
@@ -43,15 +42,19 @@ class Repeats:
 
     def note(self, client: str, readings: list[Reading]) -> None:
         """Remember what `client` sent."""
-        recent = self._recent.setdefault(client, deque())
+        recent = self._recent.get(client)
+        if recent is None:
+            recent = self._recent[client] = deque()
         self._recent.move_to_end(client)
         recent.append(readings)
         size = self._sizes.get(client, 0) + len(readings)
         self._total += len(readings)
         while size > READINGS_PER_CLIENT_MAX and len(recent) > 1:
-            dropped = len(recent.popleft())
-            size -= dropped
-            self._total -= dropped
+            dropped = recent.popleft()
+            size -= len(dropped)
+            self._total -= len(dropped)
+            if client in self._known:
+                self._known[client].difference_update(dropped)
         self._sizes[client] = size
         while self._total > READINGS_MAX and len(self._recent) > 1:
             oldest, _ = self._recent.popitem(last=False)
@@ -59,13 +62,23 @@ class Repeats:
             self._known.pop(oldest, None)
 
     def begin(self, client: str) -> None:
-        """`client` connected: compare against what it sent until now."""
-        self._known[client] = frozenset(reading for readings in self._recent.get(client, ()) for reading in readings)
+        """`client` may repeat: compare against what it sent until now, and from now on."""
+        self._known[client] = {reading for readings in self._recent.get(client, ()) for reading in readings}
 
     def end(self, client: str) -> None:
-        """The first messages of `client` are over."""
+        """`client` is compared no longer."""
         self._known.pop(client, None)
 
-    def is_repeat(self, client: str, reading: Reading) -> bool:
-        """True when `reading` was taken before."""
-        return reading in self._before_restart or reading in self._known.get(client, ())
+    def fresh(self, client: str, readings: Sequence[Reading], *, received_us: int) -> list[Reading]:
+        """`readings` without those that were taken before, in this call or an earlier one; `note` comes next.
+
+        What carries the moment of receipt has no time of its own: two such readings may be equal and are two.
+        """
+        known, found = self._known.get(client, set()), list[Reading]()
+        for reading in readings:
+            if reading in known or reading in self._before_restart:
+                continue
+            if reading.event_time_us != received_us:
+                known.add(reading)
+            found.append(reading)
+        return found

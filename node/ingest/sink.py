@@ -88,6 +88,10 @@ class Sink(Protocol):
     def has_room(self) -> bool:
         """False while no message may be submitted: stop reading and wait for `call_when_room`."""
 
+    @property
+    def newcomers(self) -> int:
+        """Devices that were met for the first time since the start: each costs far more than a message of a known one."""
+
     def connected(self, client: str) -> None:
         """`client` begins to send; its first messages may repeat earlier ones."""
 

@@ -126,6 +126,12 @@ class Giving:
         made = PageBody(payload=payload, withheld=dict(page.withheld), masks=page.masks, following=page.cursor, is_last=is_last)
         return page_paper(made, question, signer.key, self.seal)
 
+    def judged(self, question: Question, signer: Signer) -> Grant:
+        """The grant under which something else than a page may be given now, by the checks of a page. Blocking; raises CaseError."""
+        grant = self._check(case_among(self.cases, self.kind, self.others, question.case_id), question, signer)
+        self._note(question.nonce)
+        return grant
+
     def _check(self, case: Case, question: Question, signer: Signer) -> Grant:
         asker, me = case.parties[ASKER], self.cases.me
         if question.provider != me.node or case.parties[PROVIDER].node != me.node:

@@ -58,13 +58,18 @@ class Taking:
         await self.cases.follow()
         return await asyncio.to_thread(case_among, self.cases, self.kind, self.others, case_id)
 
-    async def page(self, case_id: str, cursor: Cursor, *, by: str) -> tuple[pa.RecordBatch | None, Plain]:
-        """The rows behind `cursor`, None for none, and how it goes on. Raises CaseError, RouteRefused, PolicyError, WireError."""
+    async def page(
+        self, case_id: str, cursor: Cursor, *, by: str, verb: str = FETCH, paper: Callable[[Question, Seal], bytes] = ask_paper
+    ) -> tuple[pa.RecordBatch | None, Plain]:
+        """The rows behind `cursor`, None for none, and how it goes on. Raises CaseError, RouteRefused, PolicyError, WireError.
+
+        Another `verb` with its `paper` asks for what else is given as a page.
+        """
         case = await self.case(case_id)
         grant, provider = self._grant(case), case.parties[PROVIDER]
         question = Question(case_id=case.id, provider=provider.node, asker=self.cases.me.node, by=by, nonce=self.nonce(), cursor=cursor)
-        paper = await asyncio.to_thread(ask_paper, question, self.seal)
-        answer = await self.routes.ask(provider.node, FETCH, paper, timeout_s=ANSWER_TIMEOUT_S)
+        asked = await asyncio.to_thread(paper, question, self.seal)
+        answer = await self.routes.ask(provider.node, verb, asked, timeout_s=ANSWER_TIMEOUT_S)
         body, who = await asyncio.to_thread(read_page, answer, question, self.seal)
         if who.territory.code != provider.territory:
             raise FetchRefused(f"page refused: it is of {who.node} of {who.territory.code}, the request went to {provider.territory}")

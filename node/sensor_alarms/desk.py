@@ -89,6 +89,7 @@ class SensorDesk:
     """Where a resource is judged from that was not judged before: an alarm about last year helps nobody."""
     _saved_at: Instant | None = None
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _is_stopping: bool = False
 
     def __post_init__(self) -> None:
         """Go on from what was learnt."""
@@ -141,7 +142,11 @@ class SensorDesk:
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def stop(self) -> None:
-        """Save what was learnt, where all its alarms are stored and it does not take long, and release the file."""
+        """Save what was learnt, where all its alarms are stored and it does not take long, and release the file.
+
+        A look on its way ends with the step it judges: a flood would keep the node for as long as it took to come in.
+        """
+        self._is_stopping = True
         async with self._looking:
             try:
                 if not self._waiting and self.watcher.unsaved <= SAVED_AT_STOP_MAX:
@@ -172,13 +177,15 @@ class SensorDesk:
             for code in self.sensors():
                 if alarm_resource(self.resources(), code) is not None:
                     await self._catch_up(code, upto)
+            if self._is_stopping:
+                return
             self._waiting = [*self.watcher.tick(self.clock.wall_us()), *self.silences()]
             await self._hand_on()
             await self._save_now_and_then()
 
     async def _catch_up(self, resource: str, upto: int) -> None:
         after = self._positions.setdefault(resource, self._began_at)
-        while after < upto:
+        while after < upto and not self._is_stopping:
             batches = await asyncio.to_thread(self._find, resource, after, upto)
             self._waiting = await asyncio.to_thread(self._judge, resource, batches)
             await self._hand_on()

@@ -1,61 +1,75 @@
-"""The demo's sensors: generated series of air stations and traffic detectors, sent by MQTT with a password at a gentle rate.
+"""The demo's sensors: a park of simulated devices against the grid's door, by MQTT with a password, at a gentle rate.
 
-A step of the series (five minutes of it) goes out every second with the time of now. After BURST_STEPS steps the sensors rest for a
-while, so that the counters of all nodes can be seen to meet. Nothing here is measured data. Called by simulations/demo/run.py.
+Sound air stations and traffic detectors, and beside them traffic detectors that lie, break off, fall asleep and send twice, so that there
+are refusals and alarms to look at. Five minutes of a day's rhythm pass in each second. All send for BURST_S seconds and rest for a while,
+so that the counters of all nodes can be seen to meet; the faulty ones, which keep no time, leave the counted resource alone. Nothing here
+is measured data. Called by simulations/demo/run.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from random import Random
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from node.clock import Clock
-from node.ingest.errors import IngestError
-from node.ingest.feed import FeedOptions
 from simulations.demo.city import GRID, SEED
-from simulations.demo.errors import DemoError
 from simulations.demo.folders import FEED_USER
 from simulations.demo.ports import LOOPBACK
-from simulations.devices.sensors import AIR_QUALITY, SERIES_START_US, STEP_S, TRAFFIC_FLOW, DemoRow, Quantity, SimulatedSensors, demo_series
+from simulations.devices.device import Habits
+from simulations.devices.faults import Fault
+from simulations.devices.park import Park, ParkOptions
+from simulations.devices.script import Cadence, Measures
+from simulations.devices.sensors import AIR_QUALITY, TRAFFIC_FLOW, Quantity
 
 AIR_RESOURCE, TRAFFIC_RESOURCE = "air-quality", "traffic-flow"
-AIR_DEVICES, TRAFFIC_DEVICES = 3, 2
-BURST_STEPS = 8
-"""Steps in a row, a second apart."""
-REST_S = 12
-"""Seconds of rest after them: bulk records may wait two seconds at each of four hops before they travel on."""
-HOURS = 24.0 * 365 * 100
-"""Length of the series; it is generated as it is sent."""
-_SECOND_US = 1_000_000
+BURST_S = 8.0
+"""Sending, every quantity of a device once a second."""
+REST_S = 12.0
+"""Then rest: bulk records may wait two seconds at each of four hops before they travel on."""
+DAYS_PACE = 300.0
+RAMP_S = 0.2
+"""The devices of a group begin within this time, or their rests would not meet."""
+KEEP_ALIVE_S = 20.0
+"""A detector that falls asleep is missing for two and a half of it."""
+RECONNECT_S = 2.0
+RUN_S = 100 * 365 * 86_400.0
 
 
-async def keep_feeding(door_port: int, password: str, clock: Clock, rng: Random) -> None:
-    """Feed both resources until cancelled; raises DemoError when the door stays unreachable."""
-    kinds: Sequence[tuple[str, int, Sequence[Quantity], str]] = (
-        (AIR_RESOURCE, AIR_DEVICES, AIR_QUALITY, "air"),
-        (TRAFFIC_RESOURCE, TRAFFIC_DEVICES, TRAFFIC_FLOW, "loop"),
-    )
-    feeds = []
-    for resource, devices, quantities, prefix in kinds:
-        options = FeedOptions(LOOPBACK, door_port, resource, speed=1.0, territory=GRID.territory, username=FEED_USER, password=password)
-        feeds.append(SimulatedSensors(_rows(devices, quantities, prefix), options, clock, rng))
-    try:
-        await asyncio.gather(*(feed.run() for feed in feeds))
-    except IngestError as error:
-        raise DemoError(f"the sensors cannot go on: {error}") from error
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Devices of one kind."""
+
+    prefix: str
+    resource: str
+    count: int
+    quantities: Sequence[Quantity]
+    faults: frozenset[Fault] = frozenset()
 
 
-def _rows(devices: int, quantities: Sequence[Quantity], prefix: str) -> Callable[[int], Iterator[DemoRow]]:
-    def begin_at(began_us: int) -> Iterator[DemoRow]:
-        for row in demo_series(SEED, devices, HOURS, quantities=quantities, prefix=prefix):
-            step = (row.time_us - SERIES_START_US) // (STEP_S * _SECOND_US)
-            yield row._replace(time_us=began_us + sending_second(step) * _SECOND_US)
+GROUPS = (
+    Group("air", AIR_RESOURCE, 3, AIR_QUALITY),
+    Group("loop", TRAFFIC_RESOURCE, 2, TRAFFIC_FLOW),
+    Group("loop-lying", TRAFFIC_RESOURCE, 1, TRAFFIC_FLOW, frozenset({Fault.LIE})),
+    Group("loop-flapping", TRAFFIC_RESOURCE, 1, TRAFFIC_FLOW, frozenset({Fault.FLAP})),
+    Group("loop-sleeping", TRAFFIC_RESOURCE, 1, TRAFFIC_FLOW, frozenset({Fault.SILENCE})),
+    Group("loop-doubling", TRAFFIC_RESOURCE, 1, TRAFFIC_FLOW, frozenset({Fault.DUPLICATE})),
+)
 
-    return begin_at
+
+async def keep_feeding(door_port: int, password: str, clock: Clock) -> None:
+    """Send until cancelled; devices that lose the door come back to it."""
+    await asyncio.gather(*(Park(options, clock).run() for options in parks(door_port, password)))
 
 
-def sending_second(step: int) -> int:
-    """Seconds after the beginning at which a step of the series is sent."""
-    bursts, within = divmod(step, BURST_STEPS)
-    return bursts * (BURST_STEPS + REST_S) + within
+def parks(door_port: int, password: str) -> list[ParkOptions]:
+    """A park for each group."""
+    return [
+        ParkOptions(
+            count=group.count, seed=SEED, every_s=1.0 / len(group.quantities), seconds=RUN_S, faults=group.faults, share=1.0,
+            keep_alive_s=KEEP_ALIVE_S, ramp_s=RAMP_S, prefix=group.prefix, territory=GRID.territory, has_both_versions=True,
+            cadence=Cadence(BURST_S, REST_S), measures=Measures(group.quantities, DAYS_PACE, has_ids=False),
+            habits=Habits(LOOPBACK, door_port, group.resource, user=FEED_USER, password=password, reconnect_s=RECONNECT_S),
+        )
+        for group in GROUPS
+    ]  # fmt: skip

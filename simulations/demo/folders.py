@@ -144,8 +144,20 @@ def feed_password(folders: Folders) -> str:
     return folders.feed_password.read_text("utf-8")
 
 
-_FEED_RULE = f'[[devices.acl]]\nuser = "{FEED_USER}"\ndevices = ["*"]\n\n'
-"""The demo's feeder speaks for every sensor."""
+_SENSORS = f"""[[devices.acl]]
+user = "{FEED_USER}"
+devices = ["*"]
+clients = ["*"]
+
+[[sensors.limits]]
+resource = "traffic-flow"
+quantity = "vehicles"
+low = 0
+high = 5000
+gap_s = 30
+
+"""
+"""One user speaks for every simulated sensor; a detector that lies or falls asleep raises an alarm."""
 
 
 def _config(place: Place, folders: Folders, ports: Ports, video: Path | None) -> str:
@@ -163,7 +175,7 @@ def _config(place: Place, folders: Folders, ports: Ports, video: Path | None) ->
         devices_listen=(ports.door,) if is_grid else (),
         password_file="passwords" if is_grid else "",
         admit_unknown=is_grid,
-        extra=_FEED_RULE + camera_section(folders.clip, video) if place.level is Level.GRID else "",
+        extra=_SENSORS + camera_section(folders.clip, video) if place.level is Level.GRID else "",
     )
 
 

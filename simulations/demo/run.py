@@ -18,7 +18,6 @@ from typing import Any
 
 from node.clock import Clock
 from node.errors import EXIT_NEGATIVE, EXIT_OK
-from node.identity.chance import new_rng
 from node.texts import text
 from node.verbs.output import talk
 from simulations.demo.camera import render_clip
@@ -107,7 +106,7 @@ def _life(folders: Folders, wish: Wish, clock: Clock) -> asyncio.Future[int]:
             shown = _headless(watch, wish) if wish.headless else _with_console(watch, wish)
             return await _beside(
                 asyncio.ensure_future(shown),
-                asyncio.ensure_future(keep_feeding(ports.door_port, password, clock, new_rng())),
+                asyncio.ensure_future(keep_feeding(ports.door_port, password, clock)),
                 asyncio.ensure_future(watch.hand_over(STREET, residents())),
                 asyncio.ensure_future(watch.hand_over(CITY, enterprises())),
             )

@@ -15,7 +15,7 @@ from simulations.devices.device import Habits, SimulatedDevice
 from simulations.devices.faults import Fault, faults_of
 from simulations.devices.ledger import Ledger
 from simulations.devices.packets import V5, V311
-from simulations.devices.script import Plan
+from simulations.devices.script import Cadence, Measures, Plan
 
 COUNT_MAX = 20_000
 """Devices of one park; a node knows no more."""
@@ -46,6 +46,8 @@ class ParkOptions:
     readings: int | None = None
     """Of each device, which leaves after them; None for as many as there is time for."""
     drain_s: float = DRAIN_S
+    cadence: Cadence = Cadence()
+    measures: Measures = Measures()
     has_both_versions: bool = False
     """True when every other device speaks MQTT 5 and the rest 3.1.1, whatever `habits` say."""
 
@@ -57,7 +59,7 @@ def plans_of(options: ParkOptions, *, begins_us: int) -> list[Plan]:
     return [
         Plan(
             name, rng.getrandbits(SEED_BITS), options.every_s, begins_us, faults_of(rng, options.faults, options.share),
-            options.keep_alive_s, names[number - 1], options.territory, options.readings,
+            options.keep_alive_s, names[number - 1], options.territory, options.readings, options.cadence, options.measures,
         )
         for number, name in enumerate(names)
     ]  # fmt: skip

@@ -10,11 +10,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 from random import Random
 from typing import NamedTuple
 
 from simulations.devices.faults import Fault
-from simulations.devices.sensors import AIR_QUALITY, rhythm
+from simulations.devices.sensors import AIR_QUALITY, Quantity, rhythm
 
 READINGS_MAX = 1 << 40
 """Of a device without an end."""
@@ -69,6 +70,30 @@ class Step(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Cadence:
+    """When a device sends: `sending_s` seconds, then a rest of `resting_s`, and so on from its beginning."""
+
+    sending_s: float = inf
+    resting_s: float = 0.0
+
+    def at_s(self, busy_s: float) -> float:
+        """The moment at which it has been sending for `busy_s`."""
+        bursts, within_s = divmod(busy_s, self.sending_s)
+        return bursts * (self.sending_s + self.resting_s) + within_s if bursts else busy_s
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What a device measures and how it writes it down."""
+
+    quantities: Sequence[Quantity] = AIR_QUALITY
+    days_pace: float = 0.0
+    """How many seconds of the daily rhythm pass in one second; 0: it stays at the moment of the beginning."""
+    has_ids: bool = True
+    """True for readings that carry the id by which ledgers name them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """Everything that a device's script is made of."""
 
@@ -87,6 +112,8 @@ class Plan:
     """What it says of its place; None leaves it to the door's profile."""
     readings: int | None = None
     """After so many it leaves; None for no end."""
+    cadence: Cadence = Cadence()
+    measures: Measures = Measures()
 
 
 def reading_id(name: str, number: int) -> str:
@@ -99,9 +126,10 @@ def script(plan: Plan) -> Iterator[Step]:
     rng = Random(f"{plan.seed}/{plan.name}")  # noqa: S311 - a script, not a key
     clock, faults = _DeviceClock(plan, rng), frozenset(plan.faults)
     battery = rng.randint(*BATTERY_READINGS) if Fault.BATTERY in faults else None
-    at_s, number = rng.uniform(0.0, plan.every_s), 0
+    busy_s, number = rng.uniform(0.0, plan.every_s), 0
     most = min(bound for bound in (battery, plan.readings, READINGS_MAX) if bound is not None)
     while number < most:
+        at_s = plan.cadence.at_s(busy_s)
         for _ in range(FLOOD_READINGS if Fault.FLOOD in faults and rng.random() < ODD_CHANCE else 1):
             number += 1
             yield _send(plan, number, at_s, clock.believed_us(at_s), rng)
@@ -109,8 +137,8 @@ def script(plan: Plan) -> Iterator[Step]:
         if battery is not None:
             number += 1
             yield _battery_left(plan, number, at_s, clock.believed_us(at_s), 100.0 * max(0, battery - number) / battery)
-        at_s += plan.every_s * rng.uniform(0.8, 1.2)
-    yield Step(at_s, Act.DIE, seconds=0.0)
+        busy_s += plan.every_s * rng.uniform(0.8, 1.2)
+    yield Step(plan.cadence.at_s(busy_s), Act.DIE, seconds=0.0)
 
 
 class _DeviceClock:
@@ -133,10 +161,12 @@ class _DeviceClock:
 
 
 def _send(plan: Plan, number: int, at_s: float, time_us: int, rng: Random) -> Step:
-    quantity = AIR_QUALITY[number % len(AIR_QUALITY)]
-    value = round(max(0.0, rhythm(quantity, plan.begins_us) + rng.gauss(0.0, quantity.noise)), 1)
+    measures = plan.measures
+    quantity = measures.quantities[number % len(measures.quantities)]
+    usual = rhythm(quantity, plan.begins_us + round(at_s * measures.days_pace * MICROSECONDS))
+    value = round(max(0.0, usual + rng.gauss(0.0, quantity.noise)), quantity.digits)
     fields: dict[str, object] = {"device": plan.name, "time": time_us / MICROSECONDS, "quantity": quantity.name, "value": value}
-    fields |= {"unit": quantity.unit, "text": reading_id(plan.name, number)}
+    fields |= {"unit": quantity.unit, "text": reading_id(plan.name, number) if measures.has_ids else None}
     fields |= {"territory": plan.territory} if plan.territory else {}
     if Fault.LIE in plan.faults and rng.random() < ODD_CHANCE:
         lie = rng.choice(LIES)

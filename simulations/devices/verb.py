@@ -28,6 +28,8 @@ from simulations.devices.park import COUNT_MAX, DRAIN_S, Park, ParkOptions
 
 DEVICES = "devices"
 BOTH = "both"
+COUNT, SECONDS = 100, 30.0
+"""Where no option says."""
 VERSIONS = {"3.1.1": V311, "5": V5, BOTH: V311}
 SECONDS_MAX = 7 * 86_400.0
 RAMP_S_MAX, RAMP_SHARE = 5.0, 4
@@ -42,9 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return text(f"park.option_{name}", language)
 
     group = parser.add_argument_group(text("park.group", language))
-    group.add_argument("--count", type=int, default=100, help=told("count"))
+    group.add_argument("--count", type=int, help=told("count"))
     group.add_argument("--door", default="127.0.0.1:1883", metavar="HOST:PORT", help=told("door"))
-    group.add_argument("--seconds", type=float, default=30.0, help=told("seconds"))
+    group.add_argument("--seconds", type=float, help=told("seconds"))
     group.add_argument("--readings", type=int, metavar="N", help=told("readings"))
     group.add_argument("--drain", type=float, default=DRAIN_S, metavar="SECONDS", help=told("drain"))
     group.add_argument("--interval", type=float, default=10.0, metavar="SECONDS", help=told("interval"))
@@ -72,6 +74,9 @@ def is_asked(args: argparse.Namespace) -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Run the park and print its ledger."""
+    # Simulated cameras have the same two options and defaults of their own.
+    args.count = COUNT if args.count is None else args.count
+    args.seconds = SECONDS if args.seconds is None else args.seconds
     options = _options(args)
     try:
         with contextlib.ExitStack() as stack:

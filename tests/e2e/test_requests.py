@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from node.cli import main
 from node.client import ApiError
 from sync.model import Level
 from tests.e2e.cluster import Cluster, Place, Plain, cli, cli_json
+from tests.edge_ai.models.made import grey_picture, seeing, written
 
 TREE = (
     Place("province", Level.PROVINCIAL, "37"),
@@ -142,3 +144,25 @@ def test_a_refusal_has_a_basis_and_may_be_overturned(cluster: Cluster, tmp_path:
     cli_json(cluster["holder"].folder, "request", "missing", other, "--supplier", "the registry", "--why", "never collected")
     cluster.wait("the duty at the city", lambda: state(cluster, "city", other) == "missing", timeout_s=WAIT_S)
     assert "the registry" in cli(cluster["city"].folder, "request", "duties").stdout
+
+
+def test_package_goes_down_the_tree_once_two_persons_agreed(cluster: Cluster, tmp_path: Path) -> None:
+    """Published and approved at the city, taken by the district, and by the street from the district."""
+    model, picture = written(seeing(), tmp_path / "yard.onnx"), grey_picture(tmp_path)
+    city, west, asker = cluster["city"], cluster["west"], cluster["asker"]
+    more = ("--family", "yolox", "--classes", "person", "--golden", str(picture), "--licence", "Apache-2.0")
+    assert main(["--dir", str(city.folder), "model", "import", str(model), *more]) == 0
+    published = city.call("algorithm_publish", id="yard", version="1", by="li", why="for all streets")
+    assert west.call("algorithm_offers")["offers"] == []
+    with pytest.raises(ApiError, match="needs another person than li"):
+        city.call("algorithm_say", case=published["case"], fact="approve", by="li")
+    assert cli_json(city.folder, "model", "approve", published["case"], "--by", "wang")["state"] == "approved"
+    assert [offer["content"] for offer in west.call("algorithm_offers")["offers"]] == [published["content"]]
+    with pytest.raises(ApiError, match="west does not offer yard 1"):
+        asker.call("algorithm_take", id="yard", version="1")
+    for node in (west, asker):
+        assert node.call("algorithm_take", id="yard", version="1")["maker"] == "city"
+    assert main(["--dir", str(asker.folder), "model", "activate", "yard", "1"]) == 0
+    cluster.wait("the publication above", lambda: len(cluster["province"].call("algorithm_list")["cases"]) == 1, timeout_s=WAIT_S)
+    city.call("algorithm_say", case=published["case"], fact="withdraw", by="wang", why="a better one comes")
+    assert west.call("algorithm_offers")["offers"] == []

@@ -12,7 +12,7 @@ from edge_ai.algorithm import load_algorithm
 from edge_ai.detectors.build import build_detector
 from edge_ai.picture import Shot
 from edge_ai.pipeline import CameraPipeline
-from edge_ai.source import open_source
+from edge_ai.sources.opening import open_source
 from edge_ai.spec import CameraSpec
 from edge_ai.wire import EventMessage
 from sync.model import Instant

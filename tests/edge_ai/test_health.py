@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 
 from edge_ai.backoff import Backoff
-from edge_ai.health import CameraState, Health
+from edge_ai.health import CameraState, Health, StallLimits, stall_limits
+from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
 from sync.model import Instant
 
 START = Instant(1_000_000)
@@ -65,3 +66,55 @@ def test_rate_is_of_the_last_second_or_more() -> None:
     for index in range(20):
         camera.frame(START.plus(index / 10))
     assert camera.report(START.plus(2)).fps == 10.0
+
+
+def test_reconnects_are_those_of_the_last_hour() -> None:
+    camera = health()
+    camera.connecting(START)
+    for number in range(1, 4):
+        camera.failed(START.plus(number * 600), "gone")
+        camera.connecting(START.plus(number * 600 + 5))
+    assert camera.report(START.plus(1_900)).reconnects_per_hour == 3
+    assert camera.report(START.plus(600 + 5 + 3_601)).reconnects_per_hour == 2
+
+
+def test_stalls_are_counted_once_each() -> None:
+    camera = health()
+    for second in (0, 5, 30):
+        camera.frame(START.plus(second))
+        for later in (2, 3, 4):
+            camera.report(START.plus(second + later))
+    assert camera.report(START.plus(35)).stalls == 3
+
+
+def test_a_camera_is_degraded_for_a_while_after_damage() -> None:
+    camera = health()
+    camera.damage(START, 0)
+    camera.frame(START)
+    assert camera.report(START).state is CameraState.LIVE
+    camera.damage(START.plus(1), 4)
+    camera.frame(START.plus(1))
+    report = camera.report(START.plus(1))
+    assert (report.state, report.damaged) == (CameraState.DEGRADED, 4)
+    camera.frame(START.plus(6.1))
+    assert camera.report(START.plus(6.1)).state is CameraState.LIVE
+
+
+def spec(mode: DecodeMode, kind: CameraKind = CameraKind.RTSP) -> CameraSpec:
+    return CameraSpec(id="c", kind=kind, source="x", algorithm="motion-object", mode=mode, still_every_s=60)
+
+
+def test_modes_that_show_pictures_rarely_have_longer_limits() -> None:
+    assert stall_limits(spec(DecodeMode.FULL)) == stall_limits(spec(DecodeMode.STILL, CameraKind.FILE)) == StallLimits()
+    assert stall_limits(spec(DecodeMode.KEYFRAME)).degraded_s > 10
+    assert stall_limits(spec(DecodeMode.STILL)) == StallLimits(degraded_s=105, lost_s=195)
+    camera = Health(Backoff(Random(1)), START, stall_limits(spec(DecodeMode.KEYFRAME)))
+    camera.frame(START)
+    assert camera.report(START.plus(10)).state is CameraState.LIVE
+
+
+def test_a_stall_by_damage_names_both() -> None:
+    camera = health()
+    camera.frame(START)
+    camera.damage(START.plus(9), 30)
+    assert camera.report(START.plus(10)).why.startswith("no frame for 10 s; 30 pictures did not arrive whole")

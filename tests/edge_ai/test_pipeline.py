@@ -57,7 +57,7 @@ def test_counted_crossings_of_the_rendered_street_equal_the_truth_within_toleran
 
 @pytest.mark.slow
 @needs_data
-def test_people_one_by_one_make_events_and_an_empty_room_makes_none() -> None:
+def test_people_one_by_one_make_events_and_who_only_stands_there_makes_no_more() -> None:
     zone = RuleSpec(name="room", kind=RuleKind.ZONE, points=((0, 0), (1, 0), (1, 1), (0, 1)), classes=("person",))
     line = RuleSpec(name="door", kind=RuleKind.LINE, points=((0.62, 0.0), (0.62, 1.0)), classes=("person",))
     camera = CameraSpec(
@@ -68,7 +68,7 @@ def test_people_one_by_one_make_events_and_an_empty_room_makes_none() -> None:
     rules = Counter(event.message.row.rule for event in timed if event.message.jpeg)
     assert rules["room"] >= 2
     assert rules["door"] >= 2
-    assert [event for event in timed if 25 < event.at_s < 40] == [], "the room is empty from second 25 to second 40"
+    assert [event for event in timed if 25 < event.at_s < 40] == [], "one man stands there from second 25 to second 40"
 
 
 @pytest.mark.slow

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from edge_ai.errors import SpecError
-from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec, WorkerSpec, decode_spec, encode_spec
+from edge_ai.spec import (
+    CAMERAS_ANALYSED_MAX,
+    CAMERAS_PER_WORKER_MAX,
+    CameraKind,
+    CameraSpec,
+    CaptureSpec,
+    RingSpec,
+    RuleKind,
+    RuleSpec,
+    WorkerSpec,
+    decode_capture_spec,
+    decode_spec,
+    encode_spec,
+)
 
 LINE = RuleSpec(name="l", kind=RuleKind.LINE, points=((0, 0), (1, 1)))
 
@@ -16,12 +32,20 @@ def camera(name: str = "c", **changes: object) -> CameraSpec:
 
 
 def worker(*cameras: CameraSpec) -> WorkerSpec:
-    return WorkerSpec(worker="w", endpoint="ipc://x", spool_dir="s", nonce="n", seed=1, parent_pid=1, cameras=cameras)
+    rings = (RingSpec(path="r", cameras=tuple(camera.id for camera in cameras)),)
+    return WorkerSpec(
+        worker="w", endpoint="ipc://x", spool_dir="s", nonce="n", parent_pid=1, cameras=cameras, rings=rings, bell=3, ledger="l"
+    )  # fmt: skip
+
+
+def capture(*cameras: CameraSpec) -> CaptureSpec:
+    return CaptureSpec(worker="c", endpoint="ipc://x", ring="r", bell=3, seed=1, parent_pid=1, cameras=cameras)
 
 
 def test_description_survives_its_json() -> None:
     spec = worker(camera(rules=(LINE,)))
     assert decode_spec(encode_spec(spec)) == spec
+    assert decode_capture_spec(encode_spec(capture(camera()))) == capture(camera())
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"[1]", b"\xff", encode_spec(worker(camera())).replace(b'"file"', b'"floppy"')])
@@ -50,7 +74,13 @@ def test_camera_with_two_rules_of_one_name_is_refused() -> None:
         camera(rules=(LINE, LINE))
 
 
-def test_worker_takes_eight_cameras_and_refuses_nine() -> None:
-    assert len(worker(*(camera(f"c{index}") for index in range(8))).cameras) == 8
-    with pytest.raises(SpecError, match="has 9 cameras"):
-        worker(*(camera(f"c{index}") for index in range(9)))
+@pytest.mark.parametrize(("process", "most"), [(capture, CAMERAS_PER_WORKER_MAX), (worker, CAMERAS_ANALYSED_MAX)])
+def test_process_takes_so_many_cameras_and_refuses_one_more(process: Callable[..., CaptureSpec | WorkerSpec], most: int) -> None:
+    assert len(process(*(camera(f"c{index}") for index in range(most))).cameras) == most
+    with pytest.raises(SpecError, match=f"has {most + 1} cameras"):
+        process(*(camera(f"c{index}") for index in range(most + 1)))
+
+
+def test_camera_in_no_frame_ring_is_refused() -> None:
+    with pytest.raises(SpecError, match="camera 'c' in no frame ring"):
+        replace(worker(camera()), rings=())

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from edge_ai import spool as spool_module
-from edge_ai.errors import EvidenceError
-from edge_ai.spool import IN_FLIGHT_MAX, Spool
+from edge_ai.evidence.handing import DISK_FLOOR, DISK_FULL, Handing, write_whole
+from edge_ai.spool import IN_FLIGHT_MAX, NOT_KEPT, Spool
 from edge_ai.wire import Ack
 from sync.model import Instant
+from tests.edge_ai.evidence.test_handing import DIGEST, with_original
 from tests.edge_ai.test_wire import event
 
 NOW = Instant(0)
@@ -76,8 +77,57 @@ def test_no_more_are_in_flight_than_the_limit(tmp_path: Path) -> None:
     assert len(spool.due(NOW)) == IN_FLIGHT_MAX
 
 
-def test_disk_that_refuses_is_told_in_words(tmp_path: Path) -> None:
+def test_a_full_disk_costs_an_event_its_picture_and_not_the_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EDGE_AI (b) 16: the picture does not fit any more, the event alone does."""
+    write = write_whole
+
+    def nearly_full(path: Path, data: bytes) -> None:
+        if b"a picture" in data:
+            raise OSError(28, "No space left on device")
+        write(path, data)
+
+    monkeypatch.setattr(spool_module, "write_whole", nearly_full)
+    spool = Spool(tmp_path)
+    assert spool.add(event("e1"))
+    (kept,) = Spool(tmp_path).due(NOW)
+    assert (kept.jpeg, kept.row.evidence_sha256, kept.row.evidence.missing) == (b"", "", DISK_FULL)
+    assert (spool.without_picture, "free disk space" in spool.trouble) == (1, True)
+
+
+def test_a_disk_that_takes_nothing_leaves_the_event_in_memory(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     (tmp_path / "spool").rmdir()
-    with pytest.raises(EvidenceError, match="free disk space"):
-        spool.add(event("e1"))
+    assert spool.add(event("e1"))
+    assert ids(spool) == ["e1"]
+    assert "memory alone" in spool.trouble
+    spool.acknowledge(Ack("e1", False))
+    assert len(spool) == 0
+
+
+def test_the_end_of_an_event_that_lost_its_picture_names_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = Spool(tmp_path / "spool")
+    (tmp_path / "spool").rmdir()
+    spool.add(event("e1"))
+    (tmp_path / "spool").mkdir()
+    spool.add(event("e1", ended=True, jpeg=b"", thumb=bytes(6)))
+    spool.acknowledge(Ack("e1", False))
+    (end,) = spool.due(NOW)
+    assert (end.row.ended, end.row.evidence_sha256) == (True, "")
+
+
+def test_an_original_lies_in_its_folder_before_the_event_is_sent(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", Handing(tmp_path / "evidence", floor_bytes=0))
+    spool.add(with_original())
+    (sent,) = spool.due(NOW)
+    assert (sent.original, sent.row.evidence.original_sha256) == (b"", DIGEST)
+    assert (tmp_path / "evidence" / "incoming" / f"{DIGEST}.jpg").is_file()
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_an_original_that_is_not_kept_is_named_by_nobody(tmp_path: Path, *, keeps: bool) -> None:
+    spool = Spool(tmp_path / "spool", Handing(tmp_path / "evidence", floor_bytes=1 << 60) if keeps else None)
+    spool.add(with_original())
+    (sent,) = spool.due(NOW)
+    info = sent.row.evidence
+    assert (info.original_sha256, info.original_bytes, info.missing) == ("", 0, DISK_FLOOR if keeps else NOT_KEPT)
+    assert sent.jpeg

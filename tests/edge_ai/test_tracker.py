@@ -43,11 +43,37 @@ def test_short_gap_keeps_the_identity() -> None:
     assert len({track.id for tracks in run(tracker, frames) for track in tracks}) == 1
 
 
+def test_walk_behind_a_post_keeps_the_identity_though_the_walker_slows() -> None:
+    tracker = Tracker(score_high=0.5)
+    before = [seen(box(50 + 8 * step)) for step in range(6)]
+    after = [seen(box(120 + 6 * step)) for step in range(4)]
+    assert len({track.id for tracks in run(tracker, before + [NOTHING] * 9 + after) for track in tracks}) == 1
+
+
+def test_what_was_hidden_does_not_come_back_as_another_class() -> None:
+    tracker = Tracker(score_high=0.5)
+    frames = [seen(box(50))] * 4 + [NOTHING] * 2 + [seen(box(75), label=1)] * 4
+    found = run(tracker, frames)
+    assert {track.label for track in found[-1]} == {1}
+    assert found[-1][0].id != found[3][0].id
+
+
 def test_track_ends_after_too_many_misses() -> None:
     tracker = Tracker(score_high=0.5)
     run(tracker, [seen(box(50))] * 3 + [NOTHING] * MISSES_MAX)
     assert len(tracker.alive) == 1
     run(tracker, [NOTHING])
+    assert tracker.alive == frozenset()
+
+
+def test_track_of_a_quiet_camera_ends_by_the_clock() -> None:
+    tracker = Tracker(score_high=0.5)
+    run(tracker, [seen(box(50))] * 3)
+    tracker.update(NOTHING, 5.0)
+    tracker.update(seen(box(50)), 5.0)
+    assert len(tracker.alive) == 1, "one missed picture is no departure"
+    for _ in range(3):
+        tracker.update(NOTHING, 5.0)
     assert tracker.alive == frozenset()
 
 

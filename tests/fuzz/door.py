@@ -28,6 +28,8 @@ PACKETS_A_CONNECTION = 8
 """Packets of one connection after its CONNECT."""
 CLIENTS = 50
 """Client ids in use: connections meet sessions that others left, and take each other over."""
+TOLD_EVERY = 1_000_000
+"""Packets between two lines of progress."""
 CONNECT_BYTES = {4: MQTT311[0], 5: MQTT5[0]}
 
 
@@ -113,18 +115,21 @@ class Outcome:
     took_a_good_message: bool = False
 
 
-async def fuzz_door(*, packets: int, seed: int) -> Outcome:
-    """At least `packets` packets, the same for every run of a seed."""
+async def fuzz_door(*, packets: int, seed: int, tell: Callable[[int], None] = lambda packets: None) -> Outcome:
+    """At least `packets` packets, the same for every run of a seed; `tell` hears how many went, every TOLD_EVERY."""
     rng, outcome = Random(f"door {seed}"), Outcome()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: outcome.escapes.append(Escape(str(context.get("exception")), b"")))
-    sink = FuzzSink(rng)
+    sink, told = FuzzSink(rng), 0
     door = Door([], sink, passwords=None, anonymous=True, clock=SystemClock())
     door.outbox = FuzzOutbox()
     while outcome.packets < packets and len(outcome.escapes) < ESCAPES_MAX:
         for _ in range(200):
             _one_connection(door, rng, outcome)
         door.sessions.tick()
+        if outcome.packets // TOLD_EVERY > told:
+            told = outcome.packets // TOLD_EVERY
+            tell(outcome.packets)
         await asyncio.sleep(0)
     outcome.refused = door.refused
     outcome.took_a_good_message = _takes_a_good_message(door, sink)
@@ -170,6 +175,10 @@ def _takes_a_good_message(door: Door, sink: FuzzSink) -> bool:
     return sink.topics == ["a/c"]
 
 
+def _tell(packets: int) -> None:
+    sys.stderr.write(f"{packets:,} packets\n")
+
+
 def main() -> int:
     """Print what became of the packets; 1 when something escaped."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.door", description=__doc__)
@@ -178,7 +187,7 @@ def main() -> int:
     args = parser.parse_args()
     clock = SystemClock()
     began = clock.now()
-    outcome = asyncio.run(fuzz_door(packets=args.packets, seed=args.seed))
+    outcome = asyncio.run(fuzz_door(packets=args.packets, seed=args.seed, tell=_tell))
     seconds = clock.now().seconds_since(began)
     sys.stdout.write(f"{outcome.packets:,} packets in {seconds:,.0f} s ({outcome.packets / seconds:,.0f}/s), seed {args.seed}\n")
     for reason, count in sorted(outcome.refused.items()):

@@ -21,7 +21,10 @@ QUOTE = "q"
 BASIS = Basis("instrument", "1", QUOTE, hashlib.sha256(QUOTE.encode()).hexdigest())
 PROVINCE_BUNDLE = preset_bundle(Level.PROVINCIAL, issuer=PROVINCE.node, not_before_us=0, not_after_us=END_US)
 CITY_BUNDLE = preset_bundle(Level.MUNICIPAL, issuer=CITY.node, not_before_us=0, not_after_us=END_US)
-CODES = tuple(sorted(resource.code for resource in PROVINCE_BUNDLE.contents.catalogue))
+CODES = tuple(
+    resource.code for resource in sorted(PROVINCE_BUNDLE.contents.catalogue, key=lambda each: (each.is_of_facts, each.code))
+)
+"""What people do about entries and requests comes last: those facts travel whatever an entry denies."""
 STREET = Place("street", Level.STREET, "370202006", CITY.node, codes=CODES[:1], is_sliced=True)
 GRIDS = tuple(
     Place(f"grid-{number}", Level.GRID, f"37020200600100{number}", "street", codes=CODES[number : number + 3], is_sliced=True)

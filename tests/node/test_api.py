@@ -14,13 +14,16 @@ from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_asy
 from tests.node.station import call, make_station, running
 
 VERBS = [
-    "admissions", "admit", "attach", "attach_order", "audit_equal", "audit_flow", "audit_log", "audit_verify", "bundle_export",
-    "bundle_import", "bundle_receipt", "bundle_receipt_write", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history",
+    "admissions", "admit", "algorithm_list", "algorithm_offers", "algorithm_publish", "algorithm_say", "algorithm_take", "attach",
+    "attach_order", "audit_equal", "audit_flow", "audit_log", "audit_verify", "bundle_export",
+    "bundle_import", "bundle_receipt", "bundle_receipt_write", "camera_directory", "camera_directory_import",
+    "camera_reload", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history",
     "catalogue_import", "catalogue_issue", "catalogue_show", "catalogue_withdraw", "classify_decide", "classify_list",
     "classify_propose", "device_admit", "device_command", "device_command_show", "device_command_withdraw", "device_commands",
     "device_import", "device_page", "device_retire", "device_show", "devices", "devices_below", "emergency_approve",
     "emergency_list", "emergency_open", "emergency_say",
-    "emergency_show", "entry_decide", "entry_list", "entry_propose", "entry_register", "entry_show", "events", "evidence", "explain",
+    "emergency_show", "entry_decide", "entry_list", "entry_propose", "entry_register", "entry_show", "events", "evidence", "evidence_check",
+    "evidence_drop", "evidence_export", "evidence_fetch", "evidence_list", "evidence_show", "explain",
     "incidents", "put", "quality_decide", "quality_report", "quality_rules", "quality_scores", "quality_show", "quality_tickets",
     "quarantine", "quarantine_decide", "readings", "recall_list", "recall_show", "regrade_decide", "regrade_list", "regrade_propose",
     "regrade_show", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing",

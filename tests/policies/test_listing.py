@@ -42,8 +42,9 @@ def test_a_bundle_without_listings_has_the_bytes_it_always_had() -> None:
 
 
 NEWER = frozenset({
+    "camera-directory",
     "list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews", "sensor-alarms", "sealed-envelopes",
-    "devices", "device-commands",
+    "devices", "device-commands", "algorithm-cases",
 })  # fmt: skip
 """Resources that ship since."""
 GOLDEN_SHA256 = "cc6c58db753f134d73b330a0336d470929a63e359edc421dd5a861d076a60cfc"

@@ -27,6 +27,7 @@ PROMISED = {
     "incidents": (Lane.ALARM, 2, Share.UNCONDITIONAL),
     "device-registry": (Lane.STATE, 2, Share.UNCONDITIONAL),
     "devices": (Lane.STATE, 2, Share.UNCONDITIONAL),
+    "camera-directory": (Lane.STATE, 2, Share.UNCONDITIONAL),
     "residents": (Lane.STATE, 3, Share.CONDITIONAL),
     "residents-summary": (Lane.STATE, 1, Share.UNCONDITIONAL),
     "enterprises": (Lane.STATE, 1, Share.UNCONDITIONAL),
@@ -38,11 +39,13 @@ PROMISED = {
     "reviews": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "recalls": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "device-commands": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "algorithm-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "sealed-envelopes": (Lane.EVENT, 1, Share.UNCONDITIONAL),
 }
 
 
-FACTS = ["list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews", "device-commands"]
+FACTS = ["list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews"]
+FACTS += ["device-commands", "algorithm-cases"]
 
 
 def test_the_catalogue_holds_exactly_the_promised_resources() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from node.ingest.errors import IngestError
+from node.ingest.modbus.answers import fault_in
 from node.ingest.modbus.registers import Function
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ EXCEPTIONS: Mapping[int, str] = {
 """Exception codes of the specification, section 7."""
 
 
-_READS = range(1, 5)
-"""Function codes of the four tables."""
-_EXCEPTION_BIT = 0x80
-_LENGTH_AT, _PDU_AT = 4, 7
-
-
 class ModbusFault(IngestError):
     """A request that brought no values; `reason` is a word for counting."""
 
@@ -53,6 +48,10 @@ class Line:
         self._port = port
         self._timeout_s = timeout_s
         self._client: AsyncModbusTcpClient | None = None
+        self._limit: asyncio.Timeout | None = None
+        """Of the request on its way."""
+        self._fault: str | None = None
+        """Why what came for it is no answer."""
         self._turn = asyncio.Lock()
         """Gateways take one request at a time; several devices behind one share its line."""
 
@@ -60,15 +59,18 @@ class Line:
         """`count` registers or bits of a unit; raises ModbusFault."""
         async with self._turn:
             client = await self._connected()
+            self._fault = None
             try:
-                async with asyncio.timeout(self._timeout_s):
+                async with asyncio.timeout(self._timeout_s) as self._limit:
                     answer = await self._ask(client, function, address, count, unit)
             except TimeoutError:
                 self.close()
-                raise ModbusFault("timeout", f"no answer of unit {unit} at {self._host}:{self._port} in {self._timeout_s:g} s") from None
+                raise self._unanswered(unit) from None
             except _library_errors() as error:
                 self.close()
                 raise ModbusFault("broken", f"{self._host}:{self._port}: {str(error)[:200]}") from None
+            finally:
+                self._limit = None
         if answer.isError():
             code = int(getattr(answer, "exception_code", 0))
             name = EXCEPTIONS.get(code, "unknown_exception")
@@ -85,6 +87,21 @@ class Line:
             self._client.close()
             self._client = None
 
+    def _unanswered(self, unit: int) -> ModbusFault:
+        where = f"unit {unit} at {self._host}:{self._port}"
+        if self._fault is None:
+            return ModbusFault("timeout", f"no answer of {where} in {self._timeout_s:g} s")
+        return ModbusFault("malformed_answer", f"{where} sent {self._fault}: check that a Modbus TCP device listens there")
+
+    def _readable(self, is_sent: bool, data: bytes) -> bytes:
+        """The library asks for every packet: `data`, or nothing where the library would fail on it. A request that waits ends at once."""
+        if is_sent or (fault := fault_in(data)) is None:
+            return data
+        self._fault = fault
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(0.0)
+        return b""
+
     async def _connected(self) -> AsyncModbusTcpClient:
         if self._client is not None and self._client.connected:
             return self._client
@@ -94,12 +111,13 @@ class Line:
         # What fails is counted and shown here; the library would write every try into the log.
         logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
         client = AsyncModbusTcpClient(
-            self._host, port=self._port, timeout=self._timeout_s, retries=0, reconnect_delay=0, trace_packet=readable
+            self._host, port=self._port, timeout=self._timeout_s, retries=0, reconnect_delay=0, trace_packet=self._readable
         )
         try:
             async with asyncio.timeout(self._timeout_s):
                 is_open = await client.connect()
-        except TimeoutError:
+        except (TimeoutError, UnicodeError):
+            # A name that is no name of the network is met by its encoding.
             is_open = False
         if not is_open:
             client.close()
@@ -116,20 +134,6 @@ class Line:
             Function.DISCRETE: client.read_discrete_inputs,
         }
         return await reads[function](address, count=count, device_id=unit)
-
-
-def readable(is_sent: bool, data: bytes) -> bytes:
-    """`data` as it is; nothing of an answer that is no answer to a read, which the library would meet with a traceback in the log.
-
-    The library asks for every packet. What is held back here ends in the time limit of its request.
-    """
-    end = _LENGTH_AT + 2 + int.from_bytes(data[_LENGTH_AT : _LENGTH_AT + 2], "big")
-    if is_sent or len(data) < max(end, _PDU_AT + 2):
-        return data
-    function, pdu = data[_PDU_AT], data[_PDU_AT:end]
-    is_values = function in _READS and len(pdu) >= 2 and pdu[1] == len(pdu) - 2
-    is_exception = bool(function & _EXCEPTION_BIT) and function & ~_EXCEPTION_BIT in _READS and len(pdu) == 2
-    return data if is_values or is_exception else b""
 
 
 def _library_errors() -> tuple[type[Exception], ...]:

@@ -60,19 +60,23 @@ class Phase(Enum):
     CLOSED = "closed"
 
 
-class Connection(asyncio.Protocol):
-    """One client of the door."""
+class Connection(asyncio.BufferedProtocol):
+    """One client of the door. Bytes come through the door's one buffer, so that a read of a few takes no room for many."""
 
     # Ten thousand of them may be idle: what most never need is made when it is needed.
     __slots__ = (
-        "_asked", "_buffer", "_codec", "_door", "_heard_at", "_inbound", "_is_due", "_is_waiting_room", "_is_write_paused",
-        "_keep_alive_s", "_loop", "_partial_at", "_timer", "_transport", "client_id", "phase", "session",
+        "_acks", "_asked", "_begun", "_buffer", "_codec", "_door", "_heard_at", "_inbound", "_is_due", "_is_waiting_room",
+        "_is_write_paused", "_keep_alive_s", "_loop", "_partial_at", "_timer", "_transport", "client_id", "phase", "session",
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._loop = asyncio.get_running_loop()
-        self._buffer: bytearray | bytes = _NOTHING
+        self._buffer = _NOTHING
+        self._begun = 0
+        """Where in the buffer what is not taken begins."""
+        self._acks = _NOTHING
+        """Acknowledgements that leave at the end of this turn of the loop."""
         self._codec: Codec = MQTT311
         self._inbound: Inbound | None = None
         self._asked: Connect | None = None
@@ -119,15 +123,21 @@ class Connection(asyncio.Protocol):
         self._end(with_will=True)
         self._door.closed(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go: every connection reads whole before the next one does."""
+        return self._door.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Bytes came in."""
+        self.data_received(bytes(self._door.read_buffer[:nbytes]))
+
+    def data_received(self, data: bytes) -> None:
+        """Take `data`, which came in."""
         if self.phase is Phase.CLOSED:
             return
         self._heard_at = self._loop.time()
-        if self._buffer:
-            self._buffer += data
-        else:
-            self._buffer = bytearray(data)
+        self._buffer = self._buffer[self._begun :] + data if self._buffer else data
+        self._begun = 0
         self._process()
 
     def pause_writing(self) -> None:
@@ -150,7 +160,6 @@ class Connection(asyncio.Protocol):
         self._is_write_paused = False
         if self.session is not None and self.session.has_outbound:
             self.session.outbound.pump()
-        self._steer()
         self._process()
 
     def say_goodbye(self, reason: Goodbye) -> None:
@@ -158,12 +167,14 @@ class Connection(asyncio.Protocol):
         if self.phase is Phase.CLOSED:
             return
         self._door.count_refused(reason.value)
+        self.write_acks()
         words = self._codec.goodbye(reason) if self.phase is Phase.OPEN else b""
         if words:
             self._transport.write(words)
         self._close(with_will=True, lingers=bool(words) and reason is not Goodbye.SHUTTING_DOWN)
 
     def _close(self, *, with_will: bool, expiry_s: int | None = None, lingers: bool = False) -> None:
+        self.write_acks()
         self._end(with_will=with_will, expiry_s=expiry_s)
         self._buffer = _NOTHING
         if self._timer is not None:
@@ -188,15 +199,20 @@ class Connection(asyncio.Protocol):
     def _process(self) -> None:
         if self.phase is Phase.OPENING:
             self._process_connect()
-        if self.phase is not Phase.OPEN or not self._buffer or not self._may_take():
+        if self.phase is not Phase.OPEN:
             return
+        if self._buffer and self._may_take():
+            self._read_lot()
+        self._steer()
+
+    def _read_lot(self) -> None:
         packets: list[Packet] = []
         problem: PacketError | None = None
         share = self._inbound.share if self._inbound is not None else 0
         try:
-            consumed = self._codec.read(self._buffer, packets, share)
-            self._consume(consumed)
-            if consumed or not self._partial_at:
+            upto, before = self._codec.read(self._buffer, packets, share, position=self._begun), self._begun
+            self._consume(upto)
+            if upto > before or not self._partial_at:
                 self._partial_at = self._loop.time() if self._buffer else 0.0
         except PacketError as error:
             problem = error
@@ -207,12 +223,10 @@ class Connection(asyncio.Protocol):
             # The others have their turn before the rest of it.
             self._is_due = True
             self._loop.call_soon(self._go_on)
-        self._steer()
 
     def _go_on(self) -> None:
         self._is_due = False
         self._process()
-        self._steer()
 
     def _may_take(self) -> bool:
         if not self._door.sink.has_room and not self._is_waiting_room:
@@ -222,9 +236,7 @@ class Connection(asyncio.Protocol):
 
     def _room(self) -> None:
         self._is_waiting_room = False
-        if self.phase is Phase.OPEN:
-            self._process()
-            self._steer()
+        self._process()
 
     def _steer(self) -> None:
         if self.phase in (Phase.CLOSED, Phase.OPENING):
@@ -249,11 +261,10 @@ class Connection(asyncio.Protocol):
             self._consume(size)
             self._begin(connect)
 
-    def _consume(self, size: int) -> None:
-        if size == len(self._buffer):
-            self._buffer = _NOTHING
-        elif isinstance(self._buffer, bytearray):
-            del self._buffer[:size]
+    def _consume(self, upto: int) -> None:
+        self._begun = upto
+        if upto == len(self._buffer):
+            self._buffer, self._begun = _NOTHING, 0
 
     def _begin(self, connect: Connect) -> None:
         refusal = self._door.objection(connect, is_v5=self._codec is MQTT5)
@@ -306,7 +317,6 @@ class Connection(asyncio.Protocol):
         self._asked = connect if self._codec is MQTT5 else None
         if session.has_outbound or session.filters:
             self._attach(session)
-        self._steer()
         self._process()
 
     def _connect_timeout(self) -> None:
@@ -354,7 +364,9 @@ class Connection(asyncio.Protocol):
         if self.phase is not Phase.OPEN:
             return
         if acks:
-            self._transport.write(acks)
+            if not self._acks:
+                self._door.will_write(self)
+            self._acks += acks
         if must_end:
             self.say_goodbye(Goodbye.NOT_ADMITTED)
             return
@@ -362,6 +374,12 @@ class Connection(asyncio.Protocol):
             self._is_due = True
             self._loop.call_soon(self._go_on)
         self._steer()
+
+    def write_acks(self) -> None:
+        """Write what `pour` gathered: one write for all that a commit made durable."""
+        acks, self._acks = self._acks, _NOTHING
+        if acks and self.phase is Phase.OPEN:
+            self._transport.write(acks)
 
     def _answer(self, packet: Packet) -> bool:
         """False when nothing after `packet` is to be read."""

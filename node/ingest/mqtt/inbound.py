@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 PACKETS_A_TURN = 256
 """Packets of one connection that are taken before the others have their turn."""
-PACKETS_A_TURN_REJECTED = 32
-"""The same for a connection of whose last messages many were rejected."""
-BAD_SHARE = 4
-"""One in so many rejected is many."""
+PACKETS_A_TURN_COSTLY = 32
+"""The same for a connection of whose last messages many were rejected, or came from devices that were never met."""
+COSTLY_SHARE = 4
+"""One in so many of these is many."""
+NEWCOMERS_LEAST = 8
+"""Fewer newcomers in one lot cost nothing that others notice: a device's own first message is one."""
 SUSPECT_US = 1_000_000
 """How often, at most, a packet that says it comes again makes the sink gather what its client sent; microseconds."""
 _COMMANDS = COMMAND_ROOT + "/"
@@ -44,7 +46,7 @@ _PUBREC = bytes((AckKind.PUBREC.value, 2))
 class Unacked:
     """The acknowledgements of one submission, in the order of its packets."""
 
-    __slots__ = ("count", "data", "is_mostly_bad", "is_refused", "parts", "publishes")
+    __slots__ = ("count", "data", "is_costly", "is_refused", "parts", "publishes")
 
     def __init__(self, publishes: Sequence[Publish], parts: int = 1) -> None:
         self.publishes = publishes
@@ -52,7 +54,7 @@ class Unacked:
         """Acknowledgements in it, once they are known."""
         self.parts = parts
         """What still has to become durable before it leaves."""
-        self.is_mostly_bad = False
+        self.is_costly = False
         self.data: bytes | None = None
         """None until the verdicts are known; the sink may call back before it returns."""
         self.is_refused = False
@@ -69,7 +71,7 @@ class Outlet(Protocol):
 class Inbound:
     """The receiving half of one connection."""
 
-    __slots__ = ("_aliases", "_codec", "_door", "_outlet", "_rejected", "_session", "_suspected_us", "_unacked", "_unacked_count", "share")
+    __slots__ = ("_aliases", "_codec", "_costly", "_door", "_outlet", "_session", "_suspected_us", "_unacked", "_unacked_count", "share")
 
     def __init__(self, door: Door, codec: Codec, session: Session, outlet: Outlet) -> None:
         self._door = door
@@ -80,16 +82,16 @@ class Inbound:
         self._unacked: deque[Unacked] | None = deque()
         """None when the connection is over."""
         self._unacked_count = 0
-        self._rejected = 0
-        """Submissions with many rejects that are not on the disk yet."""
-        self.share = PACKETS_A_TURN
+        self._costly = 0
+        """Submissions with many rejects or newcomers that are not on the disk yet."""
+        self.share = PACKETS_A_TURN_COSTLY
         """Packets that are taken in one turn of the loop."""
         self._suspected_us = 0
 
     @property
     def is_full(self) -> bool:
-        """True while the client has as much unacknowledged as it may, or rejects of it wait for the disk."""
-        return self._unacked_count >= RECEIVE_MAX or self._rejected > 0
+        """True while the client has as much unacknowledged as it may, or a costly lot of it waits for the disk."""
+        return self._unacked_count >= RECEIVE_MAX or self._costly > 0
 
     def clear(self) -> None:
         """The connection is over: nothing is acknowledged any more."""
@@ -119,9 +121,9 @@ class Inbound:
 
     def _submit(self, publishes: list[Publish]) -> None:
         # The hot path: QoS 0 and 1, nothing to look up.
-        entry = self._enter(publishes)
+        entry, known = self._enter(publishes), self._door.sink.newcomers
         verdicts = self._door.submit(self._session, publishes, lambda: self._durable(entry))
-        self._judge(entry, len(verdicts), len(publishes))
+        self._judge(entry, len(verdicts), self._door.sink.newcomers - known)
         if verdicts:
             ack, puback = self._codec.ack, AckKind.PUBACK
             acks = [ack(puback, publish.packet_id, verdicts.get(index)) for index, publish in enumerate(publishes) if publish.qos]
@@ -188,6 +190,7 @@ class Inbound:
                 fate.is_durable()
             self._part_durable(entry)
 
+        known = self._door.sink.newcomers
         if plan.messages:
             stored = fates[: len(plan.messages)]
             verdicts = self._door.submit(
@@ -201,7 +204,7 @@ class Inbound:
             self._hand_in(plan, position, partial(durable, (fate,)))
         if plan.waits:
             self._door.sink.keep((), lambda: self._part_durable(entry))
-        self._judge(entry, len(plan.verdicts), len(plan.publishes))
+        self._judge(entry, len(plan.verdicts), self._door.sink.newcomers - known)
         acks = [self._acked(plan, position) for position in range(len(plan.publishes))]
         for position, fate in zip((*plan.messages, *plan.answers), fates, strict=True):
             fate.is_known(is_taken=position not in plan.verdicts or acks[position][:2] == _PUBREC)
@@ -253,11 +256,12 @@ class Inbound:
             self._unacked.append(entry)
         return entry
 
-    def _judge(self, entry: Unacked, rejected: int, taken: int) -> None:
-        """A client of whose messages many are rejected gets smaller lots and waits for each: good clients share the disk with it."""
-        entry.is_mostly_bad = rejected * BAD_SHARE >= taken > 0
-        self._rejected += entry.is_mostly_bad
-        self.share = PACKETS_A_TURN_REJECTED if entry.is_mostly_bad else PACKETS_A_TURN
+    def _judge(self, entry: Unacked, rejected: int, newcomers: int) -> None:
+        """A client that sends much that is costly gets smaller lots and waits for each: others share loop and disk with it."""
+        met = newcomers if newcomers >= NEWCOMERS_LEAST else 0
+        entry.is_costly = (rejected + met) * COSTLY_SHARE >= len(entry.publishes) > 0
+        self._costly += entry.is_costly
+        self.share = PACKETS_A_TURN_COSTLY if entry.is_costly else PACKETS_A_TURN
 
     def _know(self, entry: Unacked, acks: Sequence[bytes], *, count: int, is_refused: bool | None = None) -> None:
         """The verdicts are in: these are its acknowledgements."""
@@ -283,7 +287,7 @@ class Inbound:
         while unacked and not unacked[0].parts and unacked[0].data is not None:
             entry = unacked.popleft()
             self._unacked_count -= entry.count
-            self._rejected -= entry.is_mostly_bad
+            self._costly -= entry.is_costly
             ready.append(entry.data or b"")
             is_refused = is_refused or entry.is_refused
         self._outlet.pour(b"".join(ready), must_end=is_refused)

@@ -57,9 +57,9 @@ _HEADS = {kind: bytes((kind.value, 2)) for kind in AckKind}
 class Mqtt311:
     """The codec of MQTT 3.1.1. It keeps no state: every method is a function of its arguments."""
 
-    def read(self, buffer: bytes | bytearray, packets: list[Packet], most: int = PACKETS_MAX) -> int:
+    def read(self, buffer: bytes | bytearray, packets: list[Packet], most: int = PACKETS_MAX, *, position: int = 0) -> int:
         """Append whole packets of `buffer`; see Codec."""
-        return read_packets(buffer, packets, most, _read_packet)
+        return read_packets(buffer, packets, most, _read_packet, position=position, properties_bytes=0)
 
     def accepted(self, facts: Accepted) -> bytes:
         """CONNACK: accepted (section 3.2)."""
@@ -109,13 +109,12 @@ def _length(value: int) -> bytes:
             return bytes(encoded)
 
 
-def _read_packet(buffer: bytes | bytearray, position: int, start: int, end: int) -> Packet:
+def _read_packet(buffer: bytes, position: int, start: int, end: int) -> Packet:
     head = buffer[position]
-    return _read_publish(head, buffer, start, end) if head & 0xF0 == 0x30 else _read_other(head, bytes(buffer[start:end]))
+    return _read_publish(head, buffer, start, end) if head & 0xF0 == 0x30 else _read_other(head, buffer[start:end])
 
 
-def _read_publish(head: int, buffer: bytes | bytearray, start: int, end: int) -> Publish:
-    # The hot path of the door: no helper calls but the cached topic check.
+def _read_publish(head: int, buffer: bytes, start: int, end: int) -> Publish:
     qos = (head >> 1) & 3
     text = start + 2
     rest = text + (buffer[start] << 8 | buffer[start + 1]) if end >= text else end + 1
@@ -129,7 +128,7 @@ def _read_publish(head: int, buffer: bytes | bytearray, start: int, end: int) ->
             raise PacketError("malformed_packet", f"PUBLISH with QoS {qos} and packet id {packet_id}")
     if rest > end:
         raise PacketError("malformed_packet", "PUBLISH shorter than its topic says")
-    return Publish(checked_topic(bytes(buffer[text:topic_end])), bytes(buffer[rest:end]), qos, packet_id, head)
+    return Publish(checked_topic(buffer[text:topic_end]), buffer[rest:end], qos, packet_id, head)
 
 
 def _read_other(head: int, body: bytes) -> Packet:

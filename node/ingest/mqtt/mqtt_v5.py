@@ -86,9 +86,9 @@ _HEADS = {kind: bytes((kind.value, 2)) for kind in AckKind}
 class Mqtt5:
     """The codec of MQTT 5. It keeps no state."""
 
-    def read(self, buffer: bytes | bytearray, packets: list[Packet], most: int = PACKETS_MAX) -> int:
+    def read(self, buffer: bytes | bytearray, packets: list[Packet], most: int = PACKETS_MAX, *, position: int = 0) -> int:
         """Append whole packets of `buffer`; see Codec."""
-        return read_packets(buffer, packets, most, _read_packet)
+        return read_packets(buffer, packets, most, _read_packet, position=position, properties_bytes=1)
 
     def accepted(self, facts: Accepted) -> bytes:
         """CONNACK: accepted, with everything the door has not."""
@@ -158,13 +158,13 @@ class Mqtt5:
 _NOTHING = Properties()
 
 
-def _read_packet(buffer: bytes | bytearray, position: int, start: int, end: int) -> Packet:
+def _read_packet(buffer: bytes, position: int, start: int, end: int) -> Packet:
     plain = _read_plain_publish(buffer, position, start, end)
-    return plain or _translate(_read_one(bytes(buffer[position:end]), start - position), buffer[position])
+    return plain or _translate(_read_one(buffer[position:end], start - position), buffer[position])
 
 
-def _read_plain_publish(buffer: bytes | bytearray, position: int, start: int, end: int) -> Publish | None:
-    # The hot path: a PUBLISH at QoS 0 or 1 without properties needs no library; None for everything else.
+def _read_plain_publish(buffer: bytes, position: int, start: int, end: int) -> Publish | None:
+    # A PUBLISH at QoS 0 or 1 without properties needs no library; None for everything else.
     head = buffer[position]
     if head not in _PLAIN_HEADS or end < start + 2:
         return None
@@ -176,7 +176,7 @@ def _read_plain_publish(buffer: bytes | bytearray, position: int, start: int, en
     packet_id = buffer[topic_end] << 8 | buffer[topic_end + 1] if head & 2 else 0
     if head & 2 and not packet_id:
         return None
-    return Publish(checked_topic(bytes(buffer[text:topic_end])), bytes(buffer[properties + 1 : end]), head >> 1 & 1, packet_id, head)
+    return Publish(checked_topic(buffer[text:topic_end]), buffer[properties + 1 : end], head >> 1 & 1, packet_id, head)
 
 
 def _read_one(piece: bytes, header_bytes: int) -> mqtt5.Packet:

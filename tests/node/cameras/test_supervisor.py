@@ -18,14 +18,15 @@ import pytest
 import zmq
 import zmq.asyncio
 
+from edge_ai.capacity import Admission
 from edge_ai.errors import SpecError
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
-from edge_ai.wire import Ack, EventRow
-from node.cameras.supervisor import DELIVER_AGAIN_S, CameraSupervisor, Deliveries, Verdict, camera_spec
+from edge_ai.wire import EventRow
+from node.cameras.grouping import ring_folder
+from node.cameras.supervisor import CameraSupervisor, camera_spec
 from node.clock import SystemClock
 from node.config.model import CameraEntry, RuleEntry
-from simulations.devices.street_clip import write_street_clip
-from sync.model import Instant
+from tests.edge_ai.quick_street import ANALYSED_FPS, write_quick_street
 
 LINE = RuleSpec(name="middle", kind=RuleKind.LINE, points=((0.5, 0.0), (0.5, 1.0)), frames_min=2)
 PATIENCE_S = 40.0
@@ -53,7 +54,7 @@ class Events:
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("street") / "street.avi"
-    write_street_clip(path, seed=21, seconds=6, fps=10)
+    write_quick_street(path)
     return path
 
 
@@ -66,6 +67,7 @@ def street(clip: Path, **changes: object) -> CameraSpec:
         "loop": True,
         "territory": "370202",
         "rules": (LINE,),
+        "analysed_fps": ANALYSED_FPS,
     }
     return CameraSpec(**(values | changes))  # type: ignore[arg-type]
 
@@ -97,21 +99,27 @@ async def wait_state(supervisor: CameraSupervisor, camera: str, state: str) -> d
 
 
 @pytest.mark.slow
-async def test_events_come_with_pictures_and_come_again_after_the_worker_is_killed(clip: Path) -> None:
-    async with running(street(clip)) as (supervisor, events, _):
+async def test_events_come_with_pictures_and_come_again_after_each_kind_of_process_is_killed(clip: Path) -> None:
+    async with running(street(clip)) as (supervisor, events, path):
         await events.wait_next()
         first = events.rows[0]
-        os.kill(supervisor.process_ids()[0], signal.SIGKILL)
-        lost = await wait_state(supervisor, "street", "lost")
-        count = len(events.rows)
-        while len(events.rows) == count:
-            await events.wait_next()
         assert events.jpegs[0].startswith(b"\xff\xd8")
         assert (first.scene, first.evidence_grade, first.territory) == ("rendered", "rendered-only", "370202")
-        assert "status -9" in str(lost["why"])
-        assert supervisor.counts.starts == 2
+        for identity, state in (("worker-0", "degraded"), ("capture-0", "lost")):
+            process = supervisor.processes()[identity]
+            assert process.pid is not None
+            os.kill(process.pid, signal.SIGKILL)
+            down = await wait_state(supervisor, "street", state)
+            assert f"{identity} ended with status -9" in str(down["why"])
+            count = len(events.rows)
+            while len(events.rows) == count:
+                await events.wait_next()
+            assert process.counts.starts == 2
         assert supervisor.counts.refused == 0
         assert len({row.event_id for row in events.rows}) == len(events.rows)
+        rings = ring_folder(path.parent / "cameras")
+        assert sorted(found.name for found in rings.iterdir()) == ["capture-0.ring", "worker-0.ledger"]
+    assert not rings.exists()
 
 
 @pytest.mark.slow
@@ -152,30 +160,36 @@ def test_socket_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
         CameraSupervisor([], tmp_path / ("x" * 120), Events().take, clock=SystemClock(), rng=Random(1))
 
 
+async def test_node_without_a_folder_for_frames_says_so_and_starts_no_process(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    supervisor = CameraSupervisor(
+        [street(clip)], tmp_path / "ai.sock", Events().take, clock=SystemClock(), rng=Random(1), ring_dir=tmp_path / "file" / "rings"
+    )
+    task = asyncio.create_task(supervisor.run())
+    assert "no folder for frame rings" in str((await wait_state(supervisor, "street", "lost"))["why"])
+    assert supervisor.process_ids() == []
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_cameras_without_room_are_lost_with_the_numbers_and_start_no_process(clip: Path, tmp_path: Path) -> None:
+    refused = Admission((), {"street": "camera street refused: it asks 900 ms"}, {}, 900.0, 0.0)
+    supervisor = CameraSupervisor(
+        [street(clip)], tmp_path / "ai.sock", Events().take, clock=SystemClock(), rng=Random(1), admission=refused
+    )
+    task = asyncio.create_task(supervisor.run())
+    assert "it asks 900 ms" in str((await wait_state(supervisor, "street", "lost"))["why"])
+    assert supervisor.process_ids() == []
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 def test_configured_camera_becomes_a_worker_description() -> None:
     rule = RuleEntry(name="gate", kind="zone", points=[(0.1, 0.1), (0.9, 0.1), (0.5, 0.9)], classes=["person"])
     made = camera_spec(CameraEntry(id="c1", kind="file", source="a.mp4", algorithm="motion-object", rule=[rule]), "370202")
     assert (made.territory, made.kind, made.rules[0].kind) == ("370202", CameraKind.FILE, RuleKind.ZONE)
-
-
-def test_resent_event_waits_while_it_is_being_committed_and_is_acknowledged_after() -> None:
-    deliveries, key, start = Deliveries(), Ack("e1", False), Instant(0)
-    assert deliveries.arrived(key, start) is Verdict.DELIVER
-    assert deliveries.arrived(key, start.plus(5)) is Verdict.WAIT
-    deliveries.acknowledged(key)
-    assert deliveries.arrived(key, start.plus(10)) is Verdict.ACKNOWLEDGE
-
-
-def test_event_that_nobody_could_commit_is_delivered_again() -> None:
-    deliveries, key, start = Deliveries(), Ack("e1", False), Instant(0)
-    deliveries.arrived(key, start)
-    assert deliveries.arrived(key, start.plus(DELIVER_AGAIN_S)) is Verdict.DELIVER
-    assert deliveries.arrived(key, start.plus(DELIVER_AGAIN_S + 5)) is Verdict.WAIT
-
-
-def test_beginning_and_end_of_an_event_are_delivered_each() -> None:
-    deliveries = Deliveries()
-    assert [deliveries.arrived(Ack("e1", ended), Instant(0)) for ended in (False, True)] == [Verdict.DELIVER] * 2
 
 
 @pytest.mark.slow

@@ -135,6 +135,7 @@ class ListSink:
         self.waiting: list[Callable[[], None]] = []
         self.room_callbacks: list[Callable[[], None]] = []
         self.has_room = True
+        self.newcomers = 0
         self.arrived = asyncio.Event()
         self.two_wait_for_room = asyncio.Event()
 

@@ -31,6 +31,14 @@ def test_last_values_are_bounded(device: Device) -> None:
     assert (len(device.values), device.values["q0"][0].value) == (module.QUANTITIES_MAX, 9.0)
 
 
+def test_a_reading_that_is_no_newer_than_the_last_of_its_quantity_is_told(device: Device) -> None:
+    told = [
+        device.take(Reading(at_us, "37", 1, "d", quantity, 1.0, None, None), resource="r", battery="", is_new_message=True, now_us=at_us)
+        for quantity, at_us in (("a", 5), ("b", 3), ("a", 6), ("a", 6), ("a", 4), ("b", 4))
+    ]
+    assert told == [False, False, False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("quantity", "unit", "named", "value", "battery"),
     [

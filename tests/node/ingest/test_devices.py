@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -91,6 +92,68 @@ def test_the_registry_is_bounded_and_a_retired_device_makes_room(registry: Devic
     registry.retire("a", by="li", now_us=NOW_US)
     assert meet(registry, "c") is not None
     assert registry.known("a") is None
+
+
+class Unwalked(dict[str, Device]):
+    """Devices that may be looked up and not walked through."""
+
+    def values(self) -> NoReturn:
+        """A walk through twenty thousand for every message of a flood is what must not be."""
+        raise AssertionError("the registry looked at all its devices")
+
+    items = values
+
+
+def test_a_full_registry_judges_a_newcomer_without_a_look_at_all_devices(
+    registry: DeviceRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "DEVICES_MAX", 3)
+    for name in "abc":
+        meet(registry, name)
+    registry._devices = Unwalked(registry._devices)
+    assert meet(registry, "d") is None
+    registry.retire("b", by="li", now_us=NOW_US)
+    registry.retire("a", by="li", now_us=NOW_US + 1)
+    assert meet(registry, "d") is not None
+    assert (registry.known("b"), registry.known("a") is None) == (None, False)
+    registry._devices = dict(registry._devices)
+
+
+def test_who_made_room_leaves_the_file_and_may_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "DEVICES_MAX", 2)
+    registry = DeviceRegistry(tmp_path / "devices.db", admit_unknown=True)
+    for name in "ab":
+        meet(registry, name)
+        registry.retire(name, by="li", now_us=NOW_US)
+    registry.save()
+    meet(registry, "c")
+    meet(registry, "a")
+    registry.save()
+    found = {device.name: device.state for device in DeviceRegistry(tmp_path / "devices.db", admit_unknown=True)}
+    assert found == {"a": Admission.ADMITTED, "c": Admission.ADMITTED}
+
+
+def test_a_save_takes_some_newcomers_and_every_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "MET_SAVED_MAX", 2)
+    registry = DeviceRegistry(tmp_path / "devices.db", admit_unknown=False)
+    for name in "abcde":
+        meet(registry, name)
+    for name in "de":
+        registry.decide(name, admit=True, now_us=NOW_US)
+    saved = [_saved_by(registry, tmp_path) for _ in range(3)]
+    assert saved == [{"a", "b", "d", "e"}, {"a", "b", "c", "d", "e"}, {"a", "b", "c", "d", "e"}]
+
+
+def _saved_by(registry: DeviceRegistry, folder: Path) -> set[str]:
+    registry.save()
+    return {device.name for device in DeviceRegistry(folder / "devices.db", admit_unknown=False)}
+
+
+def test_changes_are_given_in_lots(registry: DeviceRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "CHANGES_TAKEN_MAX", 2)
+    for name in "abc":
+        meet(registry, name)
+    assert [[device.name for device in registry.take_changes()] for _ in range(3)] == [["a", "b"], ["c"], []]
 
 
 def test_a_sheet_beyond_the_bound_enters_nobody(registry: DeviceRegistry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -246,6 +246,19 @@ async def test_door_stops_reading_while_the_sink_has_no_room() -> None:
         second.close()
 
 
+async def test_a_connection_whose_data_meets_a_full_sink_is_read_no_further() -> None:
+    sink = ListSink()
+    async with running_door(sink) as (door, port):
+        _, writer = await raw_311(port)
+        (connection,) = door.clients
+        assert connection._transport.is_reading()
+        sink.has_room = False
+        connection.data_received(publish_311(1))
+        assert not connection._transport.is_reading()
+        assert sink.messages == []
+        writer.close()
+
+
 @pytest.mark.slow
 async def test_client_may_have_no_more_than_the_receive_maximum_in_flight() -> None:
     sink = ListSink(stores_at_once=False)

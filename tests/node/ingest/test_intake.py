@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from node.ingest import intake as intake_module
 from node.ingest.intake import RESTART_MEMORY_US
 from node.ingest.sink import Message, Reading, Verdict
 from tests.node.ingest.parts import NOW_US, TERRITORY, Bench, make_bench, reading
@@ -105,8 +106,47 @@ def test_a_submission_of_nothing_but_repeats_is_acknowledged(bench: Bench) -> No
     assert acks == ["first", "again"]
 
 
-def test_equal_readings_of_a_steady_client_are_all_stored(bench: Bench) -> None:
-    bench.intake.submit("c", [message(), message()], lambda: None)
+EARLIER_S = NOW_US // 1_000_000 - 60
+
+
+def test_what_a_steady_client_sends_again_is_stored_once_and_acknowledged(bench: Bench) -> None:
+    acks: list[str] = []
+    bench.intake.connected("c")
+    bench.intake.submit("c", [message(time=EARLIER_S), message(time=EARLIER_S + 1, value=2.0)], lambda: acks.append("first"))
+    bench.commit()
+    bench.intake.submit("c", [message(time=EARLIER_S)], lambda: acks.append("again"))
+    bench.intake.submit("c", [message(time=EARLIER_S + 1, value=3.0)], lambda: acks.append("another value"))
+    bench.intake.submit("c", [message(time=EARLIER_S + 1, value=2.0)], lambda: acks.append("again"))
+    bench.commit()
+    assert [row["value"] for row in bench.rows] == [1.0, 2.0, 3.0]
+    assert sorted(acks) == ["again", "again", "another value", "first"]
+    assert bench.intake.counts["repeated"] == 2
+
+
+def test_what_is_sent_twice_in_one_go_is_stored_once(bench: Bench) -> None:
+    bench.intake.submit("c", [message(time=EARLIER_S), message(time=EARLIER_S)], lambda: None)
+    assert bench.commit() == 1
+
+
+def test_a_clients_first_readings_after_the_comparison_ended_are_still_known(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_module, "READINGS_PER_CLIENT_MAX", 2)
+    bench.intake.connected("c")
+    for second in range(6):
+        bench.intake.submit("c", [message(time=EARLIER_S + second)], lambda: None)
+    bench.intake.submit("c", [message(time=EARLIER_S + 1)], lambda: None)
+    assert bench.commit() == 6
+
+
+def test_equal_readings_that_carry_no_time_are_all_stored(bench: Bench) -> None:
+    bench.intake.connected("c")
+    bench.intake.submit("c", [message(time=None), message(time=None)], lambda: None)
+    bench.intake.submit("c", [message(time=None)], lambda: None)
+    assert bench.commit() == 3
+
+
+def test_two_clients_may_say_the_same(bench: Bench) -> None:
+    bench.intake.submit("c", [message(time=EARLIER_S)], lambda: None)
+    bench.intake.submit("d", [message(time=EARLIER_S)], lambda: None)
     assert bench.commit() == 2
 
 

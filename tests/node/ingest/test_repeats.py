@@ -6,20 +6,48 @@ import pytest
 
 from node.ingest import repeats
 from node.ingest.repeats import Repeats
-from tests.node.ingest.parts import reading
+from node.ingest.sink import Reading
+from tests.node.ingest.parts import NOW_US, reading
 
 
-def test_only_a_client_that_came_back_is_compared_and_only_with_itself() -> None:
+def is_repeat(known: Repeats, client: str, *readings: Reading) -> list[bool]:
+    """Whether each of `readings` is dropped."""
+    fresh = known.fresh(client, readings, received_us=NOW_US + 1)
+    return [reading not in fresh for reading in readings]
+
+
+def test_only_a_client_that_may_repeat_is_compared_and_only_with_itself() -> None:
     known = Repeats()
     known.note("a", [reading("d1")])
-    assert not known.is_repeat("a", reading("d1"))
+    assert is_repeat(known, "a", reading("d1")) == [False]
     known.begin("a")
     known.begin("b")
-    assert known.is_repeat("a", reading("d1"))
-    assert not known.is_repeat("a", reading("d1", value=2.0))
-    assert not known.is_repeat("b", reading("d1"))
+    assert is_repeat(known, "a", reading("d1"), reading("d1", value=2.0)) == [True, False]
+    assert is_repeat(known, "b", reading("d1")) == [False]
     known.end("a")
-    assert not known.is_repeat("a", reading("d1"))
+    assert is_repeat(known, "a", reading("d1")) == [False]
+
+
+def test_what_comes_while_a_client_is_compared_is_known_at_once() -> None:
+    known = Repeats()
+    known.begin("a")
+    assert known.fresh("a", [reading("d1"), reading("d1")], received_us=NOW_US + 1) == [reading("d1")]
+    assert is_repeat(known, "a", reading("d1")) == [True]
+
+
+def test_equal_readings_of_the_moment_of_receipt_are_two() -> None:
+    known = Repeats()
+    known.begin("a")
+    assert known.fresh("a", [reading("d1"), reading("d1")], received_us=NOW_US) == [reading("d1")] * 2
+
+
+def test_what_is_compared_is_bounded_by_what_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeats, "READINGS_PER_CLIENT_MAX", 3)
+    known = Repeats()
+    known.begin("a")
+    for number in range(10):
+        known.note("a", known.fresh("a", [reading("d1", value=float(number))], received_us=NOW_US + 1))
+    assert known._known["a"] == {reading("d1", value=float(number)) for number in (7, 8, 9)}
 
 
 @pytest.mark.slow
@@ -37,6 +65,6 @@ def test_memory_is_bounded_per_client_and_over_all() -> None:
 def test_the_restart_memory_counts_for_everyone_until_it_is_dropped() -> None:
     known = Repeats()
     known.recall([reading("d1")])
-    assert known.is_repeat("anyone", reading("d1"))
+    assert is_repeat(known, "anyone", reading("d1")) == [True]
     known.forget_restart()
-    assert not known.is_repeat("anyone", reading("d1"))
+    assert is_repeat(known, "anyone", reading("d1")) == [False]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from node.ingest.sink import Row
 from node.sensor_alarms import desk as desk_module
 from node.sensor_alarms.desk import FAULT, TROUBLE
+from policies.catalogue import Resource
 from tests.node.sensor_alarms.site import LIMIT, SECOND_US, Site
 
 
@@ -76,6 +80,30 @@ async def test_a_node_with_too_many_series_to_save_stops_at_once_and_judges_the_
     await site.desk.look()
     assert site.alarms() == [("range", True, 120.0)]
     assert [alarm["kind"] for alarm in site.desk.listed()["holding"]] == ["range"]
+
+
+async def test_a_node_stops_after_the_step_it_judges_and_judges_the_rest_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk_module, "STEP_BATCHES_MAX", 1)
+    for value in (120.0, 80.0, 130.0):
+        site.measure(value)
+    is_storing, may_store, hand_in = asyncio.Event(), asyncio.Event(), site.desk.hand_in
+
+    async def slowly(resource: Resource, rows: Sequence[Row]) -> None:
+        is_storing.set()
+        await may_store.wait()
+        await hand_in(resource, rows)
+
+    site.desk.hand_in = slowly
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(site.desk.look())
+        await is_storing.wait()
+        tasks.create_task(site.desk.stop())
+        await asyncio.sleep(0)
+        may_store.set()
+    assert site.alarms() == [("range", True, 120.0)]
+    site.open()
+    await site.desk.look()
+    assert site.alarms() == [("range", True, 120.0), ("range", False, 80.0), ("range", True, 130.0)]
 
 
 async def test_after_a_crash_the_rest_is_judged_again_and_no_alarm_is_stored_twice(site: Site) -> None:

@@ -26,8 +26,8 @@ Answer = Callable[[bytes], bytes]
 
 
 @asynccontextmanager
-async def served(answer: Answer) -> AsyncIterator[int]:
-    """A server that answers the PDU of each request; nothing where `answer` gives no bytes."""
+async def served(answer: Answer, *, before: bytes = b"") -> AsyncIterator[int]:
+    """A server that answers the PDU of each request, with `before` in front; nothing where `answer` gives no bytes."""
 
     talks: set[asyncio.Task[None] | None] = set()
 
@@ -36,7 +36,7 @@ async def served(answer: Answer) -> AsyncIterator[int]:
         while head := await reader.read(7):
             pdu = await reader.readexactly(int.from_bytes(head[4:6], "big") - 1)
             if said := answer(pdu):
-                writer.write(head[:4] + (len(said) + 1).to_bytes(2, "big") + head[6:7] + said)
+                writer.write(before + head[:4] + (len(said) + 1).to_bytes(2, "big") + head[6:7] + said)
         writer.close()
         await writer.wait_closed()
 
@@ -98,10 +98,48 @@ async def test_a_device_that_says_nothing_or_is_not_there_is_a_fault_in_time() -
     assert (silent.value.reason, absent.value.reason) == ("timeout", "unreachable")
 
 
-async def test_garbage_is_a_fault_and_no_error() -> None:
+STRANGER = bytes.fromhex("777700000003018302")
+"""The whole answer to another request."""
+
+
+@pytest.mark.parametrize("said", [b"\x03\xff\x00", b"\x63\x00", b"\x83\x02\x00", b"\x03\x00\x00"])
+async def test_a_malformed_answer_is_named_at_once_and_leaves_no_traceback(said: bytes) -> None:
+    tracebacks: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: tracebacks.append(context))
     with pytest.raises(ModbusFault) as fault:
-        await asked(lambda pdu: b"\x03\xff\x00", read, timeout_s=0.2)
-    assert fault.value.reason in ("timeout", "broken", "short_answer")
+        await asked(lambda pdu: said, read, timeout_s=60.0)
+    assert fault.value.reason == "malformed_answer"
+    assert tracebacks == []
+
+
+async def test_a_malformed_answer_behind_a_strangers_does_not_reach_the_library() -> None:
+    tracebacks: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: tracebacks.append(context))
+    async with served(lambda pdu: b"\x63\x00", before=STRANGER) as port:
+        with pytest.raises(ModbusFault) as fault:
+            await read(Line("127.0.0.1", port, timeout_s=60.0))
+    assert fault.value.reason == "malformed_answer"
+    assert tracebacks == []
+
+
+async def test_the_polls_of_others_go_on_beside_a_device_that_sends_garbage() -> None:
+    sink = ListSink()
+
+    async def beside(broken_line: Line) -> object:
+        async def poll_good(line: Line) -> object:
+            broken, good = poller(broken_line, sink), poller(line, sink)
+            await asyncio.gather(*(each.poll() for each in (broken, good, broken, good)))
+            return broken.counts, good.counts
+
+        return await asked(lambda pdu: bytes.fromhex("03020419"), poll_good)
+
+    assert await asked(lambda pdu: b"\x03\xff\x00", beside) == ({"malformed_answer": 2}, {"polled": 2})
+
+
+async def test_a_host_whose_name_cannot_be_encoded_is_unreachable() -> None:
+    with pytest.raises(ModbusFault) as fault:
+        await read(Line("meter..lan", 502, timeout_s=0.5))
+    assert fault.value.reason == "unreachable"
 
 
 async def test_a_poll_brings_readings_to_the_intake_under_the_devices_topic() -> None:

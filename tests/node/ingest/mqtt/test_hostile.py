@@ -10,7 +10,7 @@ import pytest
 
 from node.ingest.mqtt.connection import PACKET_TIMEOUT_S
 from node.ingest.mqtt.greeting import CONNECT_BYTES_MAX
-from node.ingest.mqtt.inbound import PACKETS_A_TURN, PACKETS_A_TURN_REJECTED
+from node.ingest.mqtt.inbound import PACKETS_A_TURN, PACKETS_A_TURN_COSTLY
 from tests.node.ingest.mqtt.stand import (
     NEW,
     PRESENT,
@@ -113,7 +113,20 @@ async def test_a_client_whose_messages_are_rejected_waits_for_each_lot(tmp_path:
         assert 0 < first <= PACKETS_A_TURN
         stand.bench.run_later()
         await serves_a_good_client(stand)
-        assert stand.bench.intake.counts["no_route"] == first + PACKETS_A_TURN_REJECTED
+        assert stand.bench.intake.counts["no_route"] == first + PACKETS_A_TURN_COSTLY
+
+
+async def test_a_client_whose_every_message_names_a_new_device_waits_for_each_lot(tmp_path: Path) -> None:
+    async with standing(tmp_path) as stand:
+        flood, other = await stand.join("flood", NEW, clean=True), await stand.join("other", NEW, clean=True)
+        flood.writer.write(b"".join(publish(0, reading_json(device=f"t{index}"), qos=0) for index in range(1_000)))
+        await flood.writer.drain()
+        await other.is_silent()
+        assert stand.bench.devices.met == PACKETS_A_TURN_COSTLY
+        stand.commit()
+        await other.is_silent()
+        assert stand.bench.devices.met == 2 * PACKETS_A_TURN_COSTLY
+        await serves_a_good_client(stand)
 
 
 async def test_two_clients_of_one_name_take_turns_and_nothing_else(tmp_path: Path) -> None:

@@ -1,0 +1,142 @@
+"""When a new version of a model has proved itself, and when it must go back. Pure: counts in, a verdict out.
+
+Two phases. In shadow both versions look at the same pictures and only the old one counts: the new one may switch when it finds about as
+much and takes about as long. Then the new one is live and compared with what the old one did before, for ten minutes of pipeline time.
+Bounds: EDGE_AI.md (c), "Hot swap". Called by edge_ai/models/hot.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from sync.model import Instant
+
+SHADOW_FRAMES = 100
+"""Pictures that both versions look at."""
+WATCH_S = 600.0
+"""Pipeline time for which a new version may still be taken back."""
+JUDGED_FRAMES_MIN = 50
+"""Pictures of a new live version before its rate and latency are judged."""
+LATENCY_MAX = 1.5
+"""Times the latency of the version before."""
+LATENCY_SLACK_MS = 2.0
+"""Below this difference latency is no reason: the clock and the machine vary by as much."""
+RATE_LOW, RATE_HIGH = 0.2, 5.0
+"""Detections per picture, by those of the version before."""
+DETECTIONS_JUDGED_MIN = 20
+"""Detections that the larger side must have for rates to be compared: an empty street proves nothing."""
+ERRORS_MAX = 0
+"""Pictures on which a new version may fail."""
+FADING_FRAMES = 3_000
+"""Ten minutes of five pictures a second."""
+MEMORY_MAX = 200
+"""Newest latencies that the median is taken of."""
+
+
+class Verdict(Enum):
+    """What to do with the new version."""
+
+    WAIT = "wait"
+    GO = "go"
+    """Shadow: switch to it. Watch: it stays."""
+    BACK = "back"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one version did."""
+
+    frames: int = 0
+    detections: int = 0
+    errors: int = 0
+    _latencies_ms: list[float] = field(default_factory=list)
+
+    def add(self, detections: int, latency_ms: float) -> None:
+        """One picture and the processor time it took; what is long ago fades, because day and night differ."""
+        if self.frames >= FADING_FRAMES:
+            self.frames, self.detections = self.frames // 2, self.detections // 2
+        self.frames += 1
+        self.detections += detections
+        self._latencies_ms.append(latency_ms)
+        del self._latencies_ms[:-MEMORY_MAX]
+
+    def failed(self) -> None:
+        """One picture that it could not look at."""
+        self.errors += 1
+
+    @property
+    def latency_ms(self) -> float:
+        """Median of the newest; 0 before the first."""
+        ordered = sorted(self._latencies_ms)
+        return ordered[len(ordered) // 2] if ordered else 0.0
+
+    @property
+    def rate(self) -> float:
+        """Detections per picture."""
+        return self.detections / self.frames if self.frames else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict with its reason, which names the values."""
+
+    verdict: Verdict
+    why: str = ""
+
+
+class ShadowWatch:
+    """The phase in which the new version only looks."""
+
+    def __init__(self, frames: int = SHADOW_FRAMES) -> None:
+        self._frames = frames
+        self.old = Tally()
+        self.new = Tally()
+
+    def judge(self) -> Judged:
+        """GO once enough pictures were compared and nothing speaks against it; BACK at the first error or at the end."""
+        if self.new.errors > ERRORS_MAX:
+            return Judged(Verdict.BACK, f"it failed on {self.new.errors} of {self.new.frames + self.new.errors} pictures in shadow")
+        if self.new.frames < self._frames:
+            return Judged(Verdict.WAIT)
+        if why := _against(self.old, self.new):
+            return Judged(Verdict.BACK, f"in shadow {why}")
+        return Judged(Verdict.GO, f"in shadow for {self.new.frames} pictures: {_compared(self.old, self.new)}")
+
+
+class LiveWatch:
+    """The phase in which the new version is live; `before` is what the old one did."""
+
+    def __init__(self, before: Tally, began: Instant, seconds: float = WATCH_S) -> None:
+        self._before = before
+        self._began = began
+        self._seconds = seconds
+        self.new = Tally()
+
+    def judge(self, now: Instant) -> Judged:
+        """BACK for errors at once, for rate and latency once enough pictures are judged; GO when the time is over."""
+        if self.new.errors > ERRORS_MAX:
+            return Judged(Verdict.BACK, f"it failed on {self.new.errors} of {self.new.frames + self.new.errors} pictures")
+        if self.new.frames >= JUDGED_FRAMES_MIN and (why := _against(self._before, self.new)):
+            return Judged(Verdict.BACK, why)
+        if now.seconds_since(self._began) >= self._seconds and self.new.frames >= JUDGED_FRAMES_MIN:
+            return Judged(Verdict.GO, f"live for {self.new.frames} pictures: {_compared(self._before, self.new)}")
+        return Judged(Verdict.WAIT)
+
+
+def _against(old: Tally, new: Tally) -> str:
+    """What speaks against the new version, with the values; empty when nothing does or nothing is known."""
+    if old.frames < JUDGED_FRAMES_MIN:
+        return ""
+    slower_ms = new.latency_ms - old.latency_ms
+    if new.latency_ms > LATENCY_MAX * old.latency_ms and slower_ms > LATENCY_SLACK_MS:
+        return f"it took {new.latency_ms:.1f} ms a picture, the one before {old.latency_ms:.1f}: more than {LATENCY_MAX:g} times"
+    if max(old.rate, new.rate) * min(old.frames, new.frames) < DETECTIONS_JUDGED_MIN:
+        return ""
+    if not RATE_LOW * old.rate <= new.rate <= RATE_HIGH * old.rate:
+        return f"it found {new.rate:.2f} things a picture, the one before {old.rate:.2f}: outside {RATE_LOW:g} to {RATE_HIGH:g} times"
+    return ""
+
+
+def _compared(old: Tally, new: Tally) -> str:
+    return f"{new.rate:.2f} things a picture (before {old.rate:.2f}), {new.latency_ms:.1f} ms (before {old.latency_ms:.1f})"

@@ -1,0 +1,1 @@
+"""Frames from the capture processes to the analysis process: one memory-mapped file a capture process, slots per camera."""

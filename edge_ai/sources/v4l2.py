@@ -1,0 +1,82 @@
+"""USB cameras by Video4Linux. Not proven on hardware: no such camera was there; only refusals are tested.
+
+Called by edge_ai/sources/opening.py.
+"""
+
+from __future__ import annotations
+
+import re
+
+import cv2
+
+from edge_ai.errors import SourceError
+from edge_ai.picture import Pixels
+from edge_ai.sources.decoder import as_picture
+from edge_ai.sources.files import believed_fps
+from edge_ai.sources.rtsp.picture_size import check_size
+
+READ_TIMEOUT_MS = 10_000
+_DEVICE = re.compile(r"/dev/video\d{1,3}|/dev/v4l/by-(id|path)/[\w.:-]{1,200}")
+
+
+class UsbSource:
+    """The pictures of a local camera; uncompressed or Motion JPEG, so there is no packet ring."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+        self.fps = believed_fps(capture)
+        self.codec = ""
+        self.restarts = 0
+        self.damaged = 0
+        self.packets = None
+
+    def skip(self) -> bool:
+        """Pass over a frame without converting it; raises SourceError when the camera gives none."""
+        try:
+            grabbed = self._capture.grab()
+        except cv2.error as error:
+            raise SourceError(_GONE) from error
+        if not grabbed:
+            raise SourceError(_GONE)
+        return True
+
+    def read(self) -> Pixels | None:
+        """The next picture; raises SourceError when the camera gives none."""
+        try:
+            ok, pixels = self._capture.read()
+        except cv2.error as error:
+            raise SourceError(_GONE) from error
+        picture = as_picture(pixels) if ok else None
+        if picture is None:
+            raise SourceError(_GONE)
+        return picture
+
+    def ending(self) -> str:
+        """A camera promises nothing."""
+        return ""
+
+    def interrupt(self) -> None:
+        """The driver's own time limit ends a read."""
+
+    def close(self) -> None:
+        """Release the camera."""
+        self._capture.release()
+
+
+def open_usb(device: str) -> UsbSource:
+    """Open /dev/videoN; raises SourceError with the way out."""
+    if not _DEVICE.fullmatch(device):
+        raise SourceError(f"{device[:60]!r} is no camera device: give /dev/videoN")
+    try:
+        capture = cv2.VideoCapture(device, cv2.CAP_V4L2, [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS])
+    except cv2.error as error:
+        raise SourceError(_CLOSED.format(device)) from error
+    if not capture.isOpened():
+        capture.release()
+        raise SourceError(_CLOSED.format(device))
+    check_size(int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+    return UsbSource(capture)
+
+
+_CLOSED = "{} does not open: check that the device exists and nobody else uses it"
+_GONE = "the device gives no pictures: check its cable"

@@ -1,0 +1,117 @@
+"""Packages between the nodes of the tree: published by one person, approved by another, taken by nodes below. Called by the API."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_ai.models.package import read_card
+from node.algorithms.errors import AlgorithmRefused
+from node.algorithms.kind import ALGORITHM, APPROVER, PACKAGE, PUBLISHER, Published, published_of
+from node.algorithms.offers import Offer, OfferDesk
+from node.algorithms.shelf import Shelf, told_as_refusal
+from node.cases.desk import CaseDesk
+from node.cases.kind import Case, Party
+from node.cases.views import history_of
+from node.requests.arbiters import Parties
+from node.tree.routes import RouteDesk
+
+CASES_MAX = 1_000
+
+Plain = dict[str, Any]
+
+
+@dataclass(slots=True)
+class AlgorithmDesk:
+    """One node's publications and what it takes."""
+
+    cases: CaseDesk
+    shelf: Shelf
+    routes: RouteDesk
+    parties: Parties
+    parent: str
+    """Empty at the top."""
+
+    offers: OfferDesk = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Offer what was approved."""
+        self.offers = OfferDesk(self.shelf, self.routes, self.approved)
+
+    async def publish(self, id_: str, version: str, *, by: str, why: str, approver: str) -> Plain:
+        """Open the case of a package; without an approver other persons of this node decide. Raises CaseError, AlgorithmRefused."""
+        package = await asyncio.to_thread(self._published, id_, version)
+        party = self.cases.me if approver in ("", self.cases.me.node) else await self._above(approver)
+        body = {PACKAGE: _plain(package), "why": why}
+        return shown(await self.cases.open(ALGORITHM, body, by=by, parties={APPROVER: party}))
+
+    async def say(self, case_id: str, word: str, *, by: str, why: str) -> Plain:
+        """Approve, refuse or withdraw. Raises CaseError."""
+        return shown(await self.cases.say(ALGORITHM, case_id, word, {"why": why} if why else {}, by=by))
+
+    async def listed(self, limit: int) -> list[Plain]:
+        """The newest cases that are known here."""
+        await self.cases.follow()
+        cases = await asyncio.to_thread(lambda: self.cases.register.cases(ALGORITHM, limit=limit))
+        return [shown(case) for case in cases]
+
+    async def offered_by(self, node: str) -> list[Plain]:
+        """What a node offers, without a name the parent, at the top this node. Raises RouteRefused."""
+        return [_offer(offer) for offer in await self.offers.ask(node or self.parent or self.cases.me.node)]
+
+    async def take(self, id_: str, version: str, node: str) -> Plain:
+        """Take a package that a node offers, without a name the parent. Raises RouteRefused, AlgorithmRefused."""
+        source = node or self.parent
+        if not source:
+            raise AlgorithmRefused("this node has no parent: name the node to take from with --from NODE")
+        return _offer(await self.offers.take(source, id_, version))
+
+    def approved(self) -> list[Offer]:
+        """What was approved and is this node's to give: it published or approved it. Blocking."""
+        cases = self.cases.register.cases(ALGORITHM, states=("approved",), limit=CASES_MAX)
+        return [Offer(package=published_of(case), publisher=_node(case, PUBLISHER), approver=_node(case, APPROVER)) for case in cases]
+
+    async def _above(self, node: str) -> Party:
+        return await self.parties.provider(node, "")
+
+    def _published(self, id_: str, version: str) -> Published:
+        maker = self.shelf.maker(id_, version)
+        with told_as_refusal():
+            folder = self.shelf.library.checked(id_, version)
+            manifest, card = self.shelf.library.manifest(id_, version), read_card(folder)
+        return Published(
+            id=id_,
+            version=version,
+            content=card.content_sha256,
+            family=manifest.family.value,
+            classes=len(manifest.classes),
+            licence=manifest.licence[:200],
+            evidence_grade=manifest.evidence_grade.value,
+            maker=maker,
+        )
+
+
+def shown(case: Case) -> Plain:
+    """A case as the local API shows it."""
+    return {
+        "case": case.id,
+        "state": case.state,
+        "since_us": case.since_us,
+        "publisher": _node(case, PUBLISHER),
+        "approver": _node(case, APPROVER),
+        **_plain(published_of(case)),
+        "history": history_of(case),
+    }
+
+
+def _node(case: Case, role: str) -> str:
+    return case.parties[role].node
+
+
+def _offer(offer: Offer) -> Plain:
+    return {**_plain(offer.package), "publisher": offer.publisher, "approver": offer.approver}
+
+
+def _plain(package: Published) -> Plain:
+    return {name: getattr(package, name) for name in Published.__struct_fields__}

@@ -1,0 +1,205 @@
+"""One worker process of the cameras: started, watched, started again with growing pauses, and recycled before it grows too large.
+
+Kills what is silent; asks what is old or large to end after its frame. Trusts nothing the process says beyond that it lives. Called by
+node/cameras/supervisor.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import psutil
+
+import edge_ai
+from edge_ai.backoff import Backoff, BackoffLimits
+from edge_ai.strain import strain
+from node.clock import Clock
+from sync.model import Instant
+
+RESTART = BackoffLimits(floor_s=0.5, cap_s=30.0, reset_after_s=60.0)
+"""Waits before a dead process is started again."""
+START_S_MAX = 20.0
+"""Seconds until the first word of a process; covers the load of 64 cameras' models."""
+SILENCE_S_MAX = 4.0
+"""Seconds of silence after which a process counts as stuck, longer on a box under strain; with its new start 5 s (EDGE_AI failure 8)."""
+WATCH_S = 0.5
+STOP_S = 3.0
+"""Seconds a process has to end after `stop`, and again after SIGTERM."""
+MEMORY_PERIOD_S = 5.0
+LIFE_S = 24 * 3600.0
+"""Seconds after which a process is recycled, 20 % more or less so that not all end together: libraries leak (EDGE_AI failure 6)."""
+STDERR_TAIL_BYTES = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a process is for."""
+
+    identity: str
+    """On the socket; also the name of its files."""
+    module: str
+    cameras: tuple[str, ...]
+    bytes_max: int
+    """Own memory (without what it shares) above which it is recycled."""
+    describe: Callable[[], bytes]
+    """Its description, new for each start."""
+
+
+@dataclass(slots=True)
+class ProcessCounts:
+    """What became of a process."""
+
+    starts: int = 0
+    silent: int = 0
+    """Times it was killed because it said nothing."""
+    recycled: int = 0
+    """Times it was asked to end because it was old or large."""
+
+
+@dataclass(slots=True)
+class WorkerProcess:
+    """Keeps one process running until it is cancelled. `on_down` gets what happened and the seconds until the next start."""
+
+    work: Work
+    config: Path
+    """Where its description is written, for this user only: a source may hold a password."""
+    clock: Clock
+    rng: Random
+    ask_to_stop: Callable[[str], None]
+    on_down: Callable[[Work, str, float], None]
+    handles: tuple[int, ...] = ()
+    """Inherited by the process."""
+    counts: ProcessCounts = field(default_factory=ProcessCounts)
+    _backoff: Backoff = field(init=False)
+    _process: asyncio.subprocess.Process | None = None
+    _started_at: Instant = Instant(0)
+    _heard_at: Instant | None = None
+    _measured_at: Instant = Instant(0)
+    _life_s: float = LIFE_S
+    _recycling: bool = False
+    _stderr_tail: bytes = b""
+
+    def __post_init__(self) -> None:
+        self._backoff = Backoff(self.rng, RESTART)
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        return self._process.pid if self._process is not None and self._process.returncode is None else None
+
+    def heard(self, now: Instant) -> None:
+        """The process said something."""
+        self._heard_at = now
+        self._backoff.succeeded(now)
+
+    async def keep_running(self) -> None:
+        """Start the process, and again whenever it has ended; ends only by cancellation."""
+        while True:
+            process = self._process = await self._start()
+            await self._watch(process)
+            if self._recycling:
+                continue
+            now = self.clock.now()
+            wait_s = self._backoff.failed(now).seconds_since(now)
+            last_words = self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2][:200]
+            ended = f"{self.work.identity} ended with status {process.returncode}{': ' + last_words if last_words else ''}"
+            self.on_down(self.work, ended, wait_s)
+            await asyncio.sleep(wait_s)
+
+    async def end(self) -> None:
+        """Wait for an ordered end, then insist."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        for insist in (process.terminate, process.kill):
+            try:
+                await asyncio.wait_for(process.wait(), STOP_S)
+                return
+            except TimeoutError:
+                insist()
+        await process.wait()
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        self.counts.starts += 1
+        self._started_at = self._measured_at = self.clock.now()
+        self._heard_at, self._stderr_tail, self._recycling = None, b"", False
+        self._life_s = LIFE_S * self.rng.uniform(0.8, 1.2)
+        _write_private(self.config, self.work.describe())
+        pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", self.work.module, "--config", str(self.config),
+            env=environment(), stdin=null, stdout=null, stderr=pipe, pass_fds=self.handles,
+        )  # fmt: skip
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        """Return when the process has ended; see to it that it does when it should."""
+        reading, ending = asyncio.ensure_future(self._keep_tail(process)), asyncio.ensure_future(process.wait())
+        try:
+            while not (await asyncio.wait({ending}, timeout=WATCH_S))[0]:
+                await self._judge(process)
+            await reading
+        finally:
+            reading.cancel()
+            ending.cancel()
+
+    async def _judge(self, process: asyncio.subprocess.Process) -> None:
+        now = self.clock.now()
+        silent_s = now.seconds_since(self._heard_at or self._started_at)
+        patience_s = START_S_MAX if self._heard_at is None else SILENCE_S_MAX
+        if silent_s > patience_s and silent_s > patience_s * strain():
+            self.counts.silent += 1
+            process.kill()
+        elif not self._recycling and self._is_worn(process.pid, now):
+            self.counts.recycled += 1
+            self._recycling = True
+            self.ask_to_stop(self.work.identity)
+            await self.end()
+
+    def _is_worn(self, pid: int, now: Instant) -> bool:
+        if now.seconds_since(self._started_at) > self._life_s:
+            return True
+        if now.seconds_since(self._measured_at) < MEMORY_PERIOD_S:
+            return False
+        self._measured_at = now
+        return own_bytes(pid) > self.work.bytes_max
+
+    async def _keep_tail(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        while piece := await process.stderr.read(STDERR_TAIL_BYTES):
+            self._stderr_tail = (self._stderr_tail + piece)[-STDERR_TAIL_BYTES:]
+
+
+def own_bytes(pid: int) -> int:
+    """Memory of a process without what it shares with others, such as frame rings; 0 when it has just ended."""
+    try:
+        memory = psutil.Process(pid).memory_info()
+    except psutil.Error:
+        return 0
+    return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    """For this user only: a source may hold a password."""
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def environment() -> dict[str, str]:
+    """The worker finds this very package and leaves stderr to its own words."""
+    root = str(Path(edge_ai.__file__).parents[1])
+    inherited = os.environ.get("PYTHONPATH", "")
+    own = {
+        "PYTHONPATH": os.pathsep.join(part for part in (root, inherited) if part),
+        "OPENCV_LOG_LEVEL": "SILENT",
+        "OPENCV_FFMPEG_LOGLEVEL": "-8",
+        "OMP_NUM_THREADS": "1",
+    }
+    return {**os.environ, **own}

@@ -1,0 +1,171 @@
+"""Rows of a sheet of anything that has a name of its own, as values: headers found, cells read, every bad one kept with its place.
+
+Owns the reading that lists of cameras and the camera directory share; which columns there are, and how a cell of each is read, is the
+caller's (`SheetForm`). Reads files and knows no node. Called by node/cameras.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.catalogue.cells import header_key
+from node.catalogue.columns import Column
+from node.catalogue.errors import Problem, SheetRefused
+from node.catalogue.importing import read_files
+from node.catalogue.reading import CLEAR, FORMULA
+from node.catalogue.sheets import HEADER_ROWS_MAX, Row, Sheet
+
+PROBLEMS_MAX = 1_000
+"""Problems that are collected before reading ends."""
+HIDDEN = "***"
+
+Cell = str | float
+Values = dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetForm:
+    """What a kind of sheet has."""
+
+    columns: Sequence[Column]
+    readers: Mapping[str, Callable[[str], Cell]]
+    """By column key; a ValueError says what is wrong with a cell and what would do."""
+    key: str
+    """The column that names a row; no two rows share a name."""
+    lines_max: int
+    shown: Sequence[Column] = ()
+    """What an export adds; an import leaves them alone."""
+    secret: frozenset[str] = frozenset()
+    """Columns whose cells are never shown."""
+    kept: frozenset[str] = field(default_factory=frozenset)
+    """Columns that cannot be cleared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row."""
+
+    sheet: str
+    row: int
+    values: Values
+    """By column key what the row sets; an empty text clears."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What files say."""
+
+    lines: tuple[Line, ...]
+    """Rows without a problem, each name once."""
+    problems: tuple[Problem, ...]
+    ignored: tuple[tuple[str, str], ...]
+    """(sheet, header) of columns that are not understood."""
+    skipped: tuple[str, ...]
+    """Sheets without a header that is understood."""
+    headers: Mapping[str, str]
+    """By column key what the sheet calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    places: Mapping[str, int]
+    headers: Mapping[str, str]
+    ignored: tuple[str, ...]
+    data: tuple[Row, ...]
+
+
+@dataclass(slots=True)
+class _Reading:
+    form: SheetForm
+    lines: dict[str, Line] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def sheet(self, name: str, layout: _Layout) -> None:
+        """Read the rows of one sheet; past PROBLEMS_MAX or the most lines the rest is left."""
+        for row in layout.data:
+            if len(self.problems) >= PROBLEMS_MAX or not self._row(name, layout, row):
+                return
+
+    def _row(self, name: str, layout: _Layout, row: Row) -> bool:
+        before = len(self.problems)
+        values = self._values(name, layout, row)
+        head, word = layout.headers[self.form.key], str(values.get(self.form.key, ""))
+        if len(self.problems) > before:
+            return True
+        if not word:
+            self.problems.append(Problem(name, row.number, head, "", "is empty: every row has one"))
+        elif word in self.lines:
+            first = self.lines[word]
+            why = f"stands in {first.sheet} row {first.row} already: keep one of them"
+            self.problems.append(Problem(name, row.number, head, word, why))
+        elif len(self.lines) >= self.form.lines_max:
+            self.problems.append(Problem(name, row.number, "", "", f"more than {self.form.lines_max} rows: split the file"))
+            return False
+        else:
+            self.lines[word] = Line(name, row.number, values)
+        return True
+
+    def _values(self, name: str, layout: _Layout, row: Row) -> Values:
+        values: Values = {}
+        for key, place in layout.places.items():
+            cell = row.at(place)
+            if not cell:
+                continue
+            try:
+                if cell.startswith(FORMULA) and key not in self.form.secret:
+                    raise ValueError("is a formula: paste it as a value")
+                values[key] = self._cleared(key) if cell == CLEAR else self.form.readers[key](cell)
+            except ValueError as error:
+                value = HIDDEN if key in self.form.secret else cell
+                self.problems.append(Problem(name, row.number, layout.headers[key], value, str(error)))
+        return values
+
+    def _cleared(self, key: str) -> Cell:
+        if key in self.form.kept:
+            raise ValueError("cannot be cleared: every row has one")
+        return ""
+
+
+def read_lines(paths: Sequence[Path], form: SheetForm) -> Read:
+    """The rows of XLSX and CSV files. Raises SheetRefused for what is not read at all."""
+    reading, headers = _Reading(form), dict[str, str]()
+    ignored: list[tuple[str, str]] = []
+    skipped: list[str] = []
+    for sheet in read_files(paths):
+        layout = _layout(sheet, form)
+        if layout is None:
+            skipped.append(sheet.name)
+            continue
+        headers |= layout.headers
+        ignored += [(sheet.name, head) for head in layout.ignored]
+        reading.sheet(sheet.name, layout)
+    if not headers:
+        column = next(column for column in form.columns if column.key == form.key)
+        raise SheetRefused(
+            f"nothing imported: no sheet of {', '.join(skipped) or 'these files'} has a header that is understood; "
+            f"one column must be {column.zh[0]} ({column.en[0]})"
+        )
+    if not reading.lines and not reading.problems:
+        raise SheetRefused(f"nothing imported: no row below the header of {', '.join(path.name for path in paths)} has a value")
+    return Read(tuple(reading.lines.values()), tuple(reading.problems), tuple(ignored), tuple(skipped), headers)
+
+
+def _layout(sheet: Sheet, form: SheetForm) -> _Layout | None:
+    """By the row among the first ones that names most columns; one of them must be the one that names rows."""
+    known = {header_key(name): column.key for column in form.columns for name in (*column.zh, *column.en)}
+    shown = {header_key(name) for column in form.shown for name in (*column.zh, *column.en)}
+    best: _Layout | None = None
+    for index, row in enumerate(sheet.rows[:HEADER_ROWS_MAX]):
+        heads = [(place, cell) for place, cell in enumerate(row.cells) if cell]
+        places: dict[str, int] = {}
+        for place, head in heads:
+            key = known.get(header_key(head))
+            if key is not None and key not in places:
+                places[key] = place
+        if form.key not in places or (best is not None and len(best.places) >= len(places)):
+            continue
+        unread = tuple(head for place, head in heads if place not in places.values() and header_key(head) not in shown)
+        best = _Layout(places, {key: row.cells[place] for key, place in places.items()}, unread, sheet.rows[index + 1 :])
+    return best

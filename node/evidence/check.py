@@ -1,0 +1,86 @@
+"""The folder against the book, both ways: files that no row knows, rows whose file is gone or is not what it was.
+
+Changes nothing but, where told, the word of a row whose file is gone: no row is deleted for want of a file, and no file for want of a row.
+Called by desk.py at every start, by the API, and by `yunnao doctor`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from node.evidence.book import EvidenceBook, Picture, State
+from node.evidence.errors import EvidenceFault
+from node.evidence.store import EvidenceStore
+
+STEP = 500
+"""Rows looked at in one step."""
+NAMED_MAX = 50
+"""Names that a report gives of each fault; it counts all."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """Names, the first of them, and how many."""
+
+    count: int = 0
+    names: list[str] = field(default_factory=list)
+
+    def add(self, name: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.names) < NAMED_MAX:
+            self.names.append(name)
+
+
+@dataclass(slots=True)
+class Report:
+    """What a look found."""
+
+    kept: int = 0
+    """Events whose original is kept."""
+    files: int = 0
+    bytes: int = 0
+    """Of all files."""
+    waiting: int = 0
+    """Files that workers laid down and whose event has not come yet."""
+    without_rows: Faults = field(default_factory=Faults)
+    """Files, by hash: what a crash left; they go when they are old."""
+    without_files: Faults = field(default_factory=Faults)
+    """Events whose original was kept and is gone."""
+    damaged: Faults = field(default_factory=Faults)
+    """Events whose original is not what its hash says; found by a deep look alone."""
+
+    @property
+    def holds(self) -> bool:
+        """True when every row has its file, whole as far as was looked."""
+        return not (self.without_files.count or self.damaged.count)
+
+
+def compare(book: EvidenceBook, store: EvidenceStore, *, deep: bool, settle: bool) -> Report:
+    """Look both ways; `deep` reads every file, `settle` says in the book what is lost. Raises EvidenceFault, OSError."""
+    report = Report(waiting=len(store.incoming()))
+    for found in store.files():
+        report.files += 1
+        report.bytes += found.bytes
+        if not book.sharing(found.sha256):
+            report.without_rows.add(found.sha256)
+    last = ""
+    while step := book.lasting(after_event=last, limit=STEP):
+        for picture in step:
+            _look_at(picture, book, store, report, deep=deep, settle=settle)
+        last = step[-1].event_id
+    return report
+
+
+def _look_at(picture: Picture, book: EvidenceBook, store: EvidenceStore, report: Report, *, deep: bool, settle: bool) -> None:
+    report.kept += 1
+    if not store.has(picture.sha256, picture.at_us):
+        report.without_files.add(picture.event_id)
+        if settle:
+            book.move([picture.event_id], State.LOST, "file-gone")
+        return
+    if deep:
+        try:
+            store.read(picture.sha256, picture.at_us)
+        except EvidenceFault:
+            report.damaged.add(picture.event_id)

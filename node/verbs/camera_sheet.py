@@ -1,0 +1,118 @@
+"""`yunnao camera import`: cameras from sheets. All rows are good, or nothing is taken, unless bad rows are to be left out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from node.cameras.errors import CameraError
+from node.cameras.list_sheet import LIST_FORM, entered
+from node.cameras.listing import CameraList
+from node.catalogue.errors import Problem
+from node.catalogue.lines import Line, Read, read_lines
+from node.config.errors import ConfigError
+from node.errors import EXIT_NEGATIVE, EXIT_OK
+from node.texts import text
+from node.verbs.camera_password import asked_password
+from node.verbs.folder import read_config
+from node.verbs.output import print_json, print_line, talk
+
+PROBLEMS_SHOWN_MAX = 50
+"""Bad cells that are printed; --json has all."""
+
+Kept = TypeVar("Kept")
+Noted = Callable[[CameraList, str, list[str]], AbstractContextManager[None]]
+
+
+@dataclass(slots=True)
+class Change:
+    """What an import comes to, on a list that is not stored yet."""
+
+    listed: CameraList
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    same: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def take(self, line: Line, head: str) -> None:
+        """Enter one row, or note why not."""
+        camera, listed = str(line.values["id"]), self.listed
+        before, login = listed.cameras.get(camera), listed.credentials.get(camera)
+        try:
+            before = listed.before(camera)
+            found = entered(line.values, before)
+            is_new = listed.put(found.entry, found.credentials)
+            listed.check([found.entry])
+        except (CameraError, ConfigError) as error:
+            _put_back(listed.cameras, camera, before)
+            _put_back(listed.credentials, camera, login)
+            self.problems.append(Problem(line.sheet, line.row, head, camera, _reason(error)))
+            return
+        if not is_new:
+            self.same += 1
+        else:
+            (self.added if before is None else self.changed).append(camera)
+
+
+def import_sheet(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], str]) -> int:
+    """Read the files and have them taken; 1 where rows were bad."""
+    read = read_lines(args.files, LIST_FORM)
+    for sheet, header in read.ignored:
+        talk(text("device.import_ignored", args.language, sheet=sheet, header=header))
+    for sheet in read.skipped:
+        talk(text("device.import_skipped", args.language, sheet=sheet))
+    password = asked_password(text("camera.password_ask_sheet", args.language)) if args.one_password else ""
+    change = _change(read, CameraList(read_config(args.dir)), password)
+    is_taken = bool(change.added or change.changed) and not args.dry_run and (not change.problems or args.skip_bad)
+    if is_taken:
+        with noted(change.listed, "import", [*change.added, *change.changed]):
+            change.listed.save()
+        talk(text(f"camera.taken_{reloaded()}", args.language))
+    return _print(args, change, is_taken=is_taken)
+
+
+def _change(read: Read, listed: CameraList, password: str) -> Change:
+    """What the rows come to; those that name a user and no password get the one that was asked for."""
+    change = Change(listed, problems=list(read.problems))
+    for line in read.lines:
+        is_open = password and line.values.get("user") and "password" not in line.values
+        change.take(replace(line, values={**line.values, "password": password}) if is_open else line, read.headers["id"])
+    change.problems.sort(key=lambda problem: (problem.sheet, problem.row))
+    return change
+
+
+def _put_back(table: dict[str, Kept], name: str, before: Kept | None) -> None:
+    if before is None:
+        table.pop(name, None)
+    else:
+        table[name] = before
+
+
+def _reason(error: CameraError | ConfigError) -> str:
+    return "; ".join(problem.text for problem in error.problems) if isinstance(error, ConfigError) else str(error)
+
+
+def _print(args: argparse.Namespace, change: Change, *, is_taken: bool) -> int:
+    shown = [problem.encoded() for problem in change.problems]
+    if args.json:
+        counts = {"added": change.added, "changed": change.changed, "same": change.same, "problems": shown}
+        print_json(counts | {"dry_run": args.dry_run, "taken": is_taken})
+        return EXIT_NEGATIVE if shown else EXIT_OK
+    print_problems(args.language, shown)
+    is_refused = bool(shown) and not is_taken and not args.dry_run
+    key = "import_refused" if is_refused else "import_dry" if args.dry_run else "import_done"
+    rows = len({(problem.sheet, problem.row) for problem in change.problems})
+    counted = {"added": len(change.added), "changed": len(change.changed), "same": change.same, "bad": len(shown), "rows": rows}
+    print_line(text(f"device.{key}", args.language, **counted))
+    return EXIT_NEGATIVE if shown else EXIT_OK
+
+
+def print_problems(language: str, problems: Sequence[dict[str, object]]) -> None:
+    """Bad rows, one a line; beyond a bound only how many."""
+    for problem in problems[:PROBLEMS_SHOWN_MAX]:
+        print_line(text("device.problem", language, **problem))
+    if len(problems) > PROBLEMS_SHOWN_MAX:
+        print_line(text("device.problems_more", language, count=len(problems) - PROBLEMS_SHOWN_MAX))

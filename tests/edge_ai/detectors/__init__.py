@@ -1,0 +1,1 @@
+"""The families against slow plain decoders."""

@@ -1,0 +1,1 @@
+"""Evidence: choice of frame, masks, files."""

@@ -1,0 +1,212 @@
+"""A frame ring from the writer to the reader: whole frames, torn ones, other sizes, no room, restarts and deaths."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+
+from edge_ai.errors import RingError
+from edge_ai.gate import CALIBRATING_FRAMES, GateState
+from edge_ai.picture import Pixels, Shot
+from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, place_of, ring_bytes
+from edge_ai.ring.reader import RingReader
+from edge_ai.ring.writer import RingWriter, fitted
+from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
+from sync.model import Instant
+
+START = Instant(5_000_000)
+ROOT = Path(__file__).parents[3]
+
+
+def picture(value: int, *, width: int = 64, height: int = 48) -> Pixels:
+    """Grey, with a white square that lies elsewhere for each value, so that the gate sees motion."""
+    pixels = np.full((height, width, 3), 40, np.uint8)
+    left = value * 7 % (width - 16)
+    pixels[8:32, left : left + 16] = 200 + value % 50
+    return pixels
+
+
+def spec(name: str, mode: DecodeMode = DecodeMode.FULL) -> CameraSpec:
+    return CameraSpec(id=name, kind=CameraKind.RTSP, source="rtsp://x/", algorithm="motion-object", mode=mode)
+
+
+def feed(writer: RingWriter, camera: str, first: int, count: int, *, generation: int = 0, width: int = 64, height: int = 48) -> None:
+    for value in range(first, first + count):
+        shot = Shot(camera, picture(value, width=width, height=height), START.plus(value / 5), 1_000 + value, generation)
+        writer.put(shot)
+
+
+def ring(folder: Path, *cameras: str) -> tuple[RingWriter, RingReader]:
+    writer = RingWriter(folder / "c.ring", [spec(camera) for camera in cameras], START)
+    reader = RingReader(folder / "c.ring", cameras)
+    reader.refresh()
+    return writer, reader
+
+
+def test_reader_gets_the_newest_frame_with_its_times_and_what_the_gate_saw(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a", "b")
+    feed(writer, "b", 0, CALIBRATING_FRAMES + 3)
+    last = CALIBRATING_FRAMES + 2
+    [(camera, offered)] = reader.news()
+    seen = reader.take(camera, offered.number)
+    assert seen is not None
+    assert camera == "b"
+    assert (seen.shot.wall_us, seen.shot.now) == (1_000 + last, START.plus(last / 5))
+    assert np.array_equal(seen.shot.pixels, picture(last))
+    assert seen.motion.state is GateState.MOTION
+    assert len(seen.motion.boxes) >= 1
+    assert reader.news() == []
+
+
+def test_frame_that_was_overwritten_while_it_waited_is_dropped_and_counted(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 1)
+    [(_, offered)] = reader.news()
+    feed(writer, "a", 20, SLOTS_PER_CAMERA)
+    assert reader.take("a", offered.number) is None
+    assert reader.torn == {"a": 1}
+
+
+def test_frame_that_is_half_written_is_never_given(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 1)
+    [(_, offered)] = reader.news()
+    with (tmp_path / "c.ring").open("r+b") as file:
+        file.seek(place_of(0, offered.number).header)
+        file.write((2 * offered.number + 3).to_bytes(8, "little"))
+    assert reader.take("a", offered.number) is None
+
+
+def test_writer_in_full_run_never_gives_a_reader_a_mixed_picture(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    rng, whole = Random(3), 0
+    for value in range(300):
+        writer.put(Shot("a", picture(value), START.plus(value / 5), value, 0))
+        if rng.random() < 0.5:
+            for camera, offered in reader.news():
+                seen = reader.take(camera, offered.number)
+                assert seen is not None
+                assert np.array_equal(seen.shot.pixels, picture(seen.shot.wall_us))
+                whole += 1
+    assert whole > 100
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (3840, 2160), (20_000, 60), (60, 20_000)])
+def test_picture_of_any_size_fits_a_slot_with_its_aspect(width: int, height: int) -> None:
+    lower, narrower = fitted(np.empty((height, width, 3), np.uint8))
+    assert 0 < lower * narrower <= PIXELS_MAX
+    if width * height <= PIXELS_MAX:
+        assert (lower, narrower) == (height, width)
+    assert abs(narrower / lower - width / height) <= 0.02 * width / height
+
+
+def test_size_that_changes_in_mid_stream_comes_with_each_frame(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    sizes: list[tuple[int, int]] = []
+    for generation, (width, height) in enumerate([(64, 48), (1600, 900), (32, 40)]):
+        feed(writer, "a", 100 * generation, 20, generation=generation, width=width, height=height)
+        [(_, offered)] = reader.news()
+        seen = reader.take("a", offered.number)
+        assert seen is not None
+        sizes.append((seen.shot.pixels.shape[1], seen.shot.pixels.shape[0]))
+        if len(seen.motion.boxes):
+            assert float(seen.motion.boxes[:, 2].max()) <= seen.shot.pixels.shape[1] + 1
+    assert sizes == [(64, 48), (1280, 720), (32, 40)]
+
+
+def test_quiet_pictures_are_published_once_a_second_for_the_heartbeat(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    still = picture(3)
+    published = sum(writer.put(Shot("a", still, START.plus(index / 5), index, 0)) for index in range(CALIBRATING_FRAMES + 50))
+    assert 9 <= published <= 11
+    assert reader.news()[0][1].motion.state is GateState.QUIET
+
+
+def test_every_still_is_published_however_alike_they_are(tmp_path: Path) -> None:
+    writer = RingWriter(tmp_path / "c.ring", [spec("a", DecodeMode.STILL)], START)
+    still = picture(3)
+    assert all(writer.put(Shot("a", still, START.plus(60 * index), index, 0)) for index in range(3))
+
+
+def test_reader_follows_a_writer_that_was_started_again(tmp_path: Path) -> None:
+    first, reader = ring(tmp_path, "a")
+    feed(first, "a", 0, CALIBRATING_FRAMES + 3)
+    [(_, offered)] = reader.news()
+    before = reader.take("a", offered.number)
+    second = RingWriter(tmp_path / "c.ring", [spec("a")], START.plus(1))
+    feed(second, "a", 0, CALIBRATING_FRAMES + 2)
+    reader.refresh()
+    [(_, offered)] = reader.news()
+    after = reader.take("a", offered.number)
+    assert before is not None
+    assert after is not None
+    assert before.shot.generation != after.shot.generation
+    second.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reader_of_another_list_of_cameras_reads_nothing(tmp_path: Path) -> None:
+    writer, _ = ring(tmp_path, "a", "b")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 3)
+    other = RingReader(tmp_path / "c.ring", ("a",))
+    other.refresh()
+    assert other.news() == []
+
+
+def test_ring_without_room_is_refused_in_words_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_handle: int, _start: int, _size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(RingError, match=r"no room for a frame ring of 5 MiB .* No space left on device; free space there"):
+        RingWriter(tmp_path / "c.ring", [spec("a")], START)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
+def test_ring_in_a_file_system_of_16_mib_is_refused_and_not_killed_by_sigbus(tmp_path: Path) -> None:
+    """In a mount namespace of its own (EDGE_AI failure 4)."""
+    script = (
+        "import sys; from pathlib import Path; from edge_ai.ring.writer import RingWriter; from edge_ai.errors import RingError\n"
+        "from sync.model import Instant; from tests.edge_ai.ring.test_ring import spec\n"
+        "RingWriter(Path(sys.argv[1]) / 'one.ring', [spec('a')], Instant(1))\n"
+        "try: RingWriter(Path(sys.argv[1]) / 'many.ring', [spec(str(i)) for i in range(8)], Instant(1))\n"
+        "except RingError as error: print(error)\n"
+    )
+    steps = f'mount -t tmpfs -o size=16m none "{tmp_path}" && "{sys.executable}" -c "$SCRIPT" "{tmp_path}"'
+    run = subprocess.run(
+        ["unshare", "-m", "sh", "-c", steps], env={**os.environ, "SCRIPT": script}, cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if run.returncode != 0 and ("unshare" in run.stderr or "mount" in run.stderr):
+        pytest.skip(f"no mount namespace here: {run.stderr.strip()[:120]}")
+    assert run.returncode == 0, run.stderr
+    assert "no room for a frame ring of 42 MiB" in run.stdout
+
+
+@pytest.mark.slow
+def test_reader_that_dies_leaves_the_writer_whole(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 1)
+    script = (
+        "import os, signal, sys; from pathlib import Path; from edge_ai.ring.reader import RingReader\n"
+        "reader = RingReader(Path(sys.argv[1]), ('a',)); reader.refresh()\n"
+        "assert reader.take(*[(c, o.number) for c, o in reader.news()][0])\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    died = subprocess.run([sys.executable, "-c", script, str(tmp_path / "c.ring")], cwd=ROOT, check=False)
+    assert died.returncode == -9
+    feed(writer, "a", 10, 5)
+    [(_, offered)] = reader.news()
+    assert reader.take("a", offered.number) is not None
+
+
+def test_ring_takes_6_mib_for_each_camera() -> None:
+    assert ring_bytes(8) - ring_bytes(7) <= 6 * 1024 * 1024

@@ -1,0 +1,1 @@
+"""Signing, carrying and keeping packages on the node's side."""

@@ -1,0 +1,127 @@
+"""One worker process: failures in its words, silence, memory, and an ordered end."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import psutil
+import pytest
+
+from edge_ai.backoff import BackoffLimits
+from node.cameras import process
+from node.cameras.process import Work, WorkerProcess, own_bytes
+from node.clock import SystemClock
+
+PATIENCE_S = 20.0
+
+
+@dataclass
+class Told:
+    """What the process's keeper was told."""
+
+    downs: list[tuple[str, float]] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def down(self, _work: Work, why: str, retry_in_s: float) -> None:
+        self.downs.append((why, retry_in_s))
+        self.came.set()
+
+    def ask(self, identity: str) -> None:
+        self.asked.append(identity)
+        self.came.set()
+
+    async def wait(self) -> None:
+        await asyncio.wait_for(self.came.wait(), PATIENCE_S)
+        self.came.clear()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    while not holds():
+        pause.wait(0.01)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "WATCH_S", 0.02)
+    monkeypatch.setattr(process, "STOP_S", 0.1)
+    monkeypatch.setattr(process, "strain", lambda: 1.0)
+    monkeypatch.setattr(process, "RESTART", BackoffLimits(floor_s=0.01, cap_s=0.02))
+
+
+@asynccontextmanager
+async def kept(folder: Path, does: str, *, bytes_max: int = 1 << 40) -> AsyncIterator[tuple[WorkerProcess, Told]]:
+    told = Told()
+    work = Work(identity="w", module="tests.node.cameras.scripted", cameras=("c",), bytes_max=bytes_max, describe=does.encode)
+    worker = WorkerProcess(work, folder / "w.json", SystemClock(), Random(1), told.ask, told.down)
+    task = asyncio.create_task(worker.keep_running())
+    try:
+        yield worker, told
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await worker.end()
+        assert worker.pid is None
+
+
+@pytest.mark.slow
+async def test_process_that_fails_is_told_with_its_last_words_and_started_again(tmp_path: Path) -> None:
+    async with kept(tmp_path, "fail") as (worker, told):
+        await told.wait()
+        await told.wait()
+        assert told.downs[0][0] == "w ended with status 2: no room for a frame ring"
+        assert worker.counts.starts >= 2
+    assert (tmp_path / "w.json").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+async def test_process_that_says_nothing_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "START_S_MAX", 0.1)
+    async with kept(tmp_path, "deaf") as (worker, told):
+        await told.wait()
+        assert worker.counts.silent >= 1
+        assert "ended with status -9" in told.downs[0][0]
+
+
+@pytest.mark.slow
+async def test_process_that_spoke_and_fell_silent_is_killed_much_sooner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "SILENCE_S_MAX", 0.1)
+    async with kept(tmp_path, "live") as (worker, told):
+        await asyncio.to_thread(wait_until, lambda: worker.pid is not None)
+        worker.heard(SystemClock().now())
+        await told.wait()
+        assert worker.counts.silent == 1
+
+
+@pytest.mark.slow
+async def test_process_over_its_memory_is_recycled_without_being_told_as_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "MEMORY_PERIOD_S", 0.0)
+    async with kept(tmp_path, "live", bytes_max=1) as (worker, told):
+        await told.wait()
+        while worker.counts.starts < 2:
+            await asyncio.wait_for(told.came.wait(), PATIENCE_S)
+            told.came.clear()
+        assert told.asked[0] == "w"
+        assert told.downs == []
+        assert worker.counts.recycled >= 1
+
+
+@pytest.mark.slow
+async def test_old_process_is_recycled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LIFE_S", 0.01)
+    async with kept(tmp_path, "deaf") as (worker, told):
+        await told.wait()
+        assert (told.asked[0], worker.counts.recycled) == ("w", 1)
+
+
+def test_memory_of_a_process_that_is_gone_is_nothing() -> None:
+    assert own_bytes(psutil.Process().pid) > 0
+    assert own_bytes(2**22 + 1) == 0
