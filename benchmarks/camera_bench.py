@@ -21,10 +21,10 @@ import psutil
 
 from benchmarks.figures import Target
 from edge_ai.algorithm import load_algorithm
+from edge_ai.capture.gate import Motion, MotionGate
 from edge_ai.clips import write_clip
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.session import ModelSession
-from edge_ai.gate import Motion, MotionGate
 from edge_ai.picture import Pixels
 from edge_ai.spec import CameraKind, CameraSpec
 from node.cameras.supervisor import CameraSupervisor

@@ -1,6 +1,6 @@
 """What capture and analysis processes have in common: reading their description, signals, and not outliving the node.
 
-Called by edge_ai/capture_worker.py and edge_ai/analysis_worker.py.
+Called by edge_ai/capture/worker.py and edge_ai/analysis/worker.py.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ class CaptureSpec:
     ring: str
     """File of the frame ring that this process makes."""
     bell: int
-    """Inherited handle that wakes the analysis, see edge_ai/bell.py."""
+    """Inherited handle that wakes the analysis, see edge_ai/analysis/bell.py."""
     seed: int
     """Seed of the jitter of reconnects."""
     parent_pid: int
@@ -174,9 +174,9 @@ class WorkerSpec:
     rings: tuple[RingSpec, ...]
     """Where the cameras' frames come from; each camera is in one of them."""
     bell: int
-    """Inherited handle that the capture processes ring, see edge_ai/bell.py."""
+    """Inherited handle that the capture processes ring, see edge_ai/analysis/bell.py."""
     ledger: str
-    """File of counts that outlives the process, see edge_ai/ledger.py."""
+    """File of counts that outlives the process, see edge_ai/analysis/ledger.py."""
     callers: int = 1
     """Inference threads."""
     evidence_dir: str = ""

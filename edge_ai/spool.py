@@ -2,7 +2,7 @@
 
 So evidence is on disk before anybody hears of it, and a worker that dies loses no event it had confirmed. Originals are handed to the node
 as files of their own, before the event that names them. A disk that refuses costs an event its picture, then its file, never the event.
-Owns the bound of 1,000 and the resending. Called by edge_ai/analysis_worker.py.
+Owns the bound of 1,000 and the resending. Called by edge_ai/analysis/worker.py.
 """
 
 from __future__ import annotations

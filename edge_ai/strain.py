@@ -1,6 +1,6 @@
 """How much more a box is asked for than it can do, so that a process that merely waits for its turn is not taken for one that hangs.
 
-Called by edge_ai/callers.py and node/cameras/process.py for their deadlines.
+Called by edge_ai/analysis/callers.py and node/cameras/process.py for their deadlines.
 """
 
 from __future__ import annotations

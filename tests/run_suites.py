@@ -83,18 +83,18 @@ class Outcome:
 SUITES = (
     Suite(
         "checks",
-        54,
+        48,
         checks=(Check(("ruff", "check", ".")), Check(("mypy", "--num-workers", "2"), again=("mypy",)), Check(("lint-imports",))),
         tests=("tests/test_tidy.py", "tests/house"),
         workers=2,
     ),
-    Suite("sync", 50, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
-    Suite("node", 150, tests=("tests/node",), workers=2),
+    Suite("sync", 44, tests=("tests/sync", "tests/contracts", "tests/fuzz"), workers=2),
+    Suite("node", 180, tests=("tests/node",), workers=2),
     Suite("policies", 28, tests=("tests/policies", "tests/attacks"), workers=2),
-    Suite("edge_ai", 40, tests=("tests/edge_ai",), workers=2),
-    Suite("tui", 92, tests=("tests/tui",), workers=2),
-    Suite("simulations", 176, tests=("tests/simulations", "tests/benchmarks"), workers=2),
-    Suite("e2e", 310, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
+    Suite("edge_ai", 50, tests=("tests/edge_ai",), workers=2),
+    Suite("tui", 96, tests=("tests/tui",), workers=2),
+    Suite("simulations", 174, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("e2e", 280, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
 )
 
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.demo_street import DemoStreet
-from edge_ai.gate import GateState, Motion
 from edge_ai.picture import Detections, overlap_matrix
 from simulations.devices.street_actors import ActorKind
 from simulations.devices.street_scene import StreetFrame

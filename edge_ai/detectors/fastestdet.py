@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_ai.capture.gate import Motion
 from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, sigmoid, suppress
 from edge_ai.detectors.session import ModelSession
-from edge_ai.gate import Motion
 from edge_ai.models.manifest import InputSpec
 from edge_ai.picture import NOTHING, Detections, Pixels
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge_ai.gate import Motion
+from edge_ai.capture.gate import Motion
 from edge_ai.picture import NOTHING, Detections, Pixels
 
 CLASSES = ("person-sized", "vehicle-sized")

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ai.gate import Motion
+from edge_ai.capture.gate import Motion
 from edge_ai.models.manifest import Activation, Fit, InputSpec, Triple
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
 

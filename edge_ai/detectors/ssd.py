@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_ai.capture.gate import Motion
 from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, activated, suppress
 from edge_ai.detectors.session import ModelSession
 from edge_ai.errors import ModelError
-from edge_ai.gate import Motion
 from edge_ai.models.manifest import Activation, InputSpec, PriorRow
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
 

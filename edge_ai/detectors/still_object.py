@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from edge_ai.gate import Motion
+from edge_ai.capture.gate import Motion
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
 
 CLASSES = ("still-thing",)

@@ -1,6 +1,7 @@
 """The last few analysed frames of a camera, and which of them proves an event best.
 
-Owns the choice: score x area x sharpness inside the rule's zone. Boxes are never burnt into a picture. Called by edge_ai/pipeline.py.
+Owns the choice: score x area x sharpness inside the rule's zone. Boxes are never burnt into a picture. Called by
+edge_ai/analysis/pipeline.py.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from edge_ai.errors import EvidenceError
 from edge_ai.evidence.coding import Evidence, make_evidence, no_picture
 from edge_ai.evidence.masking import Masking, masked_boxes, masking_for, mosaic
 from edge_ai.picture import Detections, Pixels
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from edge_ai.wire import OVERLAYS_MAX, Overlay
 from edge_ai.zones import Point, inside
 

@@ -12,11 +12,11 @@ import numpy as np
 import psutil
 
 from edge_ai.algorithm import Algorithm
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.port import Detector
 from edge_ai.detectors.session import ModelSession
 from edge_ai.errors import AlgorithmError, ModelError
-from edge_ai.gate import GateState, Motion
 from edge_ai.models.facts import GoldenFacts, Seen
 from edge_ai.models.golden import BOXES_MAX
 from edge_ai.models.manifest import Manifest, decode_manifest

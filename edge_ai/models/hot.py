@@ -16,11 +16,11 @@ from threading import Thread
 import numpy as np
 
 from edge_ai.algorithm import Algorithm, load_algorithm, load_version
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.clock import Clock, thread_us
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.port import Detector
 from edge_ai.errors import AlgorithmError, EdgeError, ModelError
-from edge_ai.gate import GateState, Motion
 from edge_ai.models.library import Library
 from edge_ai.models.watch import JUDGED_FRAMES_MIN, LiveWatch, ShadowWatch, Tally, Verdict
 from edge_ai.picture import Detections, Pixels

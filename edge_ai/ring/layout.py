@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from edge_ai.capture.gate import BOXES_MAX, GateState
 from edge_ai.errors import RingError
-from edge_ai.gate import BOXES_MAX, GateState
 from edge_ai.spec import CAMERAS_PER_WORKER_MAX
 
 MAGIC = 0x59_4E_52_49_4E_47

@@ -1,7 +1,7 @@
 """The analysis process's end of a frame ring: sees what is new, copies a frame out, and knows when the copy is torn.
 
 Maps the file for reading only, so that whatever becomes of the reader the writer stays whole. Follows the writer to a new file when that
-starts again. Called by edge_ai/analysis_worker.py.
+starts again. Called by edge_ai/analysis/worker.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ai.gate import BOXES_MAX, Motion
+from edge_ai.capture.gate import BOXES_MAX, Motion
 from edge_ai.picture import Shot
 from edge_ai.ring.layout import HEAD, MAGIC, PIXELS_MAX, SLOT, STATES, fence, place_of, ring_bytes
 from sync.model import Instant

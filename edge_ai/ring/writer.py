@@ -1,6 +1,6 @@
 """The capture process's end of a frame ring: gates each frame and publishes it in a slot of its camera.
 
-Never waits for a reader, and no reader can harm it. One thread per camera. Called by edge_ai/capture_worker.py as the sink of its
+Never waits for a reader, and no reader can harm it. One thread per camera. Called by edge_ai/capture/worker.py as the sink of its
 cameras.
 """
 
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_ai.gate import GateState, Motion, MotionGate
+from edge_ai.capture.gate import GateState, Motion, MotionGate
 from edge_ai.picture import Pixels, Shot
 from edge_ai.ring.layout import HEAD, MAGIC, PIXELS_MAX, SLOT, STATES, fence, place_of, reserve, ring_bytes
 from edge_ai.spec import CameraSpec, DecodeMode

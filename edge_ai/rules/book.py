@@ -1,7 +1,7 @@
 """All rules of one camera, their open events, and their memory over restarts.
 
 An event that begins is noted with the row that told it; it ends exactly once, also when the worker died in between. Called by
-edge_ai/pipeline.py.
+edge_ai/analysis/pipeline.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from edge_ai.rules.outcome import Begun, Ended, RuleOutcome
 from edge_ai.rules.rule import Rule
 from edge_ai.rules.stage import SecondLook, SecondStage
 from edge_ai.spec import CameraSpec
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from edge_ai.wire import EventRow
 from sync.model import Instant
 

@@ -10,7 +10,7 @@ from edge_ai.rules.outcome import Begun, Ended, RuleOutcome
 from edge_ai.rules.places import Places
 from edge_ai.rules.presence import WHOLE
 from edge_ai.rules.view import View
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from edge_ai.zones import inside
 from sync.model import Instant
 

@@ -1,10 +1,10 @@
-"""What rules say: beginnings and ends. Values only; called by every module of this folder and by edge_ai/pipeline.py."""
+"""What rules say: beginnings and ends. Values only; called by every module of this folder and by edge_ai/analysis/pipeline.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 
 
 @dataclass(frozen=True, slots=True)

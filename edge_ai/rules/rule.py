@@ -23,7 +23,7 @@ from edge_ai.rules.stay import Stay
 from edge_ai.rules.staying import Staying
 from edge_ai.rules.view import STEP_S_MAX, View
 from edge_ai.schedule import Schedule
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from sync.model import Instant
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_ai.errors import ModelError
 from edge_ai.picture import Floats, Pixels
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from sync.model import Instant
 
 ASK_S = 1.0

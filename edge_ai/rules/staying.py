@@ -13,7 +13,7 @@ from edge_ai.rules.outcome import Begun, Ended, RuleOutcome
 from edge_ai.rules.places import Places
 from edge_ai.rules.stay import OVERLAP_MIN, Stay, overlap
 from edge_ai.rules.view import Agreement, View, Visit
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from edge_ai.zones import cell, inside
 from sync.model import Instant
 

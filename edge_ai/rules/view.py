@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edge_ai.picture import Pixels
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from edge_ai.zones import Point
 from sync.model import Instant
 

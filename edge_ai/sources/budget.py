@@ -1,6 +1,6 @@
 """How many cameras may be opened at once: after a power cut all of them return together. Pure but for its lock.
 
-A process shares one; a node with several capture processes gives each its part of OPENS_PER_S. Called by edge_ai/capture.py.
+A process shares one; a node with several capture processes gives each its part of OPENS_PER_S. Called by edge_ai/capture/camera.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`open_source`: the one way to pictures, whatever the kind of camera. Errors name the camera and never a password.
 
-Called by edge_ai/capture.py, tests and benchmarks.
+Called by edge_ai/capture/camera.py, tests and benchmarks.
 """
 
 from __future__ import annotations

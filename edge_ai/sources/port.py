@@ -1,6 +1,6 @@
 """What every source of pictures can do. Implementations: ClipSource, UsbSource, LiveSource; scripted ones in tests.
 
-Called by edge_ai/capture.py, and by tests and benchmarks that read clips as fast as they can.
+Called by edge_ai/capture/camera.py, and by tests and benchmarks that read clips as fast as they can.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_ai.capacity import Admission, Excess, Measured, MeasuringTask, admit, decode_measured
 from edge_ai.errors import SpecError
+from edge_ai.looks.capacity import Admission, Excess, Measured, MeasuringTask, admit, decode_measured
 from edge_ai.spec import CameraKind, CameraSpec
 from node.cameras.errors import MeasuringFailed
 from node.cameras.process import environment
@@ -86,7 +86,7 @@ def _nameless(algorithm: str) -> CameraSpec:
 
 def _run(task: Path) -> subprocess.CompletedProcess[bytes]:
     """In a process of its own: the node imports neither cv2 nor onnxruntime."""
-    command = [sys.executable, "-m", "edge_ai.measuring", "--config", str(task)]
+    command = [sys.executable, "-m", "edge_ai.looks.measuring", "--config", str(task)]
     try:
         return subprocess.run(command, env=environment(), capture_output=True, timeout=MEASURING_S_MAX, check=False)  # noqa: S603 - our own
     except subprocess.TimeoutExpired:

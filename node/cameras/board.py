@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_ai.capacity import Admission
+from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec
 from edge_ai.wire import AnalysisRow, Refusal, StateRow
 from sync.model import Instant

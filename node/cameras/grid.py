@@ -1,6 +1,6 @@
 """Places in a picture as people name them: cells of a grid, or corners in shares of width and height. Pure.
 
-Owns the names of cells: a letter for the column, a number for the row, as edge_ai/drawing.py writes them on a still. Called by
+Owns the names of cells: a letter for the column, a number for the row, as edge_ai/looks/drawing.py writes them on a still. Called by
 `yunnao camera zone`.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from edge_ai.looking import GRID_COLUMNS, GRID_ROWS
+from edge_ai.looks.values import GRID_COLUMNS, GRID_ROWS
 from node.cameras.errors import CameraRefused
 
 POINTS_MAX = 32

@@ -89,7 +89,7 @@ def capture_work(identity: str, cameras: tuple[CameraSpec, ...], places: Places,
     names = tuple(camera.id for camera in cameras)
     rest, each = CAPTURE_BYTES
     return Work(
-        identity=identity, module="edge_ai.capture_worker", cameras=names, bytes_max=rest + each * len(names), describe=describe
+        identity=identity, module="edge_ai.capture.worker", cameras=names, bytes_max=rest + each * len(names), describe=describe
     )  # fmt: skip
 
 
@@ -112,7 +112,7 @@ def analysis_work(group: Group, places: Places, rng: Random, *, bell: int, calle
     names = tuple(camera.id for camera in group.cameras)
     rest, each = ANALYSIS_BYTES
     return Work(
-        identity=group.analysis, module="edge_ai.analysis_worker", cameras=names, bytes_max=rest + each * len(names), describe=describe
+        identity=group.analysis, module="edge_ai.analysis.worker", cameras=names, bytes_max=rest + each * len(names), describe=describe
     )  # fmt: skip
 
 

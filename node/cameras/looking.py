@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import msgspec
 
 import edge_ai
-from edge_ai.looking import Finding, Look
+from edge_ai.looks.values import Finding, Look
 from node.cameras.credentials import shown
 from node.cameras.errors import LookFailed
 
@@ -29,8 +29,8 @@ def look(asked: Look) -> Finding:
     name = asked.camera.id
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "edge_ai.probe"], input=msgspec.json.encode(asked), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            env=_environment(), timeout=asked.seconds + OPEN_S_MAX, check=False,
+            [sys.executable, "-m", "edge_ai.looks.probe"], input=msgspec.json.encode(asked), stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, env=_environment(), timeout=asked.seconds + OPEN_S_MAX, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         words = f"nothing came in {asked.seconds + OPEN_S_MAX:g} s"

@@ -17,7 +17,7 @@ from random import Random
 import psutil
 
 import edge_ai
-from edge_ai.backoff import Backoff, BackoffLimits
+from edge_ai.capture.backoff import Backoff, BackoffLimits
 from edge_ai.strain import strain
 from node.clock import Clock
 from sync.model import Instant

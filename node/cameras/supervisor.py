@@ -18,9 +18,9 @@ from random import Random
 import zmq
 import zmq.asyncio
 
-from edge_ai.bell import Bell
-from edge_ai.capacity import Admission
+from edge_ai.analysis.bell import Bell
 from edge_ai.errors import MessageError, SpecError
+from edge_ai.looks.capacity import Admission
 from edge_ai.spec import EVIDENCE_FLOOR_BYTES, CameraKind, CameraSpec, DecodeMode, MaskWish
 from edge_ai.wire import (
     STOP_PARTS,

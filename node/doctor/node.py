@@ -8,8 +8,8 @@ import socket
 import sqlite3
 from contextlib import closing
 
-from edge_ai.capacity import Excess, admit
 from edge_ai.errors import SpecError
+from edge_ai.looks.capacity import Excess, admit
 from node.cameras.admission import measurement_of
 from node.cameras.listing import camera_specs
 from node.client import SOCKET_NAME

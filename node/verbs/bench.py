@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_ai.capacity import LOAD_SHARE_MAX, Admission, Excess, Measured, admit
+from edge_ai.looks.capacity import LOAD_SHARE_MAX, Admission, Excess, Measured, admit
 from node.cameras.admission import MEASUREMENT, measure_box
 from node.cameras.listing import camera_specs
 from node.config.config import CONFIG_NAME, load_config

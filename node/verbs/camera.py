@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_ai.looking import SECONDS_MAX, Look
+from edge_ai.looks.values import SECONDS_MAX, Look
 from node.audit.left import left
 from node.cameras.credentials import Credentials, shown
 from node.cameras.errors import CameraRefused

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_ai.looking import SHAPES_MAX, Look, Shape
+from edge_ai.looks.values import SHAPES_MAX, Look, Shape
 from node.cameras.errors import CameraRefused
 from node.cameras.grid import Points, line_of_cells, read_points, zone_of_cells
 from node.cameras.listing import CameraList, spec_of

@@ -28,7 +28,7 @@ from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line, print_table, talk
 
 if TYPE_CHECKING:
-    from edge_ai.trial import Trial
+    from edge_ai.looks.trial import Trial
 
 WHOLE = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
 MIDDLE = [(0.5, 0.0), (0.5, 1.0)]
@@ -67,7 +67,7 @@ def _presets(args: argparse.Namespace) -> int:
 
 def _try(args: argparse.Namespace) -> int:
     camera, rule = _asked(args)
-    from edge_ai.trial import try_rule
+    from edge_ai.looks.trial import try_rule
 
     try:
         trial = try_rule(camera, rule, args.out, wall_us=SystemClock().wall_us(), algorithms_dir=str(args.dir / "models"))

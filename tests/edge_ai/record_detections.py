@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_ai.algorithm import load_algorithm
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.build import build_detector
-from edge_ai.gate import GateState, Motion
 from edge_ai.picture import Detections
 from edge_ai.sources.opening import open_source
 from edge_ai.spec import CameraKind, CameraSpec

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from edge_ai.algorithm import load_algorithm
+from edge_ai.analysis.pipeline import CameraPipeline
 from edge_ai.detectors.build import build_detector
 from edge_ai.picture import Shot
-from edge_ai.pipeline import CameraPipeline
 from edge_ai.sources.opening import open_source
 from edge_ai.spec import CameraSpec
 from edge_ai.wire import EventMessage

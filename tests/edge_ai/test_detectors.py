@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edge_ai.algorithm import load_algorithm
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.motion_object import MotionObject
 from edge_ai.detectors.port import Detector
-from edge_ai.gate import GateState, Motion
 from edge_ai.picture import Pixels
 from edge_ai.spec import CameraKind, CameraSpec
 from tests.edge_ai.replay import DATA, needs_data

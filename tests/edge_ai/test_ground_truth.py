@@ -11,7 +11,7 @@ from edge_ai.presets import preset_named
 from edge_ai.rule_spec import RuleKind, RuleSpec
 from edge_ai.rules import Begun, Ended, Rule
 from edge_ai.spec import CameraKind, CameraSpec
-from edge_ai.tracker import Track, Tracker
+from edge_ai.tracking.tracker import Track, Tracker
 from sync.model import Instant
 from tests.edge_ai.record_detections import DATA, FPS, TRUTH, recorded
 from tests.edge_ai.replay import needs_data, pipeline_for, replay

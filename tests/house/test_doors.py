@@ -21,8 +21,8 @@ F, S = frozenset({Door.FILE}), frozenset({Door.SOCKET})
 
 DOORS: dict[str, tuple[frozenset[Door], str]] = {
     "edge_ai/clips.py": (F, "writes rendered street clips for demonstrations"),
-    "edge_ai/ledger.py": (F, "counts of frames that outlive the analysis process, in the folder of the frame rings"),
-    "edge_ai/measuring.py": (F, "reads its task; the clip it makes to measure this box goes with it"),
+    "edge_ai/analysis/ledger.py": (F, "counts of frames that outlive the analysis process, in the folder of the frame rings"),
+    "edge_ai/looks/measuring.py": (F, "reads its task; the clip it makes to measure this box goes with it"),
     "edge_ai/models/apart.py": (F | S, "starts the throw-away process that reads a foreign model; bounded in memory, time and files"),
     "edge_ai/models/apart_main.py": (F, "that process: tells its result in a file of its own folder"),
     "edge_ai/models/graph.py": (F, "in that process: the normalised model, beside the one that came"),
@@ -42,9 +42,9 @@ DOORS: dict[str, tuple[frozenset[Door], str]] = {
     "edge_ai/sources/rtsp/client.py": (S, "the RTSP connection to a camera"),
     "edge_ai/sources/v4l2.py": (S, "cv2 reads a local camera device"),
     "edge_ai/evidence/handing.py": (F, "originals in the node's own folder of evidence; they leave it under a grant alone"),
-    "edge_ai/probe.py": (F, "writes the still that somebody at the box asked for with `yunnao camera`"),
+    "edge_ai/looks/probe.py": (F, "writes the still that somebody at the box asked for with `yunnao camera`"),
     "edge_ai/spool.py": (F, "events and masked evidence that wait for the node's acknowledgement"),
-    "edge_ai/trial.py": (F, "marked pictures of a clip for who tries a rule on it, in the folder named"),
+    "edge_ai/looks/trial.py": (F, "marked pictures of a clip for who tries a rule on it, in the folder named"),
     "node/attachment/orders.py": (F, "keeps signed attachment orders"),
     "node/audit/left.py": (F, "makes the folder of notes that verbs leave for the audit log: who, what, when"),
     "node/cameras/admission.py": (F | S, "keeps what was measured of this box; runs the process that measures"),

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from edge_ai.algorithm import Algorithm
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.build import build_classifier, build_detector
 from edge_ai.detectors.classifier import crop_of
 from edge_ai.detectors.port import DETECTIONS_MAX, Detector, InputBuffer, Look
 from edge_ai.detectors.ssd import prior_boxes
 from edge_ai.errors import ModelError
-from edge_ai.gate import GateState, Motion
 from edge_ai.models.manifest import Activation, Family, Fit, InputSpec, Manifest, PriorRow
 from edge_ai.picture import Detections, Pixels
 from tests.edge_ai.detectors import plain

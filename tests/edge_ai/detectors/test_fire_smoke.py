@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.fire_smoke import PICTURES, SCORE, FireSmoke
-from edge_ai.gate import GateState, Motion
 from edge_ai.picture import Pixels
 from edge_ai.presets import preset_named
 from edge_ai.spec import CameraKind, CameraSpec, RuleSpec

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.still_object import LEARNING, StillObject
-from edge_ai.gate import GateState, Motion
 from edge_ai.picture import Pixels
 from edge_ai.presets import preset_named
 from edge_ai.rule_spec import RuleSpec
 from edge_ai.rules import Begun, Ended, Rule
-from edge_ai.tracker import Tracker
+from edge_ai.tracking.tracker import Tracker
 from sync.model import Instant
 
 MOTION = Motion(GateState.MOTION, np.zeros((0, 4), np.float32), 0.1)

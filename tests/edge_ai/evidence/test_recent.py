@@ -12,7 +12,7 @@ from edge_ai.evidence.coding import Evidence, anchored, make_evidence
 from edge_ai.evidence.masking import masked_boxes, mosaic
 from edge_ai.evidence.recent import NOT_CODED, RecentFrames
 from edge_ai.picture import NOTHING, Pixels
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from tests.edge_ai.evidence.test_masking import found, noise
 
 STREET = ("person", "vehicle", "two-wheeler")

@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 
 from edge_ai.algorithm import Algorithm, load_algorithm
+from edge_ai.analysis.pipeline import CameraPipeline
+from edge_ai.capture.gate import Motion
 from edge_ai.detectors.port import Detector
 from edge_ai.evidence.handing import Handing
-from edge_ai.gate import Motion
 from edge_ai.picture import Detections, Pixels, Shot
-from edge_ai.pipeline import CameraPipeline
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from edge_ai.spool import Spool
 from edge_ai.wire import event_parts

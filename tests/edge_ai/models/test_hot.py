@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from edge_ai.algorithm import Algorithm
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.port import Detector
 from edge_ai.errors import AlgorithmError, ModelError
-from edge_ai.gate import GateState, Motion
 from edge_ai.models.hot import HotModel, open_hot
 from edge_ai.models.library import Library
 from edge_ai.models.watch import SHADOW_FRAMES

@@ -9,10 +9,10 @@ import psutil
 import pytest
 
 from edge_ai.algorithm import SHIPPED, Algorithm
+from edge_ai.capture.gate import GateState, Motion
 from edge_ai.clock import SystemClock
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.port import Detector
-from edge_ai.gate import GateState, Motion
 from edge_ai.models.hot import HotModel, open_hot
 from edge_ai.models.library import Library
 from edge_ai.models.manifest import decode_manifest

@@ -12,8 +12,8 @@ from random import Random
 import numpy as np
 import pytest
 
+from edge_ai.capture.gate import CALIBRATING_FRAMES, GateState
 from edge_ai.errors import RingError
-from edge_ai.gate import CALIBRATING_FRAMES, GateState
 from edge_ai.picture import Pixels, Shot
 from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, place_of, ring_bytes
 from edge_ai.ring.reader import RingReader

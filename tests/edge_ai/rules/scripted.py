@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edge_ai.rules import Begun, Rule, RuleOutcome
 from edge_ai.spec import RuleKind, RuleSpec
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from sync.model import Instant
 
 CLASSES = ("person", "vehicle", "bag")

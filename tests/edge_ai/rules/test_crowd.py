@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge_ai.rules import Begun
 from edge_ai.spec import RuleKind
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from tests.edge_ai.rules.scripted import play, rule, said, track
 
 

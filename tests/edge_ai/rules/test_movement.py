@@ -8,7 +8,7 @@ from edge_ai.errors import SpecError
 from edge_ai.ground import Ground, GroundSpec
 from edge_ai.rules import Rule
 from edge_ai.spec import RuleKind
-from edge_ai.tracker import Track
+from edge_ai.tracking.tracker import Track
 from tests.edge_ai.rules.scripted import CLASSES, Frames, places, play, rule, spec, track
 
 ROAD = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))

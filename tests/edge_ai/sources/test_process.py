@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import zmq
 
-from edge_ai.bell import Bell
+from edge_ai.analysis.bell import Bell
 from edge_ai.spec import CaptureSpec, DecodeMode, encode_spec
 from edge_ai.wire import STOP_PARTS, StateRow, parse_from_worker
 from simulations.devices.rtsp_camera import CameraFault, SimulatedCamera
@@ -39,7 +39,7 @@ def capturing(folder: Path, socket: zmq.Socket[bytes], cameras: dict[str, Simula
             )
         )
     )  # fmt: skip
-    command = [sys.executable, "-m", "edge_ai.capture_worker", "--config", str(config)]
+    command = [sys.executable, "-m", "edge_ai.capture.worker", "--config", str(config)]
     with subprocess.Popen(command, cwd=Path(__file__).parents[3], stderr=subprocess.PIPE, pass_fds=(bell.handle,)) as process:
         try:
             yield process

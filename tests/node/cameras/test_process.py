@@ -13,7 +13,7 @@ from random import Random
 import psutil
 import pytest
 
-from edge_ai.backoff import BackoffLimits
+from edge_ai.capture.backoff import BackoffLimits
 from node.cameras import process
 from node.cameras.process import Work, WorkerProcess, own_bytes
 from node.clock import SystemClock

@@ -18,8 +18,8 @@ import pytest
 import zmq
 import zmq.asyncio
 
-from edge_ai.capacity import Admission
 from edge_ai.errors import SpecError
+from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from edge_ai.wire import EventRow
 from node.cameras.grouping import ring_folder

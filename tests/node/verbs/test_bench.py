@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_ai.capacity import AlgorithmCost, Measured
 from edge_ai.errors import SpecError
+from edge_ai.looks.capacity import AlgorithmCost, Measured
 from edge_ai.spec import CameraSpec
 from node.cameras import admission
 from node.cameras.admission import MEASUREMENT, admission_of, cores, measurement_of

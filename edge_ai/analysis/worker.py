@@ -1,0 +1,273 @@
+"""An analysis process: `python -m edge_ai.analysis.worker --config FILE.json`.
+
+Reads the frame rings of its capture processes; one loop schedules, tracks, applies rules, keeps and sends, and inference runs on caller
+threads beside it. It ends on the node's `stop`, on SIGTERM, when its parent is gone, and when an inference hangs. Started by node/cameras.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge_ai.algorithm import Algorithm
+from edge_ai.analysis.bell import Bell
+from edge_ai.analysis.callers import INFERENCE_S_MAX, Callers, Concluded
+from edge_ai.analysis.ledger import STRIKES_MAX, Ledger
+from edge_ai.analysis.pipeline import CameraPipeline
+from edge_ai.analysis.scheduler import Scheduler, Share
+from edge_ai.analysis.second_stage import second_stages
+from edge_ai.capture.gate import GateState
+from edge_ai.clock import Clock, SystemClock
+from edge_ai.condition import SensorValues
+from edge_ai.detectors.build import build_detector
+from edge_ai.detectors.port import Detector
+from edge_ai.errors import AlgorithmError, EvidenceError
+from edge_ai.evidence.handing import Handing
+from edge_ai.models.hot import HotModel, open_hot
+from edge_ai.outlet import Outlet
+from edge_ai.ring.reader import RingReader
+from edge_ai.serving import EXIT_FAILED, STATE_PERIOD_S, serve
+from edge_ai.spec import CameraKind, CameraSpec, DecodeMode, WorkerSpec, decode_spec
+from edge_ai.spool import Spool
+from edge_ai.wire import Ack, AnalysisRow, EventMessage, Value, analysis_parts, event_parts
+from sync.model import Instant
+
+TURN_S = 0.05
+"""Longest wait for a frame before orders and states get their turn."""
+NICENESS = 3
+"""Below capture and node: under overload inference is what gives way, not the reading of streams or the links."""
+CLOSE_S = 1.0
+"""Longest wait for a running inference at an ordered end."""
+AGES_KEPT = 200
+"""Newest frames whose ages are reported."""
+KEYFRAME_S = 2.0
+"""Seconds between the whole pictures of most cameras' streams."""
+PLACES = "places"
+"""Folder beside the spool where rules remember their places."""
+
+Build = Callable[[Algorithm], Detector]
+
+
+@dataclass(slots=True)
+class _Camera:
+    """One camera that is analysed."""
+
+    spec: CameraSpec
+    reader: RingReader
+    pipeline: CameraPipeline
+    model: HotModel
+    trouble: str = ""
+    ages_s: deque[float] = field(default_factory=lambda: deque(maxlen=AGES_KEPT))
+
+
+class AnalysisWorker:
+    """All cameras of one analysis process. `build` makes a detector; one per algorithm, model and caller where it has weights."""
+
+    def __init__(self, spec: WorkerSpec, clock: Clock, build: Build = build_detector, *, inference_s_max: float = INFERENCE_S_MAX) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._bell = Bell(spec.bell)
+        self._ledger = Ledger(Path(spec.ledger), [camera.id for camera in spec.cameras])
+        handing = Handing(Path(spec.evidence_dir), spec.evidence_floor_bytes) if spec.evidence_dir else None
+        self._spool = Spool(Path(spec.spool_dir), handing)
+        self._outlet = Outlet(spec.endpoint, spec.worker)
+        self._readers = [RingReader(Path(ring.path), ring.cameras) for ring in spec.rings]
+        self._refused: dict[str, str] = {}
+        self._refused_events: Counter[str] = Counter()
+        self._stopping = False
+        self._states_due = clock.now()
+        self._values = SensorValues()
+        models = _Models(spec, clock, build)
+        self._cameras = {camera.id: made for camera in spec.cameras if (made := self._add(camera, models)) is not None}
+        self._scheduler: Scheduler[int] = Scheduler(
+            [Share(camera=name, period_s=period_of(known.spec), alarm=known.spec.alarm) for name, known in self._cameras.items()]
+        )
+        self._callers = Callers(models.tables, clock, self._bell.ring, inference_s_max=inference_s_max)
+
+    def run(self) -> int:
+        """Serve until told to stop or orphaned; EXIT_FAILED when an inference hangs or a caller is gone."""
+        while not self._stopping and not self._outlet.stopped and os.getppid() == self._spec.parent_pid:
+            self._bell.wait(TURN_S)
+            now = self._clock.now()
+            if why := self._callers.failed(now):
+                sys.stderr.write(f"edge analysis: {why}\n")
+                return EXIT_FAILED
+            self.turn(now)
+        self._close()
+        return 0
+
+    def stop(self) -> None:
+        """End after the current turn."""
+        self._stopping = True
+
+    def turn(self, now: Instant) -> None:
+        """Take in what ended and what is new, begin what may begin, and send what is due."""
+        for concluded in self._callers.concluded():
+            self._conclude(concluded)
+        self._offer_news()
+        while self._callers.has_idle and self._begin_next(now):
+            pass
+        for order in self._outlet.orders():
+            if isinstance(order, Ack):
+                self._spool.acknowledge(order)
+            elif isinstance(order, Value):
+                self._values.take(order.device, order.metric, order.value, now.plus(-order.age_s))
+        for message in self._spool.due(now):
+            self._outlet.send(event_parts(message))
+        self._report()
+
+    # ---- a frame's way
+
+    def _offer_news(self) -> None:
+        for reader in self._readers:
+            for camera, offered in reader.news():
+                if camera in self._cameras:
+                    self._scheduler.offer(camera, offered.number, offered.taken, moves=offered.motion.state is GateState.MOTION)
+
+    def _begin_next(self, now: Instant) -> bool:
+        """Begin one inference; False when nothing waits."""
+        chosen = self._scheduler.choose(now)
+        if chosen is None:
+            return False
+        known = self._cameras[chosen.camera]
+        seen = known.reader.take(chosen.camera, chosen.frame)
+        if seen is None:
+            self._scheduler.dropped(chosen.camera)
+            return True
+        self._keep(known, known.pipeline.begin(seen.shot))
+        self._ledger.begin(chosen.camera)
+        self._callers.start(seen, now)
+        return True
+
+    def _conclude(self, concluded: Concluded) -> None:
+        shot = concluded.seen.shot
+        known = self._cameras[shot.camera]
+        self._scheduler.finished(shot.camera, concluded.cost_s)
+        self._ledger.end(shot.camera)
+        known.ages_s.append(self._clock.now().seconds_since(shot.now))
+        known.trouble = concluded.trouble
+        if concluded.detections is not None:
+            self._keep(known, known.pipeline.conclude(shot, concluded.detections, concluded.algorithm))
+
+    def _keep(self, known: _Camera, messages: list[EventMessage]) -> None:
+        """Messages are safe in the spool before the rules' memory says that they were told."""
+        for message in messages:
+            if not self._spool.add(message):
+                self._refused_events[known.spec.id] += 1
+            # A slow disk must not look like a process that hangs.
+            self._report()
+        try:
+            known.pipeline.remember()
+        except EvidenceError as error:
+            known.trouble = str(error)
+
+    # ---- cameras and their states
+
+    def _add(self, camera: CameraSpec, models: _Models) -> _Camera | None:
+        """The camera ready for analysis; None, with the reason noted, when it cannot be analysed as configured."""
+        if self._ledger.is_struck_out(camera.id):
+            self._refused[camera.id] = (
+                f"analysis of camera {camera.id} hung or broke {STRIKES_MAX} times in a row: give it another algorithm or model"
+            )
+            return None
+        try:
+            model = models.add(camera)
+            places = Path(self._spec.spool_dir).parent / PLACES
+            stages = second_stages(camera, self._spec.algorithms_dir)
+            pipeline = CameraPipeline(
+                camera, model.algorithm, model, nonce=self._spec.nonce, places=places, values=self._values, stages=stages
+            )
+        except AlgorithmError as error:
+            self._refused[camera.id] = str(error)
+            return None
+        reader = next(reader for reader in self._readers if camera.id in reader.cameras)
+        return _Camera(camera, reader, pipeline, model)
+
+    def _report(self) -> None:
+        """Tell the state of every camera, once a second."""
+        now = self._clock.now()
+        if now < self._states_due:
+            return
+        self._states_due = now.plus(STATE_PERIOD_S)
+        for reader in self._readers:
+            reader.refresh()
+        for camera in self._spec.cameras:
+            self._outlet.send(analysis_parts(self._row(camera.id)))
+
+    def _row(self, name: str) -> AnalysisRow:
+        known = self._cameras.get(name)
+        lost = self._ledger.died_with(name) + self._refused_events[name]
+        if known is None:
+            why = self._refused[name]
+            return AnalysisRow(camera=name, analysed=self._ledger.analysed(name), lost=lost, age_ms=0.0, refused=True, why=why[:400])
+        ages = sorted(known.ages_s)
+        return AnalysisRow(
+            camera=name,
+            analysed=self._ledger.analysed(name),
+            lost=lost + self._scheduler.counts(name).lost + known.reader.torn[name],
+            age_ms=round(1e3 * ages[int(0.95 * (len(ages) - 1))], 1) if ages else 0.0,
+            refused=False,
+            why=(known.trouble or self._spool.trouble or known.pipeline.trouble or known.model.trouble)[:400],
+            model=known.model.words,
+        )
+
+    def _close(self) -> None:
+        """End between two frames: what runs is finished, so that its events are kept and no frame counts as lost."""
+        until = self._clock.now().plus(CLOSE_S)
+        while self._callers.is_busy and self._clock.now() < until:
+            self._bell.wait(TURN_S)
+        for concluded in self._callers.concluded():
+            self._conclude(concluded)
+        self._callers.stop()
+        self._outlet.close()
+
+
+def period_of(camera: CameraSpec) -> float:
+    """Seconds for which a frame of the camera is worth an analysis: until the next may come."""
+    if camera.mode is DecodeMode.STILL:
+        return camera.still_every_s
+    return max(1 / camera.analysed_fps, KEYFRAME_S if camera.mode is DecodeMode.KEYFRAME else 0.0)
+
+
+class _Models:
+    """Models by caller: those with weights once for each algorithm and file, the others, which remember, once for each camera."""
+
+    def __init__(self, spec: WorkerSpec, clock: Clock, build: Build) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._build = build
+        self._shared: list[dict[tuple[str, str, bool], HotModel]] = [{} for _ in range(spec.callers)]
+        self.tables: list[dict[str, HotModel]] = [{} for _ in range(spec.callers)]
+        """From camera to model, one for each caller."""
+
+    def add(self, camera: CameraSpec) -> HotModel:
+        """Put the camera's model into each caller's table; raises AlgorithmError."""
+        # A demo-only algorithm knows rendered scenes alone, so those share none with real ones.
+        key = (camera.algorithm, camera.model, camera.kind is CameraKind.RENDERED)
+        for table, shared in zip(self.tables, self._shared, strict=True):
+            model = shared.get(key)
+            if model is None:
+                model = open_hot(camera, self._spec.algorithms_dir, self._clock, build=self._build)
+            if model.algorithm.model is None:
+                for each in self.tables:
+                    each[camera.id] = model
+                return model
+            table[camera.id] = shared[key] = model
+        return self.tables[0][camera.id]
+
+
+def main() -> int:
+    """Run one analysis process."""
+    os.nice(NICENESS)
+    return serve("analysis", lambda data: AnalysisWorker(decode_spec(data), SystemClock()))
+
+
+if __name__ == "__main__":
+    # A hung caller cannot be joined: the interpreter must not try at its end.
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)

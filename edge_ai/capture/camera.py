@@ -1,0 +1,206 @@
+"""One thread per camera: opens, reads, paces files, keeps the health, and leaves frames in the sink.
+
+A camera that fails is tried again with backoff; nothing a camera does ends the thread or disturbs another camera. Called by
+the process that captures.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+from edge_ai.capture.backoff import Backoff
+from edge_ai.capture.health import Health, HealthReport, stall_limits
+from edge_ai.clock import Clock
+from edge_ai.errors import SourceError
+from edge_ai.picture import FrameSink, Pixels, Shot
+from edge_ai.sources.budget import OpenBudget
+from edge_ai.sources.opening import open_source
+from edge_ai.sources.packets import PacketRing
+from edge_ai.sources.port import FrameSource
+from edge_ai.spec import CameraSpec, DecodeMode
+
+JOIN_S = 2.0
+"""Seconds to wait for a thread at the end; a read that still blocks is abandoned with the process."""
+GRACE_S = 0.3
+"""Seconds for the next frame, after which the session is closed in order, before a read is interrupted."""
+OPENING_JOIN_S = 0.1
+"""Seconds for one that is still opening: there is nothing to close yet, and eight silent cameras shall not delay the end."""
+_SEED_BITS = 64
+
+
+class CameraCapture:
+    """The reading of one camera. `opens` is shared by all captures of a process."""
+
+    def __init__(
+        self,
+        camera: CameraSpec,
+        sink: FrameSink,
+        clock: Clock,
+        rng: Random,
+        open_camera: Callable[[CameraSpec], FrameSource] | None = None,
+        opens: OpenBudget | None = None,
+    ) -> None:
+        self.camera = camera
+        self._sink = sink
+        self._clock = clock
+        self._opens = opens or OpenBudget()
+        self._open_camera = open_camera or partial(open_source, clock=clock, rng=Random(rng.getrandbits(_SEED_BITS)))  # noqa: S311 - no key
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._health = Health(Backoff(rng), clock.now(), stall_limits(camera))
+        self._source: FrameSource | None = None
+        self._damaged = 0
+        """Of the source of now, as last told to the health."""
+        self._generation = 0
+        self._still_shape: tuple[int, ...] = ()
+        self._thread = threading.Thread(target=self._run, name=f"capture-{camera.id}", daemon=True)
+
+    @property
+    def packets(self) -> PacketRing | None:
+        """The last seconds as the camera sent them; None while it is not connected, and for sources without."""
+        with self._lock:
+            return None if self._source is None else self._source.packets
+
+    def start(self) -> None:
+        """Begin to read; a camera that is switched off is never opened."""
+        if self.camera.mode is DecodeMode.OFF:
+            with self._lock:
+                self._health.ended(self._clock.now(), "switched off")
+            return
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end and wait a little."""
+        self._stop.set()
+        with self._lock:
+            source = self._source
+        if not self._thread.is_alive():
+            return
+        self._thread.join(OPENING_JOIN_S if source is None else GRACE_S)
+        if source is not None and self._thread.is_alive():
+            source.interrupt()
+            self._thread.join(JOIN_S)
+
+    def refuse(self, why: str) -> None:
+        """The camera cannot run as configured: shown as lost with the reason, never started."""
+        with self._lock:
+            self._health.refused(self._clock.now(), why)
+
+    def report(self) -> HealthReport:
+        """The camera's state now; safe from any thread."""
+        with self._lock:
+            self._note_damage()
+            return self._health.report(self._clock.now())
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wait_for_place()
+            if self._stop.is_set():
+                return
+            with self._lock:
+                self._health.connecting(self._clock.now())
+            try:
+                while self._read_once():
+                    pass
+            except SourceError as error:
+                self._wait_for_retry(str(error))
+            else:
+                return
+
+    def _wait_for_place(self) -> None:
+        if not self.camera.kind.is_clip:
+            self._stop.wait(self._opens.wait_s(self._clock.now()))
+
+    def _wait_for_retry(self, why: str) -> None:
+        with self._lock:
+            now = self._clock.now()
+            wait_s = self._health.failed(now, why).seconds_since(now)
+        self._stop.wait(wait_s)
+
+    def _read_once(self) -> bool:
+        """Read one connection to its end; True when another is to follow at once. Raises SourceError."""
+        source = self._open_camera(self.camera)
+        with self._lock:
+            self._source, self._damaged = source, 0
+        is_still = self.camera.mode is DecodeMode.STILL and not self.camera.kind.is_clip
+        try:
+            frames = self._take_still(source) if is_still else self._pump(source)
+        except SourceError as error:
+            raise SourceError(f"camera {self.camera.id}: {error}") from error
+        finally:
+            with self._lock:
+                self._source = None
+            source.close()
+            # Stills are neighbours although each has a connection of its own.
+            self._generation += 0 if is_still else 1 + source.restarts
+        if self._stop.is_set():
+            return False
+        if is_still:
+            self._stop.wait(self.camera.still_every_s)
+            return not self._stop.is_set()
+        if not self.camera.kind.is_clip:
+            raise SourceError(f"camera {self.camera.id} gave no more pictures after {frames} frames: check camera and network")
+        return self._clip_ended(frames, source.ending())
+
+    def _clip_ended(self, frames: int, damage: str) -> bool:
+        if frames == 0:
+            raise SourceError(f"camera {self.camera.id}: no picture could be read from the file: it is damaged or no video; copy it again")
+        with self._lock:
+            if damage:
+                self._health.remark(damage)
+            if not self.camera.loop:
+                self._health.ended(self._clock.now(), damage or f"end of file after {frames} frames")
+        return self.camera.loop
+
+    def _take_still(self, source: FrameSource) -> int:
+        """Read one picture; 1."""
+        pixels = source.read()
+        if pixels is None:
+            raise SourceError("it gave no picture: check camera and network")
+        if self._still_shape not in ((), pixels.shape):
+            self._generation += 1
+        self._still_shape = pixels.shape
+        self._put(pixels, self._generation)
+        with self._lock:
+            self._health.frame(self._clock.now())
+        return 1
+
+    def _pump(self, source: FrameSource) -> int:
+        """Read frames at the source's pace and leave `analysed_fps` of them; the number read."""
+        began, frames, due_s = self._clock.now(), 0, 0.0
+        while not self._stop.is_set():
+            if self.camera.kind.is_clip:
+                self._stop.wait(max(0.0, began.plus(frames / source.fps).seconds_since(self._clock.now())))
+                at_s = frames / source.fps
+            else:
+                at_s = self._clock.now().seconds_since(began)
+            wanted = at_s >= due_s
+            if not (self._deliver(source) if wanted else source.skip()):
+                break
+            if wanted:
+                due_s = max(due_s + 1 / self.camera.analysed_fps, at_s - 1 / self.camera.analysed_fps)
+            frames += 1
+            with self._lock:
+                self._note_damage()
+                self._health.frame(self._clock.now())
+        return frames
+
+    def _note_damage(self) -> None:
+        """Under the lock: what was left out since it was last looked at, also while no frame comes."""
+        if self._source is not None:
+            damaged = self._source.damaged
+            self._health.damage(self._clock.now(), damaged - self._damaged)
+            self._damaged = damaged
+
+    def _deliver(self, source: FrameSource) -> bool:
+        pixels = source.read()
+        if pixels is None:
+            return False
+        self._put(pixels, self._generation + source.restarts)
+        return True
+
+    def _put(self, pixels: Pixels, generation: int) -> None:
+        self._sink.put(Shot(self.camera.id, pixels, self._clock.now(), self._clock.wall_us(), generation))

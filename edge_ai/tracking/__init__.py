@@ -1,0 +1,1 @@
+"""Gives detections of consecutive pictures an identity."""
