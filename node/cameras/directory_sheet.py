@@ -5,14 +5,12 @@ Called by `yunnao camera directory --import`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from node.cameras.errors import CodeRefused
 from node.cameras.national_code import camera_code
 from node.cameras.point import TEXT_CHARS_MAX, TIER_MAX, Datum, PointState
 from node.catalogue.cells import folded, half_width
 from node.catalogue.columns import Column
-from node.catalogue.lines import Cell, SheetForm
+from node.catalogue.lines import SheetForm, degrees_reader, read_territory, text_reader
 
 LINES_MAX = 300_000
 
@@ -48,12 +46,6 @@ def _code(cell: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _text(cell: str) -> str:
-    if len(cell) > TEXT_CHARS_MAX:
-        raise ValueError(f"has {len(cell)} characters, at most {TEXT_CHARS_MAX}")
-    return cell
-
-
 def _tier(cell: str) -> float:
     found = _TIERS.get(folded(cell))
     if found is None:
@@ -75,31 +67,12 @@ def _datum(cell: str) -> str:
     return found.value
 
 
-def _territory(cell: str) -> str:
-    code = half_width(cell)
-    if not (code.isascii() and code.isdigit()):
-        raise ValueError("is no territory code: digits, such as 370202001001001")
-    return code
-
-
-def _degrees(bound: float) -> Callable[[str], Cell]:
-    def read(cell: str) -> Cell:
-        try:
-            number = float(half_width(cell).rstrip("°"))
-        except ValueError:
-            raise ValueError("are no decimal degrees, such as 120.3826") from None
-        if not -bound <= number <= bound:
-            raise ValueError(f"lies outside -{bound:g} to {bound:g} degrees")
-        return number
-
-    return read
-
-
+_TEXT = text_reader(TEXT_CHARS_MAX)
 DIRECTORY_FORM = SheetForm(
     columns=COLUMNS,
     readers={
-        "code": _code, "name": _text, "tier": _tier, "state": _state, "territory": _territory, "owner": _text, "longitude": _degrees(180),
-        "latitude": _degrees(90), "datum": _datum, "address": _text, "maker": _text,
+        "code": _code, "name": _TEXT, "tier": _tier, "state": _state, "territory": read_territory, "owner": _TEXT,
+        "longitude": degrees_reader(180), "latitude": degrees_reader(90), "datum": _datum, "address": _TEXT, "maker": _TEXT,
     },
     key="code",
     lines_max=LINES_MAX,

@@ -19,7 +19,7 @@ from node.cameras.national_code import camera_code
 from node.cameras.templates import CHANNEL_MAX, RTSP_PORT, Stream, checked_host, template_of
 from node.catalogue.cells import folded, half_width
 from node.catalogue.columns import Column
-from node.catalogue.lines import Cell, SheetForm, Values
+from node.catalogue.lines import Cell, SheetForm, Values, read_territory
 from node.config.model import CameraEntry
 from sync.model import ModelError, check_node_id
 
@@ -161,13 +161,6 @@ def _code(cell: str) -> str:
         raise ValueError(str(error)) from None
 
 
-def _territory(cell: str) -> str:
-    code = half_width(cell)
-    if not (code.isascii() and code.isdigit()):
-        raise ValueError("is no territory code: digits, such as 370202001001001")
-    return code
-
-
 def _port(cell: str) -> Cell:
     return _number(cell, 65_535)
 
@@ -180,7 +173,7 @@ LIST_FORM = SheetForm(
     columns=COLUMNS,
     readers={
         "id": _id, "name": _text, "vendor": _vendor, "host": _host, "port": _port, "channel": _channel, "stream": _stream,
-        "source": _source_cell, "user": _secret, "password": _secret, "algorithm": _text, "territory": _territory, "place": _text,
+        "source": _source_cell, "user": _secret, "password": _secret, "algorithm": _text, "territory": read_territory, "place": _text,
         "code": _code,
     },
     key="id",

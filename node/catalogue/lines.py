@@ -1,7 +1,7 @@
 """Rows of a sheet of anything that has a name of its own, as values: headers found, cells read, every bad one kept with its place.
 
-Owns the reading that lists of cameras and the camera directory share; which columns there are, and how a cell of each is read, is the
-caller's (`SheetForm`). Reads files and knows no node. Called by node/cameras.
+Owns the reading that sheets of devices, lists of cameras and the camera directory share; which columns there are, and how a cell of each is
+read, is the caller's (`SheetForm`). Reads files and knows no node. Called by node/devices and node/cameras.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.catalogue.cells import header_key
+from node.catalogue.cells import half_width, header_key
 from node.catalogue.columns import Column
 from node.catalogue.errors import Problem, SheetRefused
 from node.catalogue.importing import read_files
@@ -41,6 +41,12 @@ class SheetForm:
     """Columns whose cells are never shown."""
     kept: frozenset[str] = field(default_factory=frozenset)
     """Columns that cannot be cleared."""
+    cleared: Mapping[str, Cell] = field(default_factory=dict)
+    """What a cleared cell becomes, by column key; an empty text where none is named."""
+    together: frozenset[str] = frozenset()
+    """Columns that a row sets all or none of."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Why a sheet is refused that has a column of this name, by header as `header_key` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Line:
     sheet: str
     row: int
     values: Values
-    """By column key what the row sets; an empty text clears."""
+    """By column key what the row sets; an empty text, or what the form says, clears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,21 @@ class _Reading:
             except ValueError as error:
                 value = HIDDEN if key in self.form.secret else cell
                 self.problems.append(Problem(name, row.number, layout.headers[key], value, str(error)))
+        self._check_together(name, layout, row, values)
         return values
+
+    def _check_together(self, name: str, layout: _Layout, row: Row, values: Values) -> None:
+        given = {key: cell for key in layout.places if key in self.form.together and (cell := row.at(layout.places[key]))}
+        if len(given) == len(self.form.together):
+            return
+        for key in given.keys() & values.keys():
+            why = "stands alone: give " + " and ".join(sorted(self.form.together)) + ", or neither"
+            self.problems.append(Problem(name, row.number, layout.headers[key], given[key], why))
 
     def _cleared(self, key: str) -> Cell:
         if key in self.form.kept:
             raise ValueError("cannot be cleared: every row has one")
-        return ""
+        return self.form.cleared.get(key, "")
 
 
 def read_lines(paths: Sequence[Path], form: SheetForm) -> Read:
@@ -166,6 +181,47 @@ def _layout(sheet: Sheet, form: SheetForm) -> _Layout | None:
                 places[key] = place
         if form.key not in places or (best is not None and len(best.places) >= len(places)):
             continue
+        _check_headers(sheet, heads, form)
         unread = tuple(head for place, head in heads if place not in places.values() and header_key(head) not in shown)
         best = _Layout(places, {key: row.cells[place] for key, place in places.items()}, unread, sheet.rows[index + 1 :])
     return best
+
+
+def _check_headers(sheet: Sheet, heads: Sequence[tuple[int, str]], form: SheetForm) -> None:
+    for _, head in heads:
+        if why := form.refused.get(header_key(head)):
+            raise SheetRefused(f"{sheet.name} refused: it has a column {head!r}; {why}")
+
+
+def read_territory(cell: str) -> str:
+    """A territory code; a ValueError says what would do."""
+    code = half_width(cell)
+    if not (code.isascii() and code.isdigit()):
+        raise ValueError("is no territory code: digits, such as 370202001001001")
+    return code
+
+
+def degrees_reader(bound: float) -> Callable[[str], Cell]:
+    """Reads decimal degrees from -`bound` to `bound`."""
+
+    def read(cell: str) -> Cell:
+        try:
+            number = float(half_width(cell).rstrip("°"))
+        except ValueError:
+            raise ValueError("are no decimal degrees, such as 120.3826") from None
+        if not -bound <= number <= bound:
+            raise ValueError(f"lies outside -{bound:g} to {bound:g} degrees")
+        return number
+
+    return read
+
+
+def text_reader(chars_max: int) -> Callable[[str], Cell]:
+    """Reads a text of at most `chars_max` characters."""
+
+    def read(cell: str) -> Cell:
+        if len(cell) > chars_max:
+            raise ValueError(f"has {len(cell)} characters, at most {chars_max}")
+        return cell
+
+    return read

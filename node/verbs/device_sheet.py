@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from node.catalogue.errors import Problem
 from node.catalogue.exporting import GBK, UTF8
+from node.catalogue.lines import Line, Read
 from node.client import NodeClient
-from node.devices.sheet import Line, Read, read_devices, write_devices
+from node.devices.sheet import read_devices, write_devices
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verbs.output import list_of, moment_text, print_json, print_line, talk

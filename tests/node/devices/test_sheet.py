@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from node.catalogue import lines
 from node.catalogue.csv_sheet import write_csv
 from node.catalogue.errors import SheetRefused
+from node.catalogue.lines import Read
 from node.catalogue.xlsx import write_xlsx
 from node.devices import sheet as module
-from node.devices.sheet import Read, read_devices, write_devices
+from node.devices.sheet import read_devices, write_devices
 
 HEAD = ["设备编号", "设备类型", "所属网格", "经度", "纬度", "安装日期", "上报周期"]
 GOOD = ["d1", "空气站", "370202001001001", "120.38", "36.07", "2026/3/5", "5分钟"]
@@ -84,10 +87,10 @@ def test_a_sheet_that_cannot_be_read_is_refused_whole(tmp_path: Path, head: list
 
 
 def test_reading_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEVICES_MAX", 2)
+    monkeypatch.setattr(module, "_FORM", replace(module._FORM, lines_max=2))
     found = read(tmp_path, *([f"d{number}", *GOOD[1:]] for number in range(5)))
     assert (len(found.lines), [problem.row for problem in found.problems]) == (2, [4])
-    monkeypatch.setattr(module, "PROBLEMS_MAX", 3)
+    monkeypatch.setattr(lines, "PROBLEMS_MAX", 3)
     assert len(read(tmp_path, *(["a/b", *GOOD[1:]] for _ in range(9))).problems) == 3
 
 
