@@ -1,7 +1,8 @@
 """What a node with a new parent need not send again: batches that the old parent got whole, and that its own parent has too.
 
 Owns: the account that goes instead. A batch of which the old parent lacks a single record goes in full, because an account must never
-hide one; the new parent's side finds the others to be known. Called by node/engine/pipeline.py and by node/sealed.
+hide one; the new parent's side finds the others to be known. So does one whose records came here after an account of them (held, lost): the
+new parent is told that account too, and "handed over" replaces nothing. Called by node/engine/pipeline.py and by node/sealed.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ class Handover:
         """`found`, with accounts in place of the batches that `job` spares."""
         if not found or found[0].lsn > job.accounts_upto:
             return found
-        former = job.peer.former
-        return [self._account(stored) if stored.lsn <= job.accounts_upto and self.had_whole(former, stored) else stored for stored in found]
+        return [self._account(stored) if self._is_spared(stored, job) else stored for stored in found]
+
+    def _is_spared(self, stored: StoredBatch, job: OutboundJob) -> bool:
+        return stored.lsn <= job.accounts_upto and not _follows_an_account(stored) and self.had_whole(job.peer.former, stored)
 
     def had_whole(self, former: str, stored: StoredBatch) -> bool:
         """True when every record of a batch was delivered to a parent that this node had before."""
@@ -56,6 +59,11 @@ class Handover:
         if not run.state.has_rows:
             return run
         return replace(run, row_offset=NO_ROWS, state=State.HANDED_OVER, reason=HANDED_OVER_REASON, decider=self._node)
+
+
+def _follows_an_account(stored: StoredBatch) -> bool:
+    """True when records of `stored` were accounted for here before they came: what is put back by this node itself counts as known."""
+    return stored.batch.header.backfill and any(run.state.has_rows for run in stored.live_runs)
 
 
 def _got_whole(stored: StoredBatch, had: Mapping[Stream, RunMap]) -> bool:

@@ -9,7 +9,7 @@ from sync.core.ready import InboundJob, Job, JobResult, LinkBroken
 from sync.model import Direction, Fate, Lane, Level, RunMap, State, Stream
 from sync.model.writes import AppendLedger
 from tests.contracts.memory_journal import MemoryJournal
-from tests.sync.core.rig import Rig, RigGate, Station
+from tests.sync.core.rig import Rig, RigGate, Station, newer
 
 LINGER = 3.0
 EVENT = Lane.EVENT
@@ -105,6 +105,35 @@ def test_a_batch_the_old_parent_refused_is_not_handed_over() -> None:
     rig.settle(seconds=LINGER)
     assert states(rig, "new") == [(1, 1, State.PRESENT)]
     assert rig.values("city") == [1.0]
+
+
+def test_what_a_relay_first_heard_of_as_held_goes_in_full_when_it_moves() -> None:
+    """The new parent is told the account of that time too, and "handed over" would leave it withheld there for ever."""
+    rig = Rig(
+        Station("grid", Level.GRID, "street"),
+        Station("street", Level.STREET, "old"),
+        Station("old", Level.DISTRICT, "city"),
+        Station("new", Level.DISTRICT, "city"),
+        Station("city", Level.MUNICIPAL),
+    )
+    for child, parent in (("grid", "street"), ("street", "old"), ("old", "city"), ("new", "city")):
+        rig.connect(child, parent)
+    rig.stations["grid"].gate = RigGate("grid", held=frozenset({1.0, 2.0}))
+    rig.offer("grid", [1.0, 2.0])
+    rig.settle(seconds=LINGER)
+    for station in rig.stations.values():
+        station.gate = RigGate(station.name, version=newer(station.gate.version))
+        station.engine.policy_changed(station.gate.version, rig.now)
+    rig.offer("grid", [3.0])
+    rig.settle(seconds=LINGER)
+    assert sorted(rig.values("city")) == [1.0, 2.0, 3.0]
+    rig.disconnect("street", "old")
+    rig.former["street"] = "old"
+    rig.connect("street", "new")
+    rig.settle(seconds=LINGER)
+    assert states(rig, "new") == [(1, 2, State.PRESENT), (3, 3, State.HANDED_OVER)]
+    assert books(rig, "city").count(Fate.DELIVERED) == 3
+    assert sorted(rig.values("city")) == [1.0, 2.0, 3.0]
 
 
 def test_a_second_move_hands_over_what_the_first_one_did() -> None:
