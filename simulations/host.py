@@ -284,6 +284,7 @@ class Host:
         seal = CheckpointSeal(self.id, lambda: self._crown.signer.key)
         audit = AuditDesk(self.id, self.journal, self.upkeep.runtime, self.machine, seal)
         audit.begin(software="simulated", parent=self.parent, policy=self.policy.version.digest.hex())
+        self.upkeep.keep_log(audit)
 
     def _was_away(self, away: AwayTooLong) -> None:
         self.around.trace.note(self.id, "away")

@@ -188,6 +188,8 @@ class Trial:
         truth, secrets = self._truth(), self.watch.secrets()
         for copy in copies.values():
             truth.learn_numbers(copy)
+        for copy in copies.values():
+            truth.learn_forgotten(copy)
         located = truth.locate(copies)
         self.violations += check_once(copies, truth, located)
         for copy in copies.values():

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from node.audit.desk import AuditDesk
 from node.config.model import StorageSection
 from node.engine.pipeline import Pipeline
 from node.keeping.storage import Rules, Storage
@@ -118,6 +119,10 @@ class Upkeep:
         )
         storage = Storage(journal, self.runtime, StorageSection(disk_reserve_mb=0), rules, host.machine)
         self.begin(lambda: setattr(self, "_storage", self.loop.create_task(storage.run())))
+
+    def keep_log(self, audit: AuditDesk) -> None:
+        """Write entries of the audit log that no commit takes along: an idle node commits nothing."""
+        self.begin(lambda: self.loop.create_task(audit.run()))
 
     def drop_quota(self) -> None:
         """There is room again: nothing is let go any more, and every door opens."""

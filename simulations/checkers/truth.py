@@ -120,10 +120,20 @@ class Truth:
             known = np.array([self._numbers(stream) for stream in copy.streams], np.int64)
             held = np.bincount(records.stream[records.counts], minlength=len(copy.streams))
             is_anew = np.array([stream.origin == copy.holder.id for stream in copy.streams], np.bool_) & (held > known)
-            chosen = records.counts & is_anew[records.stream]
-            if chosen.any():
-                ids = self._by_name(resource, _names(records, resource, chosen))
-                self._learn(copy, records.stream[chosen], records.number[chosen], ids)
+            self._learn_from(copy, resource, is_anew)
+
+    def learn_forgotten(self, copy: Copy) -> None:
+        """What a life gave before a restored disk took it back, and no later one gave again: whoever got the records still shows them."""
+        for resource in copy.records:
+            is_forgotten = np.array([self.numbered.get(stream) == [] for stream in copy.streams], np.bool_)
+            self._learn_from(copy, resource, is_forgotten)
+
+    def _learn_from(self, copy: Copy, resource: str, of_stream: Flags) -> None:
+        records = copy.records[resource]
+        chosen = records.counts & of_stream[records.stream]
+        if chosen.any():
+            ids = self._by_name(resource, _names(records, resource, chosen))
+            self._learn(copy, records.stream[chosen], records.number[chosen], ids)
 
     def _numbers(self, stream: Stream) -> int:
         """How many numbers of a stream are known."""

@@ -40,3 +40,13 @@ def test_only_the_origin_tells_its_numbers_and_only_those_it_did_not_give_before
     truth.learn_numbers(copy_of("d11", Held(1, 1, [reading("a"), reading("b")])))
     truth.learn_numbers(copy_of("s111", Held(1, 4, [reading("a")])))
     assert truth.numbered[AIR] == [Numbered(4, 4, 3)]
+
+
+def test_what_a_restored_disk_took_back_is_known_from_whoever_got_it() -> None:
+    truth = truth_before(AIR, *map(reading, NAMES))
+    truth.numbered[AIR] = []
+    other = replace(AIR, incarnation=9)
+    truth.learn_forgotten(copy_of("d11", Held(1, 1, [reading("b"), reading("x")])))
+    truth.learn_forgotten(copy_of("d11", Held(1, 1, [reading("a")]), stream=other))
+    assert truth.numbered[AIR] == [Numbered(1, 1, 1)]
+    assert other not in truth.numbered
