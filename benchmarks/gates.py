@@ -23,6 +23,7 @@ from benchmarks import (
     policy_bench,
     policy_spread,
     stage_bench,
+    swap_bench,
     wire_bench,
 )
 from benchmarks.chain_bench import Case, Round
@@ -161,5 +162,6 @@ GATES: dict[str, Callable[[int], Sequence[Target]]] = {
     "g16": policy_bench.targets,
     "g16-spread": policy_spread.targets,
     "cam": camera_bench.targets,
+    "swap": swap_bench.targets,
 }
 """All of them, by name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import zmq
 
 from edge_ai.errors import MessageError
-from edge_ai.wire import Ack, Refusal, Value, parse_from_node
+from edge_ai.wire import Order, parse_from_node
 
 SEND_QUEUE = 64
 """Messages the socket holds while the node is away."""
@@ -30,6 +30,8 @@ class Outlet:
         self._socket.setsockopt(zmq.RECONNECT_IVL, 100)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
         self._socket.connect(endpoint)
+        self._poller = zmq.Poller()
+        self._poller.register(self._socket, zmq.POLLIN)
         self.stopped = False
         """The node said stop."""
         self.refused = 0
@@ -43,12 +45,16 @@ class Outlet:
             return
 
     def wait(self, seconds: float) -> None:
-        """Return when the node has sent something, or after `seconds`."""
-        self._socket.poll(round(seconds * 1_000))
+        """Return when the node has sent something or a watched handle has something to read, or after `seconds`."""
+        self._poller.poll(round(seconds * 1_000))
 
-    def orders(self) -> list[Ack | Refusal | Value]:
+    def watch(self, handle: int) -> None:
+        """Let `wait` return for this file handle too."""
+        self._poller.register(handle, zmq.POLLIN)
+
+    def orders(self) -> list[Order]:
         """What the node sent since the last call; a stop is remembered in `stopped`."""
-        came: list[Ack | Refusal | Value] = []
+        came: list[Order] = []
         for _ in range(ORDERS_PER_TURN_MAX):
             try:
                 order = parse_from_node(self._socket.recv_multipart(zmq.NOBLOCK))

@@ -14,7 +14,11 @@ from edge_ai.schedule import Schedule
 
 POINTS_MAX = 64
 """Corners of one zone."""
+LEFT_OUT_MAX = 16
+"""Polygons of one rule in which nothing counts."""
 FRAMES_MIN_MAX = 10_000
+CLIP_BEFORE_S_MAX, CLIP_AFTER_S_MAX = 10.0, 20.0
+"""Seconds of a clip before its event, which the packet ring holds, and after it."""
 
 
 class RuleKind(Enum):
@@ -69,6 +73,10 @@ class RuleSpec:
     """Two for a line and a gauge, three or more for a zone."""
     classes: tuple[str, ...] = ()
     """Class names that count; empty: all."""
+    score_min: float = 0.0
+    """What is seen with a lower score does not count for this rule; 0: the algorithm's own least score decides."""
+    leave_out: tuple[tuple[tuple[float, float], ...], ...] = ()
+    """Polygons in which nothing counts: a flag, a reflection, a road behind the fence."""
     frames_min: int = 3
     """Analysed frames that must agree."""
     frames_of: int = 0
@@ -98,6 +106,8 @@ class RuleSpec:
     """An algorithm that looks at each thing's crop before it counts; empty: the detector's word is enough."""
     second_class: str = ""
     """What the second stage must say."""
+    clip_s: tuple[float, ...] = ()
+    """Seconds before and after the event that its clip has; empty: no clip."""
 
     def __post_init__(self) -> None:
         """Refuse what no picture could satisfy."""
@@ -119,8 +129,13 @@ class RuleSpec:
         fits = len(self.points) == 2 if self.kind.has_two_points else 3 <= len(self.points) <= POINTS_MAX
         if not fits:
             raise SpecError(f"rule {self.name!r} of kind {self.kind.value} has {len(self.points)} points: give {self.kind.points_wanted}")
-        if any(not 0 <= value <= 1 for point in self.points for value in point):
+        corners = [point for area in (self.points, *self.leave_out) for point in area]
+        if any(not 0 <= value <= 1 for point in corners for value in point):
             raise SpecError(f"rule {self.name!r} has a point outside 0-1: points are shares of the picture's width and height")
+        if len(self.leave_out) > LEFT_OUT_MAX or any(not 3 <= len(area) <= POINTS_MAX for area in self.leave_out):
+            raise SpecError(f"rule {self.name!r} has a bad leave_out: give {LEFT_OUT_MAX} polygons at most, 3 to {POINTS_MAX} points each")
+        if not 0 <= self.score_min < 1:
+            raise SpecError(f"rule {self.name!r} has score_min {self.score_min:g}: give 0 to below 1")
 
     def _check_kind(self) -> None:
         if not 0 <= self.count_end <= self.count_min:
@@ -135,6 +150,11 @@ class RuleSpec:
             raise SpecError(f"rule {self.name!r} has one point twice: give the foot and the top of the gauge")
         if bool(self.second_stage) is not bool(self.second_class):
             raise SpecError(f"rule {self.name!r} names second_stage or second_class alone: give both or none")
+        if self.clip_s and not _is_clip(self.clip_s):
+            raise SpecError(
+                f"rule {self.name!r} has clip_s {list(self.clip_s)}: give seconds before (0 to {CLIP_BEFORE_S_MAX:g}) and after "
+                f"(more than 0, at most {CLIP_AFTER_S_MAX:g}), such as [5, 8]"
+            )
 
     @property
     def silence_s(self) -> float:
@@ -150,3 +170,7 @@ class RuleSpec:
     def dissolved_below(self) -> int:
         """Number of things below which a crowd is none."""
         return self.count_end or max(1, -(-self.count_min * 3 // 4))
+
+
+def _is_clip(seconds: tuple[float, ...]) -> bool:
+    return len(seconds) == 2 and 0 <= seconds[0] <= CLIP_BEFORE_S_MAX and 0 < seconds[1] <= CLIP_AFTER_S_MAX

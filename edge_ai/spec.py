@@ -149,6 +149,10 @@ class CaptureSpec:
     cameras: tuple[CameraSpec, ...]
     opens_per_s: float = 5.0
     """Cameras this process may open in a second: its part of what the node may."""
+    evidence_dir: str = ""
+    """The node's folder of evidence, where clips are handed over; empty: none are kept."""
+    evidence_floor_bytes: int = EVIDENCE_FLOOR_BYTES
+    """Free space that clips leave on the disk."""
 
     def __post_init__(self) -> None:
         """Refuse more cameras than one process may serve."""

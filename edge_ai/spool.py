@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge_ai.evidence.handing import DISK_FULL, Handing, write_whole
+from edge_ai.evidence.handing import Handing, disk_word, way_out, write_whole
 from edge_ai.wire import Ack, EventMessage, EvidenceInfo
 from sync.model import Instant
 
@@ -54,6 +54,8 @@ class Spool:
         """Events that lost picture or original for want of room."""
         self.trouble = ""
         """Why the newest event lacks its picture or its file; empty when it lacks neither."""
+        self._refusal = ""
+        """Why the disk took no file, when it last took none."""
         self._reload()
 
     def __len__(self) -> int:
@@ -71,7 +73,8 @@ class Spool:
             kept = self._bared(kept)
             path = self._written(kept)
         if path is None:
-            self.trouble = f"event {kept.row.event_id} is in memory alone: {self._folder.name}/ takes no file; free disk space"
+            why = f"{self._folder.name}/ takes no file ({self._refusal}); {way_out(self._refusal)}"
+            self.trouble = f"event {kept.row.event_id} is in memory alone: {why}"
         self._waiting[_key(kept)] = _Waiting(kept, path)
         return True
 
@@ -115,12 +118,12 @@ class Spool:
         row = message.row
         if message.jpeg:
             self.without_picture += 1
-            self.trouble = f"event {row.event_id} lost its picture: {DISK_FULL}; free disk space"
+            self.trouble = f"event {row.event_id} lost its picture: {self._refusal}; {way_out(self._refusal)}"
         if not row.ended:
             self._bare[row.event_id] = None
             while len(self._bare) > UNACKED_MAX:
                 del self._bare[next(iter(self._bare))]
-        info = EvidenceInfo("", 0, 0, row.evidence.original_sha256, row.evidence.original_bytes, missing=DISK_FULL)
+        info = EvidenceInfo("", 0, 0, row.evidence.original_sha256, row.evidence.original_bytes, missing=self._refusal)
         return EventMessage(msgspec.structs.replace(row, evidence_sha256="", evidence=info), b"", b"")
 
     def _written(self, message: EventMessage) -> Path | None:
@@ -128,14 +131,17 @@ class Spool:
         path = self._folder / f"{self._next:010d}{_SUFFIX}"
         try:
             write_whole(path, msgspec.msgpack.encode(message))
-        except OSError:
+        except OSError as error:
+            self._refusal = disk_word(error)
             return None
         self._next += 1
         return path
 
     def _reload(self) -> None:
-        for path in sorted(self._folder.glob(f"*{_SUFFIX}"))[:UNACKED_MAX]:
-            self._next = max(self._next, int(path.stem) + 1) if path.stem.isdigit() else self._next
+        found = sorted(self._folder.glob(f"*{_SUFFIX}"))
+        # Also of those that wait for the next life: a new file must not take the place of one.
+        self._next = 1 + max((int(path.stem) for path in found if path.stem.isdigit()), default=0)
+        for path in found[:UNACKED_MAX]:
             try:
                 message = msgspec.msgpack.decode(path.read_bytes(), type=EventMessage)
             except msgspec.MsgspecError:

@@ -21,14 +21,23 @@ ORIGINAL_BYTES_MAX = 4 << 20
 """Of a picture as it was taken; it lies in a file and never passes the socket."""
 INCOMING = "incoming"
 """Folder below the node's `evidence/` where workers lay originals down for the node."""
+CLIP_BYTES_MAX = 8 << 20
+"""Of a clip as the camera sent it: 16 s at 4 Mbit/s. It lies in a file and never passes the socket."""
+CLIP_FILE, CLIP_FACTS, CLIP_BOXES = ".ts", ".clip.json", ".boxes.json"
+"""What a clip is made of, each named by its event: the pictures, what is known of them, and the boxes of its analysed pictures."""
 HEADER_BYTES_MAX = 32_768
 """Bytes of a message's JSON."""
 OVERLAYS_MAX = 100
 """Boxes drawn over one picture by whoever shows it."""
+VIEW_BYTES_MAX = 100_000
+"""Of one picture of a live view, which comes up to a few times a second."""
+VIEW_TEXT_CHARS_MAX = 240
 
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(max_length=128)]
 Sha256 = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
+EventName = Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z_-]{1,64}$")]
+"""An event that may name a file."""
 
 
 class Overlay(msgspec.Struct, frozen=True, rename={"label": "class"}):
@@ -52,6 +61,15 @@ class EvidenceInfo(msgspec.Struct, frozen=True):
     """mosaic, boxes or none: what the picture that travels went through."""
     missing: Text = ""
     """Why there is no picture, or no original of it; empty when nothing is missing."""
+
+
+class ClipSpan(msgspec.Struct, frozen=True):
+    """From when to when a clip of an event is wanted, by the monotonic clock of this machine in microseconds."""
+
+    since_us: int
+    at_us: int
+    """Of the event, which the clip must not miss where it cannot have everything."""
+    until_us: int
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename={"label": "class"}):
@@ -79,6 +97,8 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True, rename={"label": "clas
     overlays: Annotated[tuple[Overlay, ...], msgspec.Meta(max_length=OVERLAYS_MAX)] = ()
     code: Text = ""
     """National code of the camera, so that playback can be found at the recorder; empty: none."""
+    clip: ClipSpan | None = None
+    """What its rule wants of the camera's packets; None: no clip."""
 
 
 class StateRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,11 +138,94 @@ class AnalysisRow(msgspec.Struct, frozen=True, kw_only=True):
     """Algorithm and version that run, and what is on trial, in a few words."""
 
 
+LATENCY_STEPS = 56
+"""Steps in which the times of a model are counted (edge_ai/models/usage.py)."""
+Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
+Step = Annotated[int, msgspec.Meta(ge=0, lt=LATENCY_STEPS)]
+
+
+class UsageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model did for a camera since the process told it last, each minute and at the end of the process."""
+
+    camera: Text
+    algorithm: Text
+    version: Text
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the model; of the manifest where there is none."""
+    frames: Count
+    detections: Count
+    failures: Count
+    """Pictures that it could not look at."""
+    steps: Annotated[tuple[tuple[Step, Count], ...], msgspec.Meta(max_length=LATENCY_STEPS)] = ()
+    """Pictures by the step that their milliseconds fall into."""
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """The node tells a capture process not to read a camera, because nobody can analyse it."""
 
     camera: Text
     why: Annotated[str, msgspec.Meta(max_length=400)]
+
+
+class ClipOrder(msgspec.Struct, frozen=True):
+    """The node tells a capture process to keep the packets around an event."""
+
+    event_id: EventName
+    camera: Text
+    span: ClipSpan
+
+
+class ClipNote(msgspec.Struct, frozen=True):
+    """A capture process tells what became of a clip: it lies in INCOMING, or `why` not."""
+
+    event_id: EventName
+    camera: Text
+    why: Annotated[str, msgspec.Meta(max_length=64)] = ""
+
+
+class ClipFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a clip, in the file beside it."""
+
+    event_id: EventName
+    camera: Text
+    codec: Text
+    sha256: Sha256
+    bytes: Annotated[int, msgspec.Meta(ge=1, le=CLIP_BYTES_MAX)]
+    pictures: Annotated[int, msgspec.Meta(ge=1)]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=3_600)]
+    began_us: int
+    """Monotonic time of the first picture, as in ClipSpan."""
+    wall_us: int
+    """Its wall clock, microseconds since 1970 UTC."""
+    cut: Text = ""
+    """Why the clip ends before the span does; empty when it does not."""
+
+
+class Opens(msgspec.Struct, frozen=True):
+    """How many cameras a capture process may open in a second from now on: its part of what the node may."""
+
+    per_s: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class ClipTask(msgspec.Struct, frozen=True):
+    """What the node tells the throw-away process that makes a clip fit to leave (edge_ai/evidence/clip.py)."""
+
+    text: str
+    """To be burnt in."""
+    began_us: int
+    """Monotonic time of the clip's first picture."""
+    boxes: bytes = b""
+    """The file of boxes; empty: none, so nothing stays sharp."""
+    whole: bool = False
+    """True: nothing stays sharp, whatever was found: the camera's wish of now is stricter than that of then."""
+
+
+class Remasked(msgspec.Struct, frozen=True):
+    """A picture masked anew from its original, from the throw-away process that made it (edge_ai/evidence/remask.py)."""
+
+    info: EvidenceInfo
+    jpeg: Annotated[bytes, msgspec.Meta(max_length=JPEG_BYTES_MAX)]
+    thumb_rgb: bytes
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -141,6 +244,37 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     age_s: Annotated[float, msgspec.Meta(ge=0)]
 
 
+class ViewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody looks at a camera: the node asks the process that analyses it for its newest picture, masked and with `text` burnt in."""
+
+    camera: Text
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    """Of the question; the answer repeats it."""
+    text: Annotated[str, msgspec.Meta(max_length=VIEW_TEXT_CHARS_MAX)]
+    known_us: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """When the picture was taken that whoever looks has already; it is not made again."""
+
+
+class ViewRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a ViewOrder; with a picture unless `missing` says why there is none."""
+
+    camera: Text
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    time_us: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] = 0
+    """Wall clock of the picture."""
+    masking: Text = ""
+    """mosaic, boxes or none."""
+    missing: Text = ""
+    """same (the asker has it), no-picture, not-analysed, busy or not-coded; empty: the picture is there."""
+
+
+class ViewMessage(msgspec.Struct, frozen=True):
+    """A picture for somebody who looks; `jpeg` is empty where `row.missing` says why."""
+
+    row: ViewRow
+    jpeg: bytes = b""
+
+
 class EventMessage(msgspec.Struct, frozen=True):
     """An event with its pictures; both blobs empty for the end of an event."""
 
@@ -149,6 +283,20 @@ class EventMessage(msgspec.Struct, frozen=True):
     thumb_rgb: bytes
     original: bytes = b""
     """As it was taken, until the spool has made a file of it; it is no part of the message on the socket."""
+
+
+Order = Ack | Refusal | Value | ViewOrder | ClipOrder | Opens
+"""What the node tells a worker, but for the order to end."""
+
+
+def clip_order_parts(order: ClipOrder) -> list[bytes]:
+    """The parts of an order for a clip on the socket."""
+    return [b"clip-order", msgspec.json.encode(order)]
+
+
+def clip_note_parts(note: ClipNote) -> list[bytes]:
+    """The parts of a note about a clip on the socket."""
+    return [b"clip", msgspec.json.encode(note)]
 
 
 def event_parts(message: EventMessage) -> list[bytes]:
@@ -166,9 +314,19 @@ def analysis_parts(row: AnalysisRow) -> list[bytes]:
     return [b"analysis", msgspec.json.encode(row)]
 
 
+def usage_parts(row: UsageRow) -> list[bytes]:
+    """The parts of a model's usage on the socket."""
+    return [b"usage", msgspec.json.encode(row)]
+
+
 def refusal_parts(refusal: Refusal) -> list[bytes]:
     """The parts of a refusal on the socket."""
     return [b"refuse", msgspec.json.encode(refusal)]
+
+
+def opens_parts(opens: Opens) -> list[bytes]:
+    """The parts of a share of openings on the socket."""
+    return [b"opens", msgspec.json.encode(opens)]
 
 
 def ack_parts(ack: Ack) -> list[bytes]:
@@ -176,21 +334,37 @@ def ack_parts(ack: Ack) -> list[bytes]:
     return [b"ack", msgspec.json.encode(ack)]
 
 
+def view_order_parts(order: ViewOrder) -> list[bytes]:
+    """The parts of a question for a picture on the socket."""
+    return [b"look", msgspec.json.encode(order)]
+
+
+def view_parts(message: ViewMessage) -> list[bytes]:
+    """The parts of a picture for somebody who looks on the socket."""
+    return [b"view", msgspec.json.encode(message.row), message.jpeg]
+
+
 STOP_PARTS = [b"stop", b"{}"]
 """The parts of the order to end."""
 
 
-def parse_from_worker(parts: Sequence[bytes]) -> EventMessage | StateRow | AnalysisRow:
+def parse_from_worker(parts: Sequence[bytes]) -> EventMessage | StateRow | AnalysisRow | UsageRow | ViewMessage | ClipNote:
     """The message in `parts`; raises MessageError naming what is wrong."""
     kind, header = _kind_and_header(parts)
     if kind == b"state" and len(parts) == 2:
         return _decode(header, StateRow)
     if kind == b"analysis" and len(parts) == 2:
         return _decode(header, AnalysisRow)
+    if kind == b"usage" and len(parts) == 2:
+        return _decode(header, UsageRow)
+    if kind == b"clip" and len(parts) == 2:
+        return _decode(header, ClipNote)
     if kind == b"event" and len(parts) == 4:
         return _checked(EventMessage(_decode(header, EventRow), parts[2], parts[3]))
+    if kind == b"view" and len(parts) == 3:
+        return _checked_view(ViewMessage(_decode(header, ViewRow), parts[2]))
     raise MessageError(
-        f"message of kind {kind[:16]!r} with {len(parts)} parts refused: expected state or analysis (2 parts) or event (4 parts)"
+        f"message of kind {kind[:16]!r} with {len(parts)} parts refused: expected state, analysis or clip (2 parts), view (3) or event (4)"
     )
 
 
@@ -199,18 +373,20 @@ def value_parts(value: Value) -> list[bytes]:
     return [b"value", msgspec.json.encode(value)]
 
 
-def parse_from_node(parts: Sequence[bytes]) -> Ack | Refusal | Value | None:
-    """An ack, a refusal, a device's value, or None for the order to stop; raises MessageError."""
+_ORDERS: dict[bytes, type[Order]] = {
+    b"ack": Ack, b"refuse": Refusal, b"value": Value, b"look": ViewOrder, b"clip-order": ClipOrder, b"opens": Opens,
+}  # fmt: skip
+
+
+def parse_from_node(parts: Sequence[bytes]) -> Order | None:
+    """What the node tells, or None for the order to stop; raises MessageError."""
     kind, header = _kind_and_header(parts)
     if kind == b"stop":
         return None
-    if kind == b"ack":
-        return _decode(header, Ack)
-    if kind == b"refuse":
-        return _decode(header, Refusal)
-    if kind == b"value":
-        return _decode(header, Value)
-    raise MessageError(f"message of kind {kind[:16]!r} refused: expected ack, refuse, value or stop")
+    if kind not in _ORDERS:
+        known = ", ".join(word.decode() for word in _ORDERS)
+        raise MessageError(f"message of kind {kind[:16]!r} refused: expected stop, {known}")
+    return _decode(header, _ORDERS[kind])
 
 
 def _kind_and_header(parts: Sequence[bytes]) -> tuple[bytes, bytes]:
@@ -240,4 +416,12 @@ def _checked(message: EventMessage) -> EventMessage:
         raise MessageError(f"event {row.event_id} names two pictures: {row.evidence_sha256} and {info.sha256}")
     if message.jpeg and hashlib.sha256(message.jpeg).hexdigest() != info.sha256:
         raise MessageError(f"event {row.event_id} has a picture that is not {info.sha256}: damaged on its way")
+    return message
+
+
+def _checked_view(message: ViewMessage) -> ViewMessage:
+    """One that has a picture exactly where it says so."""
+    row, size = message.row, len(message.jpeg)
+    if size > VIEW_BYTES_MAX or bool(size) is bool(row.missing):
+        raise MessageError(f"view of {row.camera} refused: {size} bytes, at most {VIEW_BYTES_MAX}; missing: {row.missing or 'nothing'}")
     return message

@@ -19,6 +19,7 @@ from node.attachment.api import AttachVerbs
 from node.audit.api import AuditVerbs
 from node.audit.operator import noted
 from node.cameras.api import CameraVerbs
+from node.cameras.viewing.api import ViewVerbs
 from node.carriage.api_verbs import BundleVerbs
 from node.catalogue.api import CatalogueVerbs
 from node.devices.api import DeviceVerbs
@@ -26,7 +27,7 @@ from node.emergency.api import EmergencyVerbs
 from node.equality.audit import Asked
 from node.errors import NodeError
 from node.evidence.api import EvidenceVerbs
-from node.evidence.fetching import EvidenceTaking
+from node.incidents.api import IncidentVerbs
 from node.ingest.errors import IngestError
 from node.ingest.handing_in import NoRoom
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
@@ -193,14 +194,12 @@ class Api:
             lambda: self._services.governing.settle(),
         )
         regrades = RegradeVerbs(lambda: self._services.governing.regrading, lambda: self._services.directory)
-        devices = DeviceVerbs(
-            lambda: self._services.devices.registry, lambda: self._services.devices.commands, lambda: self._showing
-        )
-        cameras = CameraVerbs(
-            lambda: self._services.cameras, lambda: self._services.camera_directory, lambda: self._showing
-        )
-        evidence = EvidenceVerbs(lambda: self._services.evidence, lambda: EvidenceTaking(self._services.requests.taking))
+        devices = DeviceVerbs(lambda: self._services.devices.registry, lambda: self._services.devices.commands, lambda: self._showing)
+        algorithms = AlgorithmVerbs(lambda: self._services.algorithms, lambda: self._showing)
+        cameras = CameraVerbs(lambda: self._services.cameras, lambda: self._services.camera_directory, lambda: self._showing)
+        evidence = EvidenceVerbs(lambda: self._services.evidence, lambda: self._services.requests.taking)
         self.verbs: Mapping[str, Entry] = {
+            **{name: Entry(*entry) for name, entry in self._incident_verbs().table.items()},
             **{name: Entry(*entry) for name, entry in evidence.table.items()},
             **{name: Entry(*entry) for name, entry in AttachVerbs(lambda: self._services.attachments).table.items()},
             **{name: Entry(*entry) for name, entry in BundleVerbs(lambda: self._services.carrier).table.items()},
@@ -222,13 +221,13 @@ class Api:
             **{name: Entry(*entry) for name, entry in SensorAlarmVerbs(lambda: self._services.sensors).table.items()},
             **{name: Entry(*entry) for name, entry in devices.table.items()},
             **{name: Entry(*entry) for name, entry in cameras.table.items()},
-            **{name: Entry(*entry) for name, entry in AlgorithmVerbs(lambda: self._services.algorithms).table.items()},
+            **{name: Entry(*entry) for name, entry in ViewVerbs(lambda: self._services.views.desk, lambda: self._showing).table.items()},
+            **{name: Entry(*entry) for name, entry in algorithms.table.items()},
             **{name: Entry(*entry) for name, entry in AuditVerbs(lambda: self._services.audit).table.items()},
             "status": Entry(NoArguments, self._status),
             "tree": Entry(NoArguments, self._tree),
             "events": Entry(Events, self._events),
             "evidence": Entry(Evidence, self._evidence),
-            "incidents": Entry(Events, self._incidents),
             "readings": Entry(Readings, self._readings),
             "put": Entry(Put, self._put),
             "resources": Entry(NoArguments, self._resources),
@@ -241,6 +240,13 @@ class Api:
             "admissions": Entry(NoArguments, self._admissions),
             "admit": Entry(Admit, self._admit),
         }
+
+    def _incident_verbs(self) -> IncidentVerbs:
+        services = self._services
+        return IncidentVerbs(
+            lambda: services.incidents, lambda: services.evidence, lambda: services.cameras.specs, lambda: self._showing,
+            lambda: services.clock,
+        )  # fmt: skip
 
     async def call(self, verb: str, body: bytes) -> bytes:
         """Answer one call; raises LocalApiError with the reason for everything that cannot be answered."""
@@ -264,6 +270,8 @@ class Api:
 
     async def _status(self, _: NoArguments) -> Plain:
         services = self._services
+        incidents = await asyncio.to_thread(services.incidents.facts)
+        cameras = await asyncio.to_thread(services.incidents.with_verdicts, services.cameras.cameras())
         own = services.board.status()
         children = services.links.children()
         backlog_bytes = sum(queue.bytes for queue in own.queues.values())
@@ -279,8 +287,10 @@ class Api:
             "newer": services.links.newer.facts(),
             "storage": services.storage.report(),
             "door": services.door_facts(),
-            "cameras": services.cameras.cameras(),
+            "cameras": cameras,
+            "incidents": incidents,
             "camera_directory": services.camera_directory.facts(),
+            "models": services.algorithms.news.facts(),
             "platform": services.platform.status() if services.platform is not None else {},
             "carriages": services.carrier.status(),
             "proofs": services.care.proofs(),
@@ -302,19 +312,16 @@ class Api:
         return Showing(self._services.journal, self._services.policy, self._services.audit.desk)
 
     async def _events(self, asked: Events) -> Plain:
-        return {"events": await self._listed("camera-events", asked)}
-
-    async def _listed(self, resource: str, asked: Events) -> list[Plain]:
-        rows = await self._showing.rows(resource, asked, limit=asked.limit, before_lsn=asked.before_lsn)
-        return [self._event(_plain(row)) for row in rows]
+        rows = await self._showing.rows("camera-events", asked, limit=asked.limit, before_lsn=asked.before_lsn)
+        incidents = self._services.incidents
+        await asyncio.to_thread(incidents.following.follow)
+        said = await asyncio.to_thread(incidents.events.verdicts, [str(row.get("event_id")) for row in rows])
+        return {"events": [self._event(_plain(row)) | {"verdict": said.get(str(row.get("event_id")), "")} for row in rows]}
 
     def _event(self, row: Plain) -> Plain:
         event = {name: value for name, value in row.items() if name not in ("event_time", "_origin", "_lsn", "grade")}
         age_s = max(0, self._services.clock.wall_us() - row["event_time"]) / MICROSECONDS
         return event | {"lsn": row["_lsn"], "node": row["_origin"], "time_us": row["event_time"], "age_s": age_s}
-
-    async def _incidents(self, asked: Events) -> Plain:
-        return {"incidents": await self._listed("incidents", asked)}
 
     async def _evidence(self, asked: Evidence) -> Plain:
         row = await self._showing.row("camera-evidence", "sha256", asked.sha256, asked)
@@ -322,7 +329,9 @@ class Api:
             raise LocalApiError(
                 LocalApiCode.NOT_FOUND, f"evidence {asked.sha256[:12]} is not here (yet): pictures travel after their events"
             )
-        return {name: value for name, value in _plain(row).items() if name in EVIDENCE_NAMES}
+        # A picture that its node masked anew is a newer row of the same event.
+        newest = await self._showing.row("camera-evidence", "event_id", str(row["event_id"]), asked) or row
+        return {name: value for name, value in _plain(newest).items() if name in EVIDENCE_NAMES}
 
     async def _readings(self, asked: Readings) -> Plain:
         rows = [_plain(row) for row in await self._showing.rows(asked.resource, asked, limit=asked.limit)]

@@ -12,84 +12,45 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
-from edge_ai.spec import CameraSpec
-from node.algorithms.kind import ALGORITHM
-from node.algorithms.wiring import algorithms_of
 from node.api import Api
 from node.assembly import Parts, assemble
 from node.attachment.orders import Reattached
-from node.audit.wiring import audit_of, enter_all, enter_recalls
-from node.cameras.admission import admission_of
-from node.cameras.conditions import ConditionFeed
-from node.cameras.host import CameraHost
-from node.cameras.rows import EVENTS, CameraRows
-from node.cameras.supervisor import CameraSupervisor
-from node.cameras.wiring import directory_of
-from node.carriage.carrier import Carrier
+from node.audit.wiring import enter_all, enter_recalls
+from node.cameras.wiring import cameras_of
 from node.carriage.watching import watches
-from node.cases.kind import Kind
-from node.cases.wiring import cases_of
-from node.catalogue.review import Review
-from node.catalogue.wiring import catalogue_of
 from node.clock import SystemClock
 from node.config.config import NodeConfig, split_address
-from node.devices.kind import COMMAND
-from node.devices.wiring import devices_of
+from node.disk_kind import refuse_network_disk
 from node.engine.commits import Stopped
 from node.engine.engine_room import journal_path
 from node.errors import NodeError
-from node.evidence.desk import EvidenceDesk
-from node.evidence.wiring import evidence_of, give_originals
+from node.evidence.wiring import give_originals
 from node.fork.change import go_on_after
 from node.fork.clones import ForkMemory
 from node.fork.errors import AwayTooLong, ForkFound
 from node.fork.reseed import wish_reseed
 from node.fork.wiring import close_readers, keep_noting, settle_absence
-from node.gb28181.wiring import platform_of
-from node.identity.bundle_seal import BundleSeal
-from node.identity.chance import new_id, new_nonce, new_rng
+from node.identity.chance import new_id, new_rng
 from node.identity.join_server import JoinServer
-from node.ingest.handing_in import HandingIn
 from node.ingest.plane import DevicePlane
 from node.ingest.report_door import ReportDoor
 from node.keeping.care import Care
-from node.keeping.storage import Storage, storage_of
+from node.keeping.storage import storage_of
 from node.links.admission import LinkDoor
 from node.links.caps import keep_day
 from node.links.offences import STRANGERS
 from node.links.strangers import Strangers, addresses_of, connections_max, raise_descriptors, shrink_tls_buffers
-from node.negative_list.desk import ListDesk
-from node.negative_list.kind import ENTRY
-from node.policy.governing import KINDS, governing_of
-from node.policy.issuing import Issuer
 from node.policy.presets import Presets
-from node.quality.kind import TICKET
-from node.quality.wiring import quality_of
-from node.recall.kind import RECALL
-from node.recall.wiring import pages_of, recalls_of
-from node.requests.terms import Terms
-from node.requests.wiring import Requests, request_kind, requests_of, terms_of
-from node.returns.wiring import returns_of
 from node.run_lock import run_lock
-from node.sealed.wiring import sealed_of
-from node.sensor_alarms.forgetting import forgetting_of
-from node.sensor_alarms.wiring import sensors_of
-from node.services import OwnIdentity, Services
-from node.sql.desk import SqlDesk
-from node.status import Sources, StatusBoard
+from node.services import Services
 from node.store.failures import ForeignJournal
-from node.store.records import ROWS_MAX, newest_rows
-from node.summaries.keying import SketchKeys
-from node.summaries.pull import SummaryDesk
-from node.summaries.totals import Totals
-from node.territories.desk import TerritoryDesk
-from node.tracing.desk import tracing_of
+from node.summaries.wiring import totals_of
+from node.wiring import services_of
 from sync.model import JournalCorrupt, JournalError, LinkError, SyncError
 from sync.transport.link_dialer import dial
 from sync.transport.link_server import LinkServer
@@ -107,7 +68,8 @@ RESTART_WAIT_S = 5.0
 
 
 def run_node(config: NodeConfig) -> int:
-    """Run a node until SIGTERM or SIGINT; the exit code. Raises AlreadyRunning when another process runs it."""
+    """Run a node until SIGTERM or SIGINT; the exit code. Raises AlreadyRunning when another process runs it, NetworkDisk."""
+    refuse_network_disk(config.data_dir)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format=f"%(asctime)s {config.node.id} %(levelname)s %(name)s: %(message)s")
     # The loop gives the interpreter up with every socket it reads or writes: a thread that computes must hand it back soon.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -240,21 +202,17 @@ class Appliance:
         plane = DevicePlane(config, inbox=parts.inbox, schemas=parts.schemas, clock=parts.clock, rng=new_rng())
         parts.on_policy(plane.learn)
         plane.intake.needed = parts.policy.needed
-        rule_kinds: dict[tuple[str, str], str] = {}
-        rows = CameraRows(parts.inbox, rule_kinds, territory=config.territory.code)
-        rows.recall(reversed(newest_rows(parts.journal, EVENTS, limit=ROWS_MAX)))
-        evidence = evidence_of(parts, rows, rule_kinds)
-        self._closers.append(evidence.stop)
-        cameras = CameraHost(config, partial(self._cameras, parts, evidence), rule_kinds)
+        room = cameras_of(parts, plane)
+        self._closers.append(room.evidence.stop)
         parts.keeper.renew_leaf()
         storage = storage_of(parts)
-        services = self._services(parts, plane, cameras, care, storage, evidence)
+        services = services_of(parts, plane, room, care, storage)
         enter_all(parts.audit, services.negative_list.cases, services.requests.giving, parts.queries)
         enter_recalls(parts.audit, services.recalls)
-        give_originals(evidence, services.requests)
+        give_originals(room.evidence, services.requests)
         self._closers += [services.catalogue_desk.stop, services.negative_list.cases.stop, services.requests.stop]
-        self._closers.append(services.governing.stop)
-        self._closers += [services.devices.commands.stop, services.camera_directory.stop]
+        self._closers += [services.governing.stop, services.algorithms.usage.stop]
+        self._closers += [services.devices.commands.stop, services.camera_directory.stop, services.views.stop, services.incidents.stop]
         self._closers += [services.quality.stop, services.sql.stop, services.returns.stop, services.sensors.stop, services.sealed.stop]
         await Presets(services.negative_list.issuer, parts.audit, config.data_dir).bring()
         close_readers(parts)
@@ -283,142 +241,13 @@ class Appliance:
         background += [services.sensors.run(), services.sealed.run()]
         background += services.audit.background()
         background.append(services.devices.commands.run())
-        background += [cameras.run(), services.camera_directory.run(), evidence.run()]
-        background.append(ConditionFeed(lambda: cameras.specs, plane.newest_number, cameras.tell, parts.clock).run())
+        background += services.algorithms.background()
+        background += services.views.background()
+        background += [*room.background(), services.camera_directory.run(), services.incidents.run()]
         background += [services.platform.run()] if services.platform is not None else []
         if parts.parent is not None:
-            background.append(self._totals(parts).keep_releasing())
+            background.append(totals_of(parts).keep_releasing())
         tasks.extend(asyncio.create_task(job) for job in background)
-
-    def _cameras(self, parts: Parts, evidence: EvidenceDesk, specs: Sequence[CameraSpec]) -> CameraSupervisor:
-        config = self._config
-        return CameraSupervisor(
-            specs,
-            config.folder / "ai.sock",
-            evidence.take,
-            clock=parts.clock,
-            rng=new_rng(),
-            work_dir=config.data_dir / "cameras",
-            evidence_dir=evidence.store.folder,
-            evidence_floor_bytes=evidence.keeping.rules.floor_bytes,
-            ring_dir=Path(config.file.edge.ring_dir) if config.file.edge.ring_dir else None,
-            callers=config.file.edge.callers,
-            admission=admission_of(specs, config),
-        )
-
-    def _services(
-        self, parts: Parts, plane: DevicePlane, cameras: CameraHost, care: Care, storage: Storage, evidence: EvidenceDesk
-    ) -> Services:
-        config = self._config
-        issuer = Issuer(parts.me.node, parts.me.level, BundleSeal(parts.files).sign, parts.policy, parts.clock)
-        catalogue = catalogue_of(parts, issuer)
-        handing_in = HandingIn(parts.inbox, storage)
-        terms = terms_of(parts)
-        negative_list = ListDesk(cases_of(parts, handing_in, _kinds(terms)), issuer)
-        requests = requests_of(parts, negative_list.cases, terms)
-        governing = governing_of(parts, negative_list.cases, issuer, requests)
-        recalls = recalls_of(parts, negative_list.cases, care.repairs, pages_of(parts, requests))
-        quality = quality_of(parts, negative_list.cases, requests.parties)
-        audit, returns, directory = audit_of(parts), returns_of(parts), directory_of(parts, cameras)
-        sensors = sensors_of(parts, lambda: plane.sensors, handing_in)
-        recalls.on_kept = forgetting_of(sensors, parts.journal)
-        directory, devices = directory_of(parts, cameras), devices_of(parts, plane, negative_list.cases, requests.parties, sensors)
-        sealed = sealed_of(parts, requests, handing_in)
-        tell: tuple[Callable[[], list[str]], ...] = (
-            care.repairs.troubles, care.quarantine.troubles, storage.troubles, parts.forks.troubles, catalogue.troubles,
-            negative_list.troubles, requests.desk.troubles, governing.troubles, quality.troubles, audit.witnesses.troubles,
-            recalls.troubles, returns.troubles, sensors.troubles, devices.commands.troubles, sealed.troubles,
-            evidence.troubles,
-        )  # fmt: skip
-        return Services(
-            journal=parts.journal,
-            board=self._board(parts, self._sources(parts, plane, cameras, tell)),
-            directory=parts.directory,
-            links=parts.links,
-            policy=parts.policy,
-            summaries=self._summaries(parts, requests),
-            handing_in=handing_in,
-            identity=OwnIdentity(config.level, config.territory, parts.files.ca_sha256, parts.admissions),
-            clock=parts.clock,
-            devices=devices,
-            cameras=cameras,
-            camera_directory=directory,
-            platform=platform_of(parts, directory, new_rng()),
-            door_facts=plane.facts,
-            carrier=Carrier(parts),
-            storage=storage,
-            attachments=parts.attachments,
-            care=care,
-            tracing=tracing_of(parts),
-            catalogue_desk=catalogue,
-            review=Review(catalogue, config.folder),
-            negative_list=negative_list,
-            requests=requests,
-            quality=quality,
-            sql=SqlDesk(parts.journal, parts.policy, parts.audit, parts.clock),
-            governing=governing,
-            audit=audit,
-            recalls=recalls,
-            returns=returns,
-            sealed=sealed,
-            territories=TerritoryDesk(issuer, parts.me.territory, parts.directory.all_below),
-            sensors=sensors,
-            evidence=evidence,
-            algorithms=algorithms_of(parts, negative_list.cases, requests),
-        )
-
-    def _sources(self, parts: Parts, plane: DevicePlane, cameras: CameraHost, tell: Sequence[Callable[[], list[str]]]) -> Sources:
-        return Sources(
-            link=parts.links.link_status,
-            cameras=lambda: _counts(cameras.cameras()),
-            devices=lambda: len(plane.registry),
-            door=plane.status,
-            policy=lambda: "" if parts.policy.ruleset.is_empty else parts.policy.version.digest.hex()[:8],
-            troubles=lambda: [word for told in tell for word in told()] + parts.keeper.troubles + _refusing(plane),
-        )
-
-    def _board(self, parts: Parts, sources: Sources) -> StatusBoard:
-        config, parent = self._config, parts.parent.node if parts.parent else ""
-        board = StatusBoard(parts.me, config.node.name or config.node.id, parent, parts.journal, sources, parts.clock)
-        board.link_address = parts.directory.own_address = config.links.announce or config.links.listen
-        board.join_address, board.certified_as = join_address(config), "/".join(parts.attachments.own.path)
-        parts.bind_status(board.status)
-        return board
-
-    def _summaries(self, parts: Parts, requests: Requests) -> SummaryDesk:
-        keys = SketchKeys(
-            me=parts.me.node,
-            parent=parts.parent.node if parts.parent is not None else "",
-            path=lambda: parts.attachments.own.path,
-            secret=parts.files.pseudonym_secret(),
-            routes=requests.taking.routes,
-            seal=requests.taking.seal,
-            nonce=new_nonce,
-        )
-        return SummaryDesk(
-            node=parts.me.node,
-            depth=int(parts.me.level),
-            queries=parts.queries,
-            marts=parts.marts,
-            children=parts.directory.children,
-            subtree=parts.directory.subtree,
-            linked=parts.links.children,
-            may_release=parts.summary_refusal,
-            grade_max=parts.summary_grade_max,
-            sketch_least=parts.sketch_least,
-            keys=keys,
-        )
-
-    def _totals(self, parts: Parts) -> Totals:
-        assert parts.parent is not None, "totals go to a parent"
-        return Totals(
-            me=parts.me,
-            parent_level=parts.parent.level,
-            policy=parts.policy,
-            journal=parts.journal,
-            inbox=parts.inbox,
-            clock=parts.clock,
-        )
 
     # ---- listeners
 
@@ -486,30 +315,5 @@ def _close_strangers(parts: Parts, count: int, why: str) -> None:
     parts.links.offences.link(STRANGERS, why, count=count)
 
 
-def join_address(config: NodeConfig) -> str:
-    """Where this node certifies children, as others reach it; empty when it does not."""
-    if not (config.links.join_listen and config.links.listen):
-        return ""
-    host, _ = split_address(config.links.announce or config.links.join_listen)
-    _, port = split_address(config.links.join_listen)
-    return f"{host}:{port}" if port else ""
-
-
-def _refusing(plane: DevicePlane) -> list[str]:
-    """The word of a sensor door that takes nothing."""
-    return [] if plane.intake.has_room else ["door_refusing"]
-
-
 def _addresses(door: ReportDoor) -> set[tuple[str, int]]:
     return {client.address for client in door.clients}
-
-
-def _kinds(terms: Terms) -> list[Kind]:
-    """Every kind of case that a node keeps."""
-    return [ENTRY, request_kind(terms), TICKET, RECALL, COMMAND, ALGORITHM, *KINDS]
-
-
-def _counts(cameras: Sequence[Mapping[str, object]]) -> dict[str, int]:
-    """How many cameras are live and how many lost."""
-    states = [str(camera["state"]) for camera in cameras]
-    return {"live": sum(state in ("live", "degraded") for state in states), "lost": sum(state == "lost" for state in states)}

@@ -11,6 +11,7 @@ from node.attachment.desk import AttachmentDesk
 from node.audit.api import Audit
 from node.cameras.directory_desk import DirectoryDesk
 from node.cameras.host import CameraHost
+from node.cameras.viewing.wiring import Views
 from node.carriage.carrier import Carrier
 from node.catalogue.desk import CatalogueDesk
 from node.catalogue.review import Review
@@ -19,6 +20,7 @@ from node.devices.wiring import DeviceDesks
 from node.evidence.desk import EvidenceDesk
 from node.gb28181.client import PlatformClient
 from node.identity.admissions import Admissions
+from node.incidents.desk import IncidentDesk
 from node.ingest.handing_in import HandingIn
 from node.keeping.care import Care
 from node.keeping.storage import Storage
@@ -74,6 +76,8 @@ class Services:
     devices: DeviceDesks
     cameras: CameraHost
     camera_directory: DirectoryDesk
+    views: Views
+    """Who looks at cameras now, here and from above."""
     platform: PlatformClient | None
     """The GB/T 28181 platform above; None where none is configured."""
     door_facts: Callable[[], Plain]
@@ -97,6 +101,7 @@ class Services:
     territories: TerritoryDesk
     sensors: SensorDesk
     evidence: EvidenceDesk
+    incidents: IncidentDesk
     algorithms: AlgorithmDesk
 
     def catalogue(self) -> list[Plain]:

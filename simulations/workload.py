@@ -110,7 +110,7 @@ class Workload:
 
     def _events(self, plan: NodePlan, names: list[str], wall_us: int) -> list[Column]:
         return [
-            wall_us, plan.territory, 2, names, f"{plan.id}-cam", "line", "vehicle", 0.9, "demo-street", "", "",
+            wall_us, plan.territory, 2, names, f"{plan.id}-cam", "line", "vehicle", 0.9, "street-s", "", "",
             "rendered-only", "rendered", "", False,
         ]  # fmt: skip
 

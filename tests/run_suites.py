@@ -93,7 +93,7 @@ SUITES = (
     Suite("policies", 28, tests=("tests/policies", "tests/attacks"), workers=2),
     Suite("edge_ai", 50, tests=("tests/edge_ai",), workers=2),
     Suite("tui", 96, tests=("tests/tui",), workers=2),
-    Suite("simulations", 174, tests=("tests/simulations", "tests/benchmarks"), workers=2),
+    Suite("simulations", 174, tests=("tests/simulations", "tests/benchmarks", "tests/training"), workers=2),
     Suite("e2e", 280, tests=("tests/network", "tests/e2e"), workers=3, groups_stay_whole=True),
 )
 

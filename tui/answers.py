@@ -131,6 +131,8 @@ class CameraEvent(Struct, frozen=True, rename={"class_": "class"}):
     scene: str | None = None
     ended: bool = False
     place: str | None = None
+    verdict: str = ""
+    """What a person said of it: true, false, or nothing yet."""
 
 
 class Events(Struct, frozen=True):
@@ -163,6 +165,14 @@ class Incident(Struct, frozen=True, rename={"class_": "class"}):
     summary: str | None = None
     territory: str = ""
     age_s: float | None = None
+    node: str = ""
+    """Whose row opened it."""
+    state_node: str = ""
+    """Whose row says its state."""
+    state_age_s: float | None = None
+    by: str = ""
+    """Who said the state; empty when nobody did."""
+    why: str = ""
 
 
 class Incidents(Struct, frozen=True):

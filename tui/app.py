@@ -18,7 +18,7 @@ from textual.worker import Worker, WorkerState
 from node.clock import Clock
 from tui.client import ConsoleApi
 from tui.commands import command_target
-from tui.decision import Ask, Decided, Outcome, Result, carry_out
+from tui.decision import Ask, Decided, Do, Outcome, Result, carry_out
 from tui.desk import Desk
 from tui.feed import Feed, Question
 from tui.keys import QUIT, THEME
@@ -194,6 +194,18 @@ class Console(App[int]):
     def on_decided(self, message: Decided) -> None:
         """Tell the node, once: the dialog takes no further press until this is settled."""
         self.run_worker(self._decide(message), group="decision", exit_on_error=False)
+
+    def on_do(self, message: Do) -> None:
+        """Tell the node at once; one at a time, so that a held key says a thing once."""
+        if not any(worker.group == "act" and worker.is_running for worker in self.workers):
+            self.run_worker(self._do(message), group="act", exit_on_error=False)
+
+    async def _do(self, message: Do) -> None:
+        outcome = await carry_out(self._api, message.decision, by=self.desk.setting.person, why="", filled={})
+        self.feed.shelf.overtake()
+        await self.refresh_answers()
+        told = outcome.words if outcome.result is Result.DONE else self.desk.words(f"dialog_{outcome.result.value}", said=outcome.words)
+        self.page.tell(told)
 
     async def _decide(self, said: Decided) -> None:
         """Tell the node, look at the thing again, then show what came of it: so what may be pressed next rests on fresh answers."""

@@ -92,6 +92,14 @@ class Ask(Message):
         self.decision = decision
 
 
+class Do(Message):
+    """Tell the node at once, without a dialog: only what another key takes back."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__()
+        self.decision = decision
+
+
 class Decided(Message):
     """A person pressed the button: tell the node."""
 

@@ -62,6 +62,14 @@ DEVICE_DECISIONS = (
 )
 """What may be decided about a device: each has its key on the page of one that takes it."""
 
+INCIDENT_STEPS = (
+    Key("x", "x", "step('dismiss')", "dismiss"),
+    Key("a", "a", "step('acknowledge')", "acknowledge"),
+    Key("s", "s", "step('resolve')", "resolve"),
+    Key("o", "o", "step('reopen')", "reopen_incident"),
+)
+"""What may be said about an incident or an event: on its page, and on the list about the row under the cursor."""
+
 SECTION_NAMES = {
     "governance": ("all", "emergency", "recall", "regrade", "review", "quality", "request"),
     "oversight": ("returns", "scores", "log"),
@@ -101,5 +109,5 @@ SAYS = {
 }
 """What may be said about a matter of governance: one press means one of them, the one that the matter takes."""
 
-COMMON = (OPEN, BACK, FILTER, GO, FREEZE, HELP, QUIT, MOVE, THEME, COPY, *(key for _, key in TABS))
+COMMON = (OPEN, BACK, HELP, FILTER, GO, FREEZE, QUIT, MOVE, THEME, COPY, *(key for _, key in TABS))
 """Keys that mean the same on every page."""

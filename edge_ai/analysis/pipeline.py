@@ -16,14 +16,16 @@ from edge_ai.analysis.scheduler import HEARTBEAT_S
 from edge_ai.capture.gate import GateState, Motion, MotionGate
 from edge_ai.condition import Values
 from edge_ai.detectors.port import Detector
+from edge_ai.evidence.box_track import BoxTrack
 from edge_ai.evidence.coding import Evidence
-from edge_ai.evidence.recent import RecentFrames
+from edge_ai.evidence.recent import Masked, RecentFrames
+from edge_ai.models.manifest import Family
 from edge_ai.picture import Detections, Shot
 from edge_ai.rules import Begun, Ended, RuleBook, RuleOutcome
 from edge_ai.rules.stage import SecondStage
 from edge_ai.spec import CameraKind, CameraSpec, MaskWish, RuleKind
 from edge_ai.tracking.tracker import Track, Tracker
-from edge_ai.wire import EventMessage, EventRow, EvidenceInfo
+from edge_ai.wire import ClipSpan, EventMessage, EventRow, EvidenceInfo
 from sync.model import Instant
 
 HIGH_ABOVE = 0.1
@@ -63,6 +65,10 @@ class CameraPipeline:
         self._zones = {spec.name: spec.points for spec in camera.rules if spec.kind is not RuleKind.LINE}
         shows_people, whole = camera.kind is not CameraKind.RENDERED, camera.mask is MaskWish.MOSAIC
         self._recent = RecentFrames(detector.classes, shows_people=shows_people, whole=whole)
+        self._clips = {spec.name: spec.clip_s for spec in camera.rules if spec.clip_s}
+        self.boxes = BoxTrack(detector.classes, self._recent.masking) if self._clips else None
+        """What masks the clips of this camera; None where no rule wants any."""
+        self._newest_us = 0
         self._generation = -1
         self._analysed_at: Instant | None = None
         self.counts = PipelineCounts()
@@ -84,6 +90,11 @@ class CameraPipeline:
         """What was wrong with the places remembered from before; empty when nothing was."""
         return self._book.trouble
 
+    def newest(self) -> tuple[int, Masked] | None:
+        """When the newest picture was taken (wall clock) and what masks it, for somebody who looks; None before the first one."""
+        masked = self._recent.newest()
+        return None if masked is None else (self._newest_us, masked)
+
     def analyse(self, shot: Shot) -> list[EventMessage]:
         """The events that begin or end with this frame, all steps in one."""
         if shot.generation != self._generation and self._generation >= 0:
@@ -103,6 +114,7 @@ class CameraPipeline:
         self._tracker.clear()
         self._recent.clear()
         self._recent.add(shot.pixels, ())
+        self._newest_us = shot.wall_us
         self._analysed_at = None
         return self._apply_rules(shot, [])
 
@@ -118,17 +130,24 @@ class CameraPipeline:
         tracks = self._tracker.update(seen, passed_s)
         self.tracks = tuple(tracks)
         self._recent.add(shot.pixels, tracks, seen)
+        if self.boxes is not None:
+            self.boxes.add(shot.pixels, seen, shot.now)
+        self._newest_us = shot.wall_us
         return self._apply_rules(shot, tracks)
 
     def remember(self) -> None:
         """Put on the disk what a restart must know; call when the messages of a frame are safe. Raises EvidenceError."""
         self._book.save()
 
+    def is_blind(self, motion: Motion) -> bool:
+        """True where the algorithm sees by the gate alone and that still learns: it would take "not known" for "nothing there"."""
+        return motion.is_learning and self._algorithm.manifest.family is Family.MOTION_OBJECT
+
     def _worth_analysing(self, motion: Motion, now: Instant) -> bool:
-        if motion.state in (GateState.MUTED, GateState.CALIBRATING, GateState.STORM):
+        if self.is_blind(motion):
             return False
         due = self._analysed_at is None or now.seconds_since(self._analysed_at) >= HEARTBEAT_S
-        return due or motion.state is GateState.MOTION
+        return motion.calls or (due and motion.state is not GateState.STORM)
 
     def _apply_rules(self, shot: Shot, tracks: list[Track]) -> list[EventMessage]:
         size = (shot.pixels.shape[1], shot.pixels.shape[0])
@@ -145,6 +164,8 @@ class CameraPipeline:
         row = self._row(outcome, evidence, shot)
         if not outcome.ends_at_once:
             self._book.opened(outcome, row)
+        if self.boxes is not None and row.clip is not None:
+            self.boxes.want(row.event_id, row.clip)
         return [EventMessage(row, evidence.jpeg, evidence.thumb_rgb, evidence.original)]
 
     def _row(self, begun: Begun, evidence: Evidence, shot: Shot) -> EventRow:
@@ -168,11 +189,18 @@ class CameraPipeline:
             evidence=evidence.info,
             overlays=evidence.overlays,
             code=camera.code,
+            clip=self._span(begun.rule, shot.now),
         )
+
+    def _span(self, rule: str, now: Instant) -> ClipSpan | None:
+        if rule not in self._clips:
+            return None
+        before_s, after_s = self._clips[rule]
+        return ClipSpan(now.plus(-before_s).us, now.us, now.plus(after_s).us)
 
 
 def _ended(row: EventRow, wall_us: int) -> EventMessage:
     """The second message of an event: no blobs, the first one has them."""
     values = {name: getattr(row, name) for name in EventRow.__struct_fields__}
-    values |= {"ended": True, "time_us": wall_us, "evidence": EvidenceInfo(row.evidence_sha256, 0, 0), "overlays": ()}
+    values |= {"ended": True, "time_us": wall_us, "evidence": EvidenceInfo(row.evidence_sha256, 0, 0), "overlays": (), "clip": None}
     return EventMessage(EventRow(**values), b"", b"")

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from sync.model import Instant
 
-HEARTBEAT_S = 5.0
+HEARTBEAT_S = 10.0
 """Seconds after which a quiet picture is analysed all the same: it finds what was left behind and what has gone."""
 COST_GUESS_S = 0.02
 """Seconds of an analysis before any was measured."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,25 +19,40 @@ from edge_ai.analysis.callers import INFERENCE_S_MAX, Callers, Concluded
 from edge_ai.analysis.ledger import STRIKES_MAX, Ledger
 from edge_ai.analysis.pipeline import CameraPipeline
 from edge_ai.analysis.scheduler import Scheduler, Share
-from edge_ai.analysis.second_stage import second_stages
-from edge_ai.capture.gate import GateState
+from edge_ai.analysis.second_stage import StageShelf
+from edge_ai.capture.gate import Motion
 from edge_ai.clock import Clock, SystemClock
 from edge_ai.condition import SensorValues
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.port import Detector
 from edge_ai.errors import AlgorithmError, EvidenceError
 from edge_ai.evidence.handing import Handing
+from edge_ai.looks.viewing import Views
 from edge_ai.models.hot import HotModel, open_hot
+from edge_ai.models.manifest import REMEMBERING
+from edge_ai.models.usage import UsageCounter
 from edge_ai.outlet import Outlet
 from edge_ai.ring.reader import RingReader
 from edge_ai.serving import EXIT_FAILED, STATE_PERIOD_S, serve
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode, WorkerSpec, decode_spec
 from edge_ai.spool import Spool
-from edge_ai.wire import Ack, AnalysisRow, EventMessage, Value, analysis_parts, event_parts
+from edge_ai.wire import (
+    CLIP_BOXES,
+    Ack,
+    AnalysisRow,
+    EventMessage,
+    UsageRow,
+    Value,
+    ViewOrder,
+    analysis_parts,
+    event_parts,
+    usage_parts,
+    view_parts,
+)
 from sync.model import Instant
 
-TURN_S = 0.05
-"""Longest wait for a frame before orders and states get their turn."""
+TURN_S = 0.25
+"""Longest wait for a frame or an order before states get their turn, hung inferences are seen and quiet frames are looked at."""
 NICENESS = 3
 """Below capture and node: under overload inference is what gives way, not the reading of streams or the links."""
 CLOSE_S = 1.0
@@ -71,16 +86,21 @@ class AnalysisWorker:
         self._spec = spec
         self._clock = clock
         self._bell = Bell(spec.bell)
-        self._ledger = Ledger(Path(spec.ledger), [camera.id for camera in spec.cameras])
+        self._ledger = Ledger(Path(spec.ledger), {camera.id: f"{camera.algorithm} {camera.model}" for camera in spec.cameras})
         handing = Handing(Path(spec.evidence_dir), spec.evidence_floor_bytes) if spec.evidence_dir else None
+        self._handing = handing
         self._spool = Spool(Path(spec.spool_dir), handing)
         self._outlet = Outlet(spec.endpoint, spec.worker)
+        self._outlet.watch(spec.bell)
         self._readers = [RingReader(Path(ring.path), ring.cameras) for ring in spec.rings]
         self._refused: dict[str, str] = {}
         self._refused_events: Counter[str] = Counter()
         self._stopping = False
         self._states_due = clock.now()
         self._values = SensorValues()
+        self._usage = UsageCounter(clock.now())
+        self._views = Views(self._bell.ring)
+        self._stages = StageShelf(spec.algorithms_dir)
         models = _Models(spec, clock, build)
         self._cameras = {camera.id: made for camera in spec.cameras if (made := self._add(camera, models)) is not None}
         self._scheduler: Scheduler[int] = Scheduler(
@@ -91,7 +111,8 @@ class AnalysisWorker:
     def run(self) -> int:
         """Serve until told to stop or orphaned; EXIT_FAILED when an inference hangs or a caller is gone."""
         while not self._stopping and not self._outlet.stopped and os.getppid() == self._spec.parent_pid:
-            self._bell.wait(TURN_S)
+            self._outlet.wait(TURN_S)
+            self._bell.wait(0)
             now = self._clock.now()
             if why := self._callers.failed(now):
                 sys.stderr.write(f"edge analysis: {why}\n")
@@ -116,17 +137,28 @@ class AnalysisWorker:
                 self._spool.acknowledge(order)
             elif isinstance(order, Value):
                 self._values.take(order.device, order.metric, order.value, now.plus(-order.age_s))
+            elif isinstance(order, ViewOrder):
+                known = self._cameras.get(order.camera)
+                self._views.ask(order, now, None if known is None else known.pipeline)
+        for picture in self._views.made():
+            self._outlet.send(view_parts(picture))
         for message in self._spool.due(now):
             self._outlet.send(event_parts(message))
+        self._tell_usage(self._usage.due(now))
         self._report()
 
     # ---- a frame's way
 
     def _offer_news(self) -> None:
+        now = self._clock.now()
         for reader in self._readers:
             for camera, offered in reader.news():
-                if camera in self._cameras:
-                    self._scheduler.offer(camera, offered.number, offered.taken, moves=offered.motion.state is GateState.MOTION)
+                if camera in self._cameras and not self._cameras[camera].pipeline.is_blind(offered.motion):
+                    self._scheduler.offer(camera, offered.number, offered.taken, moves=self._is_due(camera, offered.motion, now))
+
+    def _is_due(self, camera: str, motion: Motion, now: Instant) -> bool:
+        """True for a frame that is worth an analysis without waiting for the heartbeat: the gate calls for it, or somebody looks at it."""
+        return motion.calls or self._views.watches(camera, now)
 
     def _begin_next(self, now: Instant) -> bool:
         """Begin one inference; False when nothing waits."""
@@ -147,11 +179,14 @@ class AnalysisWorker:
         shot = concluded.seen.shot
         known = self._cameras[shot.camera]
         self._scheduler.finished(shot.camera, concluded.cost_s)
-        self._ledger.end(shot.camera)
         known.ages_s.append(self._clock.now().seconds_since(shot.now))
         known.trouble = concluded.trouble
+        found = None if concluded.detections is None else len(concluded.detections)
+        self._usage.add(shot.camera, concluded.algorithm, found, concluded.cost_s)
         if concluded.detections is not None:
             self._keep(known, known.pipeline.conclude(shot, concluded.detections, concluded.algorithm))
+        # Only now: a second stage that hangs takes the process with it, and the frame must count as its camera's.
+        self._ledger.end(shot.camera)
 
     def _keep(self, known: _Camera, messages: list[EventMessage]) -> None:
         """Messages are safe in the spool before the rules' memory says that they were told."""
@@ -177,7 +212,7 @@ class AnalysisWorker:
         try:
             model = models.add(camera)
             places = Path(self._spec.spool_dir).parent / PLACES
-            stages = second_stages(camera, self._spec.algorithms_dir)
+            stages = self._stages.of(camera)
             pipeline = CameraPipeline(
                 camera, model.algorithm, model, nonce=self._spec.nonce, places=places, values=self._values, stages=stages
             )
@@ -195,8 +230,18 @@ class AnalysisWorker:
         self._states_due = now.plus(STATE_PERIOD_S)
         for reader in self._readers:
             reader.refresh()
+        self._lay_boxes(now)
         for camera in self._spec.cameras:
             self._outlet.send(analysis_parts(self._row(camera.id)))
+
+    def _lay_boxes(self, now: Instant) -> None:
+        """The boxes of clips that are over, for the node; without them nothing of a clip stays sharp when it leaves."""
+        for known in self._cameras.values():
+            track = known.pipeline.boxes
+            for event_id, data in track.due(now) if track is not None and self._handing is not None else ():
+                assert self._handing is not None
+                if why := self._handing.lay(f"{event_id}{CLIP_BOXES}", data):
+                    known.trouble = f"the boxes of event {event_id}'s clip are not kept: {why}"
 
     def _row(self, name: str) -> AnalysisRow:
         known = self._cameras.get(name)
@@ -215,6 +260,10 @@ class AnalysisWorker:
             model=known.model.words,
         )
 
+    def _tell_usage(self, rows: Sequence[UsageRow]) -> None:
+        for row in rows:
+            self._outlet.send(usage_parts(row))
+
     def _close(self) -> None:
         """End between two frames: what runs is finished, so that its events are kept and no frame counts as lost."""
         until = self._clock.now().plus(CLOSE_S)
@@ -222,7 +271,9 @@ class AnalysisWorker:
             self._bell.wait(TURN_S)
         for concluded in self._callers.concluded():
             self._conclude(concluded)
+        self._tell_usage(self._usage.rest())
         self._callers.stop()
+        self._views.close()
         self._outlet.close()
 
 
@@ -234,7 +285,7 @@ def period_of(camera: CameraSpec) -> float:
 
 
 class _Models:
-    """Models by caller: those with weights once for each algorithm and file, the others, which remember, once for each camera."""
+    """Models by caller: those that remember their camera once for each camera, the others once for each algorithm and file."""
 
     def __init__(self, spec: WorkerSpec, clock: Clock, build: Build) -> None:
         self._spec = spec
@@ -252,7 +303,7 @@ class _Models:
             model = shared.get(key)
             if model is None:
                 model = open_hot(camera, self._spec.algorithms_dir, self._clock, build=self._build)
-            if model.algorithm.model is None:
+            if model.algorithm.manifest.family in REMEMBERING:
                 for each in self.tables:
                     each[camera.id] = model
                 return model

@@ -53,11 +53,22 @@ class Motion:
     """Share of the picture that moves, 0-1."""
 
     @property
+    def calls(self) -> bool:
+        """True when the picture is worth an analysis at once: something moves, or the gate cannot tell yet whether something does."""
+        return self.state is GateState.MOTION or self.is_learning
+
+    @property
+    def is_learning(self) -> bool:
+        """True while the gate cannot tell yet what moves: it names no boxes."""
+        return self.state in _LEARNING
+
+    @property
     def priority(self) -> float:
         """0 to 1: how urgent an analysis is."""
         return min(1.0, self.share * 20) if self.state is GateState.MOTION else 0.0
 
 
+_LEARNING = frozenset({GateState.CALIBRATING, GateState.MUTED})
 _NEAR = np.ones((5, 5), np.uint8)
 _JOIN = np.ones((5, 3), np.uint8)
 _NO_BOXES: Floats = np.zeros((0, 4), np.float32)

@@ -118,9 +118,9 @@ class Health:
         self._last_frame = now
         self._move(CameraState.CONNECTING, now)
 
-    def frame(self, now: Instant) -> None:
-        """A frame arrived."""
-        self._frames += 1
+    def frames(self, now: Instant, count: int = 1) -> None:
+        """So many frames were read, the last of them now."""
+        self._frames += count
         self._last_frame = now
         self._backoff.succeeded(now)
         self._move(CameraState.DEGRADED if self._is_damaged(now) else CameraState.LIVE, now)

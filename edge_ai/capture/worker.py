@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
 from edge_ai.analysis.bell import Bell
 from edge_ai.capture.camera import CameraCapture
 from edge_ai.clock import Clock, SystemClock
+from edge_ai.evidence.clip_keeping import ClipKeeper
+from edge_ai.evidence.handing import Handing
 from edge_ai.outlet import Outlet
 from edge_ai.picture import Shot
 from edge_ai.ring.writer import RingWriter
 from edge_ai.serving import STATE_PERIOD_S, serve
 from edge_ai.sources.budget import OpenBudget
-from edge_ai.spec import CaptureSpec, decode_capture_spec
-from edge_ai.wire import Refusal, StateRow, state_parts
+from edge_ai.spec import CameraKind, CaptureSpec, decode_capture_spec
+from edge_ai.wire import ClipNote, ClipOrder, Opens, Refusal, StateRow, clip_note_parts, state_parts
 
-TURN_S = 0.25
+TURN_S = 0.5
 """Longest time before a lost parent is noticed."""
 
 
@@ -35,10 +38,12 @@ class CaptureWorker:
         self._bell = Bell(spec.bell)
         self._ring = RingWriter(Path(spec.ring), spec.cameras, clock.now())
         self._outlet = Outlet(spec.endpoint, spec.worker)
+        handing = Handing(Path(spec.evidence_dir), spec.evidence_floor_bytes) if spec.evidence_dir else None
+        self._clips = ClipKeeper(handing, clock)
         self._refused: set[str] = set()
         self._stopping = False
         rng = Random(spec.seed)  # noqa: S311 - jitter
-        opens = OpenBudget(spec.opens_per_s)
+        opens = self._opens = OpenBudget(spec.opens_per_s)
         self._captures = {
             camera.id: CameraCapture(camera, self, clock, Random(rng.getrandbits(64)), opens=opens)  # noqa: S311 - jitter
             for camera in spec.cameras
@@ -59,7 +64,12 @@ class CaptureWorker:
             for order in self._outlet.orders():
                 if isinstance(order, Refusal):
                     self._refuse(order)
+                elif isinstance(order, ClipOrder):
+                    self._keep_clip(order)
+                elif isinstance(order, Opens):
+                    self._opens.change(order.per_s)
             now = self._clock.now()
+            self._tell_clips(self._clips.turn(now))
             if now >= states_due:
                 self._send_states()
                 states_due = now.plus(STATE_PERIOD_S)
@@ -77,6 +87,15 @@ class CaptureWorker:
             self._refused.add(refusal.camera)
             capture.stop()
             capture.refuse(refusal.why)
+
+    def _keep_clip(self, order: ClipOrder) -> None:
+        capture = self._captures.get(order.camera)
+        if capture is not None:
+            self._clips.take(order, capture.packets, has_packets=capture.camera.kind is CameraKind.RTSP)
+
+    def _tell_clips(self, notes: Sequence[ClipNote]) -> None:
+        for note in notes:
+            self._outlet.send(clip_note_parts(note))
 
     def _send_states(self) -> None:
         for name in self._captures:
@@ -100,6 +119,7 @@ class CaptureWorker:
         )
 
     def _close(self) -> None:
+        self._tell_clips(self._clips.close())
         for name, capture in self._captures.items():
             if name not in self._refused:
                 capture.stop()

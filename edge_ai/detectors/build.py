@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from edge_ai.algorithm import Algorithm
 from edge_ai.detectors.classifier import Classifier
-from edge_ai.detectors.demo_street import DemoStreet
 from edge_ai.detectors.fastestdet import FastestDet
 from edge_ai.detectors.fire_smoke import FireSmoke
 from edge_ai.detectors.motion_object import MotionObject
@@ -15,6 +14,7 @@ from edge_ai.detectors.port import Detector
 from edge_ai.detectors.rfb_face import RfbFace
 from edge_ai.detectors.ssd import Ssd
 from edge_ai.detectors.still_object import StillObject
+from edge_ai.detectors.street_s import StreetS
 from edge_ai.detectors.yolov8 import YoloV8
 from edge_ai.detectors.yolox import YoloX
 from edge_ai.errors import ModelError
@@ -28,12 +28,12 @@ _WITH_MODEL: dict[Family, Callable[..., Detector]] = {
     Family.SSD: Ssd,
     Family.RFB_FACE: RfbFace,
     Family.CLASSIFIER: Classifier,
-    Family.DEMO_STREET: DemoStreet,
+    Family.FIRE_SMOKE: FireSmoke,
+    Family.STREET_S: StreetS,
 }
 
 _WEIGHTLESS: dict[Family, Callable[[], Detector]] = {
     Family.MOTION_OBJECT: MotionObject,
-    Family.FIRE_SMOKE: FireSmoke,
     Family.STILL_OBJECT: StillObject,
 }
 

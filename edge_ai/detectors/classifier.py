@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_ai.capture.gate import Motion
-from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, activated
-from edge_ai.detectors.session import ModelSession
+from edge_ai.detectors.net import Net
+from edge_ai.detectors.port import AS_USUAL, Look, activated
 from edge_ai.models.manifest import Activation, InputSpec
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
 
@@ -40,13 +40,12 @@ class Classifier:
         self.classes = classes
         self._score_min = score_min
         self._activation = activation
-        self._session = ModelSession(model)
-        self._session.expect_only((1, len(classes)))
-        self._input = InputBuffer(self._session.height, self._session.width, LOOK.changed(look))
+        self._net = Net(model, LOOK, look)
+        self._net.session.expect_only((1, len(classes)))
 
     def scores(self, pixels: Pixels) -> Floats:
         """A score of 0-1 for each class."""
-        return activated(self._session.run(self._input.fill(pixels))[0][0], self._activation)
+        return activated(self._net.look(pixels)[0][0], self._activation)
 
     def look_at(self, pixels: Pixels, box: Floats) -> tuple[int, float] | None:
         """Class and score of one box of a picture (corners in pixels); None when it is too small or nothing is sure enough."""

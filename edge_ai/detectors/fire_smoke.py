@@ -1,117 +1,159 @@
-"""Flames without weights: pixels of a flame's colour that stay at their place and flicker there.
+"""Flames and smoke: a rule proposes, a crop classifier confirms.
 
-A lamp is bright and still, an orange coat flickers only where it passes; a flame does both at one place. Growth raises the score. It
-remembers the last pictures of one camera, so each camera has its own. Thresholds were chosen on the first half of one clip (see the
-manifest). Colour rule after Celik and Demirel, Fire detection in video sequences using a generic color model, 2009.
+The rules (fire_smoke_flames.py, fire_smoke_haze.py) say where something flickers like a flame or veils the background like smoke. A small
+net that was trained on rendered scenes alone (training/fire_train.py) then looks at the place before and in three pictures. It is far from
+sure of real flames, so a flame is only dropped where the net finds nothing of one; smoke is told only where the net is sure. It is asked at
+most once in ASK_EVERY pictures for each place, never again after it agreed, and ASKS_MAX times for each picture. It remembers the last
+pictures of one camera, so each camera has its own. Called through edge_ai/detectors/build.py.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_ai.capture.gate import Motion
-from edge_ai.picture import NOTHING, Detections, Floats, Pixels
+from edge_ai.detectors.classifier import Classifier
+from edge_ai.detectors.fire_smoke_crops import PANELS, STEP, Box, reduced, strip_of
+from edge_ai.detectors.fire_smoke_crops import WIDTH as CROPS_WIDTH
+from edge_ai.detectors.fire_smoke_flames import PICTURES, WIDTH, FlameRule
+from edge_ai.detectors.fire_smoke_haze import SmokeRule
+from edge_ai.detectors.port import AS_USUAL
+from edge_ai.models.manifest import Activation, InputSpec
+from edge_ai.picture import NOTHING, Detections, Floats, Pixels, overlap_matrix
 
-CLASSES = ("fire",)
-WIDTH = 160
-"""Pixels across the reduced picture."""
-PICTURES = 9
-"""Newest pictures that are compared: 1.8 s at 5 a second."""
-RED_MIN = 190
-WARMTH_MIN = 40
-"""Levels by which red exceeds blue in a flame; red, green and blue fall in this order."""
-PRESENT_MIN = 0.3
-"""Share of the pictures in which a pixel has a flame's colour."""
-CHANGE_MIN = 10
-"""Grey levels of a change that counts as up or down."""
-SWINGS_MIN = 2
-"""Times a pixel must go up, and times it must go down, among the pictures."""
-SPREAD_MIN = 10.0
-"""Grey levels (standard deviation) by which a pixel varies among the pictures in which it has a flame's colour: a wall of that colour
-behind passers-by swings too, and is the same wall each time."""
-AREA_MIN = 8
-"""Reduced pixels of the smallest flame."""
-BOXES_MAX = 16
-GROWTH_PICTURES = 15
-"""Pictures over which growth is measured."""
-SCORE = 0.7
-SCORE_GROWING = 0.9
-GROWN = 1.3
-"""Times its area of GROWTH_PICTURES ago from which a fire counts as growing."""
+FIRE, SMOKE = range(2)
+NEITHER = "neither"
+"""The net's third class, which is never told."""
+ASK_EVERY = 5
+"""Pictures between two questions about one place: a second at 5 a second."""
+ASKS_MAX = 4
+"""Questions about one picture; places that must wait are asked about in the next."""
+SAME_PLACE = 0.2
+"""Overlap from which two boxes of one class are one place."""
+PLACES_MAX = 32
+BACKGROUND_FIRST = 15
+"""Pictures whose mean the background begins as."""
+BACKGROUND_RATE = 0.005
+"""Share of a new picture in the background afterwards, where nothing veils it: 40 s at 5 a second."""
+AGREES_MIN = (0.03, 0.9)
+"""Score of the net from which it agrees, for fire and for smoke; chosen as docs/model-card.md says."""
+SCORE, SCORE_GROWING = 0.7, 0.9
+"""Of a fire, which has no score of its own: the net's is no measure of it."""
 
-Masks = NDArray[np.uint8]
-_JOIN = np.ones((5, 5), np.uint8)
+_SCALE = CROPS_WIDTH / WIDTH
+
+
+@dataclass(slots=True)
+class _Place:
+    """What the net last said of one place."""
+
+    kind: int
+    box: Box
+    score: float = 0.0
+    """How far the net agreed when it was asked last."""
+    wait: int = 0
+    """Pictures until it may be asked about again."""
+    unseen: int = 0
+    """Pictures since a rule proposed it."""
 
 
 class FireSmoke:
-    """The weightless flame family; one instance per camera."""
+    """The fire and smoke family; one instance per camera."""
 
-    def __init__(self) -> None:
-        self.classes = CLASSES
-        self._warm: deque[Masks] = deque(maxlen=PICTURES)
-        self._grey: deque[NDArray[np.int16]] = deque(maxlen=PICTURES)
-        self._areas: deque[int] = deque(maxlen=GROWTH_PICTURES)
+    def __init__(self, model: Path, classes: tuple[str, ...], *, score_min: float, overlap_max: float, look: InputSpec = AS_USUAL) -> None:
+        self.classes = classes
+        self._net = Classifier(
+            model, (*classes, NEITHER), score_min=score_min, overlap_max=overlap_max, look=look, activation=Activation.SOFTMAX
+        )
+        self._begin()
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:
-        """The flames that show in the last pictures; nothing until there are enough of one size."""
-        size = (WIDTH, max(1, round(pixels.shape[0] * WIDTH / pixels.shape[1])))
-        small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        if self._warm and self._warm[0].shape != small.shape[:2]:
-            self._forget()
-        self._warm.append(_flame_coloured(small))
-        self._grey.append(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.int16))
-        if len(self._warm) < PICTURES:
+        """The fire and smoke that shows in the last pictures; nothing until there are enough of one size. `motion` is not used."""
+        now = reduced(pixels)
+        if self._recent and self._recent[0].shape != now.shape:
+            self._begin()
+        self._recent.append(now)
+        self._learn(now)
+        proposed = self._proposed(now)
+        if not self._is_ready:
             return NOTHING
-        flames = self._flames()
-        self._areas.append(int(np.count_nonzero(flames)))
-        boxes = _boxes(flames)
-        if not boxes:
+        self._grow_older()
+        confirmed = [place for kind, box in proposed if (place := self._confirmed(kind, box)) is not None]
+        return self._told(confirmed, pixels)
+
+    def _begin(self) -> None:
+        self._recent: deque[Pixels] = deque(maxlen=PICTURES)
+        self._flames, self._smoke = FlameRule(), SmokeRule()
+        self._background: Floats = np.zeros((0, 0, 3), np.float32)
+        self._seen, self._asked = 0, 0
+        self._places: list[_Place] = []
+
+    def _grow_older(self) -> None:
+        """A picture more for what is known of places; the oldest are forgotten."""
+        self._asked = 0
+        for place in self._places:
+            place.wait, place.unseen = max(0, place.wait - 1), place.unseen + 1
+        self._places = [place for place in self._places if place.unseen <= ASK_EVERY][-PLACES_MAX:]
+
+    @property
+    def _is_ready(self) -> bool:
+        return len(self._recent) > STEP * (PANELS - 2)
+
+    # ---- the rule proposes
+
+    def _proposed(self, now: Pixels) -> list[tuple[int, Box]]:
+        """What the rules see, in pixels of the reduced picture."""
+        size = (WIDTH, max(1, round(now.shape[0] / _SCALE)))
+        small = np.asarray(cv2.resize(now, size, interpolation=cv2.INTER_AREA), np.uint8)
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+        ground = np.asarray(cv2.resize(self._background, size, interpolation=cv2.INTER_AREA), np.uint8)
+        flames = [(FIRE, box) for box in self._flames.proposed(small, grey)]
+        smoke = [(SMOKE, box) for box in self._smoke.proposed(small, grey, ground)]
+        return [(kind, (x1 * _SCALE, y1 * _SCALE, x2 * _SCALE, y2 * _SCALE)) for kind, (x1, y1, x2, y2) in (*flames, *smoke)]
+
+    def _learn(self, now: Pixels) -> None:
+        """Take the newest picture into the background, but not what veils it."""
+        self._seen += 1
+        if self._background.shape != now.shape:
+            self._background = now.astype(np.float32)
+        free = None
+        if self._seen > BACKGROUND_FIRST and (veiled := self._smoke.veiled).size:
+            free = cv2.resize(1 - veiled, (now.shape[1], now.shape[0]), interpolation=cv2.INTER_NEAREST)
+        cv2.accumulateWeighted(now, self._background, max(1 / self._seen, BACKGROUND_RATE), mask=free)
+
+    # ---- the classifier confirms
+
+    def _confirmed(self, kind: int, box: Box) -> _Place | None:
+        """The place of a proposed box when the net agrees, or did while the rule has proposed it."""
+        place = next((known for known in self._places if known.kind == kind and _overlap(known.box, box) >= SAME_PLACE), None)
+        if place is None:
+            place = _Place(kind, box)
+            self._places.append(place)
+        place.box, place.unseen = box, 0
+        if place.score < AGREES_MIN[kind] and place.wait == 0 and self._asked < ASKS_MAX:
+            self._asked += 1
+            place.score, place.wait = self._agreement(kind, box), ASK_EVERY
+        return place if place.score >= AGREES_MIN[kind] else None
+
+    def _agreement(self, kind: int, box: Box) -> float:
+        """How far the net takes a place for what the rule takes it for, 0-1."""
+        pictures = [self._recent[-1 - STEP * back] for back in range(PANELS - 2, -1, -1)]
+        return float(self._net.scores(strip_of([self._background.astype(np.uint8), *pictures], box))[kind])
+
+    def _told(self, confirmed: list[_Place], pixels: Pixels) -> Detections:
+        if not confirmed:
             return NOTHING
-        scale = np.array([pixels.shape[1] / size[0], pixels.shape[0] / size[1]] * 2, np.float32)
-        found: Floats = np.array(boxes, np.float32) * scale
-        return Detections(found, np.full(len(boxes), self._score(), np.float32), np.zeros(len(boxes), np.int64))
-
-    def _flames(self) -> Masks:
-        warm, grey = np.stack(self._warm), np.stack(self._grey)
-        times = warm.sum(axis=0)
-        change = np.diff(grey, axis=0)
-        swings = np.minimum((change > CHANGE_MIN).sum(axis=0), (change < -CHANGE_MIN).sum(axis=0))
-        candidates = (times >= PRESENT_MIN * PICTURES) & (swings >= SWINGS_MIN)
-        return np.asarray(candidates & (_spread(grey, warm, times) >= SPREAD_MIN), np.uint8)
-
-    def _score(self) -> float:
-        return SCORE_GROWING if self._areas[-1] >= GROWN * max(self._areas[0], AREA_MIN) else SCORE
-
-    def _forget(self) -> None:
-        self._warm.clear()
-        self._grey.clear()
-        self._areas.clear()
+        scale = np.array([pixels.shape[1] / CROPS_WIDTH, pixels.shape[0] / self._recent[-1].shape[0]] * 2, np.float32)
+        boxes: Floats = np.array([place.box for place in confirmed], np.float32) * scale
+        fire = SCORE_GROWING if self._flames.grows else SCORE
+        scores = np.array([fire if place.kind == FIRE else place.score for place in confirmed], np.float32)
+        return Detections(boxes, scores, np.array([place.kind for place in confirmed], np.int64))
 
 
-def _spread(grey: NDArray[np.int16], warm: Masks, times: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Standard deviation of brightness over the pictures in which a pixel is warm."""
-    count = np.maximum(times, 1)
-    mean = (grey * warm).sum(axis=0) / count
-    spread: NDArray[np.float64] = np.sqrt((((grey - mean) ** 2) * warm).sum(axis=0) / count)
-    return spread
-
-
-def _flame_coloured(small: Pixels) -> Masks:
-    blue, green, red = (small[..., channel].astype(np.int16) for channel in range(3))
-    return np.asarray((red >= RED_MIN) & (red > green) & (green >= blue) & (red - blue >= WARMTH_MIN), np.uint8)
-
-
-def _boxes(flames: Masks) -> list[tuple[int, int, int, int]]:
-    joined = cv2.morphologyEx(flames, cv2.MORPH_CLOSE, _JOIN)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    found: list[tuple[int, int, int, int, int]] = []
-    for part in range(1, count):
-        area = int(np.count_nonzero(flames[labels == part]))
-        x, y, width, height = (int(value) for value in stats[part, :4])
-        if area >= AREA_MIN:
-            found.append((area, x, y, x + width, y + height))
-    return [box for _, *box in sorted(found, reverse=True)[:BOXES_MAX]]  # type: ignore[misc]
+def _overlap(left: Box, right: Box) -> float:
+    return float(overlap_matrix(np.array([left], np.float32), np.array([right], np.float32))[0, 0])

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from edge_ai.capture.gate import Motion
-from edge_ai.detectors.port import AS_USUAL, InputBuffer, Look, activated, suppress
-from edge_ai.detectors.session import ModelSession
+from edge_ai.detectors.net import Net
+from edge_ai.detectors.port import AS_USUAL, Look, activated, suppress
 from edge_ai.errors import ModelError
 from edge_ai.models.manifest import Activation, InputSpec, PriorRow
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
@@ -38,29 +38,26 @@ class Ssd:
     ) -> None:
         self.classes = classes
         self._limits = {"score_min": score_min, "overlap_max": overlap_max}
-        self._session = ModelSession(model)
         self._activation, self._variances = activation, variances
-        self._names = [self._session.output_ending(1 + len(classes), but=4), self._session.output_ending(4)]
-        self._priors = prior_boxes(priors, self._session.height, self._session.width)
-        if priors:
-            count = self._session.shape(self._names[1])[1]
-            if count != len(self._priors):
-                raise ModelError(
-                    f"model {self._session.name} refused: it gives {count} boxes, its priors make {len(self._priors)}; correct --priors"
-                )
-        self._scale = np.array([self._session.width, self._session.height] * 2, np.float32)
-        self._input = InputBuffer(self._session.height, self._session.width, LOOK.changed(look))
+        self._net = Net(model, LOOK, look)
+        session = self._net.session
+        self._names = [session.output_ending(1 + len(classes), but=4), session.output_ending(4)]
+        self._priors = prior_boxes(priors, session.height, session.width)
+        count = session.shape(self._names[1])[1]
+        if priors and count != len(self._priors):
+            raise ModelError(f"model {session.name} refused: it gives {count} boxes, its priors make {len(self._priors)}; correct --priors")
+        self._scale = np.array([session.width, session.height] * 2, np.float32)
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:
         """Boxes in picture pixels; `motion` is not used."""
-        scores, boxes = self._session.run(self._input.fill(pixels), self._names)
+        scores, boxes = self._net.look(pixels, self._names)
         shares = activated(scores[0], self._activation)[:, 1:]
         best = shares.max(axis=1)
         kept = np.nonzero(best >= self._limits["score_min"])[0]
         if not len(kept):
             return NOTHING
         corners = self._corners(boxes[0, kept], kept)
-        return suppress(self._input.to_picture(corners * self._scale), best[kept], shares[kept].argmax(axis=1), **self._limits)
+        return suppress(self._net.input.to_picture(corners * self._scale), best[kept], shares[kept].argmax(axis=1), **self._limits)
 
     def _corners(self, terms: Floats, kept: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
         if not len(self._priors):

@@ -38,10 +38,15 @@ class Evidence:
     """JPEG as it was taken; it stays at the node. Empty: none is kept."""
 
 
-def make_evidence(pixels: Pixels, overlays: tuple[Overlay, ...] = (), *, original: Pixels | None = None, masking: str = "") -> Evidence:
-    """JPEG of at most 200 KB, thumbnail of at most 96x54 and hashes of masked `pixels` and of the `original`; raises EvidenceError."""
+def make_evidence(
+    pixels: Pixels, overlays: tuple[Overlay, ...] = (), *, original: Pixels | None = None, masking: str = "", kept_sha256: str = ""
+) -> Evidence:
+    """JPEG of at most 200 KB, thumbnail of at most 96x54 and hashes of masked `pixels` and of the `original`; raises EvidenceError.
+
+    `kept_sha256` names an original that lies at the node already.
+    """
     kept = b"" if original is None else jpeg_of(original, bytes_max=ORIGINAL_BYTES_MAX)
-    digest = hashlib.sha256(kept).hexdigest() if kept else ""
+    digest = hashlib.sha256(kept).hexdigest() if kept else kept_sha256
     jpeg = anchored(jpeg_of(pixels, bytes_max=JPEG_BYTES_MAX - ANCHOR_BYTES_MAX), digest)
     height, width = pixels.shape[:2]
     factor = min(THUMB_WIDTH_MAX / width, THUMB_HEIGHT_MAX / height, 1.0)

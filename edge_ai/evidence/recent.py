@@ -7,8 +7,9 @@ edge_ai/analysis/pipeline.py.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 
@@ -22,6 +23,7 @@ from edge_ai.zones import Point, inside
 
 RECENT_FRAMES = 6
 """Analysed frames among which the best is sought; bounds the memory to as many pictures per camera."""
+Masked = Callable[[], tuple[Pixels, Masking]]
 NOT_CODED = "picture-not-coded"
 """Reason of an event without picture: it could not be made into a JPEG."""
 
@@ -43,6 +45,11 @@ class RecentFrames:
         self._masking = masking_for(() if whole else classes, shows_people=shows_people)
         self._frames: deque[_Recent] = deque(maxlen=RECENT_FRAMES)
 
+    @property
+    def masking(self) -> Masking:
+        """What pictures of this camera go through where boxes are known."""
+        return self._masking
+
     def add(self, pixels: Pixels, tracks: Sequence[Track], seen: Detections | None = None) -> None:
         """Remember a frame; the caller does not change it afterwards. `seen` are all boxes: a thing not yet tracked is masked too."""
         self._frames.append(_Recent(pixels, tuple(tracks), seen))
@@ -58,20 +65,24 @@ class RecentFrames:
         frame = self._frames[best]
         overlays = tuple(_overlay(track, self._classes, frame.pixels) for track in frame.tracks[:OVERLAYS_MAX])
         try:
-            masked, masking = self._masked(best)
+            masked, masking = self._masked(tuple(self._frames), best)
             return make_evidence(masked, overlays, original=frame.pixels, masking=masking.value)
         except EvidenceError:
             return no_picture(NOT_CODED, overlays)
 
-    def _masked(self, index: int) -> tuple[Pixels, Masking]:
-        frame = self._frames[index]
+    def newest(self) -> Masked | None:
+        """What makes the newest picture masked, on any thread and from what is known now; None before the first frame."""
+        frames = tuple(self._frames)
+        return partial(self._masked, frames, len(frames) - 1) if frames else None
+
+    def _masked(self, frames: Sequence[_Recent], index: int) -> tuple[Pixels, Masking]:
+        frame = frames[index]
         if self._masking is Masking.NONE:
             return frame.pixels, Masking.NONE
         if self._masking is Masking.MOSAIC or frame.seen is None:
             return mosaic(frame.pixels), Masking.MOSAIC
-        # What a detector misses in one picture it mostly finds in the one before or after.
-        near = [self._frames[at].seen for at in (index - 1, index, index + 1) if 0 <= at < len(self._frames)]
-        return masked_boxes(frame.pixels, [seen for seen in near if seen is not None], self._classes), Masking.BOXES
+        # What a detector misses in one picture it mostly finds in one of those around it.
+        return masked_boxes(frame.pixels, [one.seen for one in frames if one.seen is not None], self._classes), Masking.BOXES
 
 
 def _worth(frame: _Recent, track_id: int, zone: Sequence[Point]) -> tuple[bool, float]:

@@ -30,20 +30,30 @@ HEIGHT_MIN = 10
 EXIT_REFUSED = 2
 
 
+class Watermark:
+    """One text for pictures of one size, drawn once: letters cost more than everything else about a picture."""
+
+    def __init__(self, width: int, height: int, text: str) -> None:
+        # A lone surrogate ends the process inside the library, and control characters are drawn as boxes.
+        words = "".join(char if char.isprintable() else "?" for char in text[:TEXT_CHARS_MAX])
+        size = max(HEIGHT_MIN, round(height * HEIGHT_SHARE))
+        letters = np.zeros((height, width, 3), np.uint8)
+        for line in range(LINES):
+            left = -(width // 4) * (line % 2)
+            _write(letters, f"{words}   {words}", (left, (line * 2 + 1) * height // (LINES * 2)), size, (255, 255, 255))
+        self._cover = letters.astype(np.float32) * (SHADE / 255)
+        self._foot = np.zeros((size * 2, width, 3), np.uint8)
+        _write(self._foot, words, (4, size + size // 2), _fitting(words, width, size), (255, 255, 255))
+
+    def over(self, pixels: Pixels) -> Pixels:
+        """`pixels` with the text across them and in a line below."""
+        mixed = pixels + self._cover * (255 - pixels.astype(np.float32))
+        return np.asarray(np.vstack([np.rint(mixed).astype(np.uint8), self._foot]), np.uint8)
+
+
 def watermarked(pixels: Pixels, text: str) -> Pixels:
     """`pixels` with `text` across it and in a line below it; any language, at most 240 characters."""
-    # A lone surrogate ends the process inside the library, and control characters are drawn as boxes.
-    words = "".join(char if char.isprintable() else "?" for char in text[:TEXT_CHARS_MAX])
-    height, width = pixels.shape[:2]
-    size = max(HEIGHT_MIN, round(height * HEIGHT_SHARE))
-    over = pixels.copy()
-    for line in range(LINES):
-        left = -(width // 4) * (line % 2)
-        _write(over, f"{words}   {words}", (left, (line * 2 + 1) * height // (LINES * 2)), size, (255, 255, 255))
-    mixed = cv2.addWeighted(over, SHADE, pixels, 1 - SHADE, 0)
-    foot = np.zeros((size * 2, width, 3), np.uint8)
-    _write(foot, words, (4, size + size // 2), _fitting(words, width, size), (255, 255, 255))
-    return np.asarray(np.vstack([mixed, foot]), np.uint8)
+    return Watermark(pixels.shape[1], pixels.shape[0], text).over(pixels)
 
 
 def opened(jpeg: bytes) -> Pixels:

@@ -1,6 +1,7 @@
 """What a box can analyse and what its cameras ask for: measured costs, asked load, and who is admitted. Pure.
 
-Owns the model: a camera costs the decoding of its stream, and for each analysed picture conversion, gate, two copies and its detector.
+Owns the model: a camera costs the decoding of its stream, and for each analysed picture conversion, gate, two copies, its detector, and
+tracker and rules.
 Imports neither cv2 nor onnxruntime. Called by edge_ai/looks/measuring.py (which measures) and node/cameras/admission.py (which asks).
 """
 
@@ -26,6 +27,8 @@ KEYFRAME_SHARE = 0.12
 FPS_DEGRADED_MIN = 1.0
 """Analysed pictures a second below which a camera is refused rather than slowed further."""
 PIXELS_MEASURED = 1280 * 720
+PROCESSES_BY_STEPS = 1.25
+"""CPU of capture and analysis processes by that of their measured steps: waking up, handing over, telling states (2 x 720p, FastestDet)."""
 
 Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
 
@@ -55,6 +58,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     gate_ms: Milliseconds
     copy_ms: Milliseconds
     """Into a frame ring and out of it."""
+    handle_ms: Milliseconds = 0.0
+    """Tracker, rules and the memory of recent pictures, for eight things that move."""
     algorithms: dict[str, AlgorithmCost]
 
     @property
@@ -109,8 +114,9 @@ def load_ms(camera: CameraSpec, measured: Measured) -> float:
     frames, share = _rate(camera)
     dearest = max((cost.detect_ms for cost in measured.algorithms.values()), default=0.0)
     cost = measured.algorithms.get(camera.algorithm)
-    each = measured.convert_ms * size + measured.gate_ms + measured.copy_ms * min(size, 1.0) + (cost.detect_ms if cost else dearest)
-    return camera.stream_fps * share * measured.decode_ms * size + frames * each
+    each = measured.convert_ms * size + measured.gate_ms + measured.copy_ms * min(size, 1.0) + measured.handle_ms
+    each += cost.detect_ms if cost else dearest
+    return PROCESSES_BY_STEPS * (camera.stream_fps * share * measured.decode_ms * size + frames * each)
 
 
 def _rate(camera: CameraSpec) -> tuple[float, float]:

@@ -15,7 +15,7 @@ import cv2
 
 from edge_ai.algorithm import load_algorithm
 from edge_ai.analysis.pipeline import CameraPipeline
-from edge_ai.analysis.second_stage import second_stages
+from edge_ai.analysis.second_stage import StageShelf
 from edge_ai.detectors.build import build_detector
 from edge_ai.errors import EvidenceError
 from edge_ai.ground import Ground
@@ -97,7 +97,7 @@ def try_rule(camera: CameraSpec, rule: RuleSpec, folder: Path, *, wall_us: int, 
     algorithm = load_algorithm(camera, algorithms_dir)
     detector = build_detector(algorithm)
     alone = replace(camera, rules=(rule,))
-    pipeline = CameraPipeline(alone, algorithm, detector, nonce="trial", stages=second_stages(alone, algorithms_dir))
+    pipeline = CameraPipeline(alone, algorithm, detector, nonce="trial", stages=StageShelf(algorithms_dir).of(alone))
     marking = _Marking(folder, rule, detector.classes)
     seen: list[_Seen] = []
     source = open_source(camera)

@@ -12,80 +12,31 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
-from msgspec import Meta
 
 from edge_ai.errors import AlgorithmError
 from edge_ai.models.manifest import ID, MANIFEST_BYTES_MAX, VERSION, Manifest, decode_manifest
 from edge_ai.models.package import CARD, MANIFEST, Card, Signature, check_files, read_bounded, read_card, sync_folder, write_package
+from edge_ai.models.room import Room
+from edge_ai.models.standing import HISTORY_MAX, Happened, Held, Refusals, Standing, noted, replace_standing
 
 ALGORITHMS_MAX = 400
 """Algorithms a library holds."""
 VERSIONS_MAX = 5
 """Versions of one algorithm: live, the one before, and candidates."""
-HISTORY_MAX = 50
-"""Changes of one algorithm that are remembered."""
 STATE_BYTES_MAX = 65_536
 STATE, REFUSALS = "state.json", "refused.json"
 _LOCK = ".lock"
-
-Word = Annotated[str, Meta(max_length=400)]
-
-
-class Happened(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One line of an algorithm's history."""
-
-    at_us: int
-    what: Word
-    """added, shadowed, activated, confirmed, rolled-back, refused, removed."""
-    version: Word
-    why: Word = ""
-
-
-class Refusals(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Files that were not taken."""
-
-    count: int = 0
-    newest: Annotated[tuple[Happened, ...], Meta(max_length=HISTORY_MAX)] = ()
-    """`version` is the file's name."""
-
-
-class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which versions of an algorithm do what; empty: none."""
-
-    live: Word = ""
-    previous: Word = ""
-    """What was live before, for the way back."""
-    shadow: Word = ""
-    """Runs beside the live one and decides nothing, until it has proved itself."""
-    watched: bool = False
-    """True while the live version is new and may be taken back by the watch."""
-    history: Annotated[tuple[Happened, ...], Meta(max_length=HISTORY_MAX)] = ()
-
-    @property
-    def kept(self) -> frozenset[str]:
-        """Versions that may not go."""
-        return frozenset({self.live, self.previous, self.shadow} - {""})
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """One algorithm in the library."""
-
-    id: str
-    versions: tuple[str, ...]
-    state: Standing
 
 
 class Library:
     """The packages below one folder; cheap to make, reads on demand."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, bytes_max: int = 0) -> None:
         self.root = root
+        self.room = Room(root, bytes_max)
 
     # ---- reading
 
@@ -163,7 +114,7 @@ class Library:
             said = Happened(at_us=at_us, what="refused", version=name[:200], why=why[:400])
             self._put(self.root / REFUSALS, Refusals(known.count + 1, (*known.newest, said)[-HISTORY_MAX:]))
 
-    def add(self, card: Card, files: Mapping[str, bytes], signature: Signature, *, at_us: int) -> bool:
+    def add(self, card: Card, files: Mapping[str, bytes], signature: Signature, *, at_us: int, by: str = "") -> bool:
         """Keep a package; False when it is here already. Raises AlgorithmError when another of that name is, or its classes differ."""
         with self._locked():
             if card.version in self.versions(card.id):
@@ -171,6 +122,7 @@ class Library:
                     return False
                 raise AlgorithmError(f"algorithm {card.id} {card.version} is here with other content: give the new one another --version")
             self._check_room(card.id)
+            self.room.check(f"package {card.id} {card.version}", sum(len(data) for data in files.values()))
             state = self.state(card.id)
             manifest = decode_manifest(files[MANIFEST], card.id)
             if state.live and (classes := self.manifest(card.id, state.live).classes) != manifest.classes:
@@ -180,10 +132,10 @@ class Library:
                 )
             (self.root / card.id).mkdir(parents=True, exist_ok=True, mode=0o700)
             write_package(self.root / card.id / card.version, files, card, signature)
-            self._write(card.id, _noted(state, Happened(at_us=at_us, what="added", version=card.version)))
+            self._write(card.id, noted(state, Happened(at_us=at_us, what="added", version=card.version, by=by)))
             return True
 
-    def activate(self, id_: str, version: str, *, at_us: int, why: str = "", watch: bool = True) -> Standing:
+    def activate(self, id_: str, version: str, *, at_us: int, why: str = "", by: str = "", watch: bool = True) -> Standing:
         """Make a version live, keep the one before for the way back, drop the one before that. Raises AlgorithmError."""
         with self._locked():
             self.checked(id_, version)
@@ -192,13 +144,13 @@ class Library:
                 return state
             watched = watch and bool(state.live)
             new = replace_standing(state, live=version, previous=state.live, shadow="", watched=watched)
-            self._write(id_, new := _noted(new, Happened(at_us=at_us, what="activated", version=version, why=why)))
+            self._write(id_, new := noted(new, Happened(at_us=at_us, what="activated", version=version, why=why, by=by)))
             self._forget_trials(id_, version)
             if state.previous in set(self.versions(id_)) - new.kept:
                 _drop(self.root / id_ / state.previous)
             return new
 
-    def shadow(self, id_: str, version: str, *, at_us: int) -> Standing:
+    def shadow(self, id_: str, version: str, *, at_us: int, by: str = "") -> Standing:
         """Let a version run beside the live one until it has proved itself. Raises AlgorithmError."""
         with self._locked():
             self.checked(id_, version)
@@ -207,7 +159,7 @@ class Library:
                 raise AlgorithmError(
                     f"algorithm {id_} has no other live version to compare {version} with: `yunnao model activate {id_} {version}`"
                 )
-            new = _noted(replace_standing(state, shadow=version), Happened(at_us=at_us, what="shadowed", version=version))
+            new = noted(replace_standing(state, shadow=version), Happened(at_us=at_us, what="shadowed", version=version, by=by))
             self._forget_trials(id_, version)
             self._write(id_, new)
             return new
@@ -218,7 +170,7 @@ class Library:
             state = self.state(id_)
             if state.shadow == version:
                 said = Happened(at_us=at_us, what="refused", version=version, why=why[:400])
-                self._write(id_, _noted(replace_standing(state, shadow=""), said))
+                self._write(id_, noted(replace_standing(state, shadow=""), said))
 
     def confirm(self, id_: str, version: str, *, at_us: int) -> None:
         """The watch over a new live version ended well."""
@@ -226,16 +178,16 @@ class Library:
             state = self.state(id_)
             if state.live == version and state.watched:
                 said = Happened(at_us=at_us, what="confirmed", version=version)
-                self._write(id_, _noted(replace_standing(state, watched=False), said))
+                self._write(id_, noted(replace_standing(state, watched=False), said))
 
-    def roll_back(self, id_: str, *, at_us: int, why: str) -> Standing:
+    def roll_back(self, id_: str, *, at_us: int, why: str, by: str = "") -> Standing:
         """Make the version before live again. Raises AlgorithmError without one."""
-        state = self.roll_back_if_live(id_, (before := self.state(id_)).live, at_us=at_us, why=why)
+        state = self.roll_back_if_live(id_, (before := self.state(id_)).live, at_us=at_us, why=why, by=by)
         if not before.previous:
             raise AlgorithmError(f"algorithm {id_} has no version to go back to: import one, or `yunnao model activate {id_} VERSION`")
         return state
 
-    def roll_back_if_live(self, id_: str, version: str, *, at_us: int, why: str) -> Standing:
+    def roll_back_if_live(self, id_: str, version: str, *, at_us: int, why: str, by: str = "") -> Standing:
         """As `roll_back`, while `version` is live and there is one before; else nothing happens. Gives the state after it."""
         with self._locked():
             state = self.state(id_)
@@ -243,10 +195,10 @@ class Library:
                 return state
             self.checked(id_, state.previous)
             new = replace_standing(state, live=state.previous, previous="", shadow="", watched=False)
-            self._write(id_, new := _noted(new, Happened(at_us=at_us, what="rolled-back", version=state.live, why=why[:400])))
+            self._write(id_, new := noted(new, Happened(at_us=at_us, what="rolled-back", version=state.live, why=why[:400], by=by)))
             return new
 
-    def remove(self, id_: str, version: str, *, at_us: int, even_live: bool = False) -> None:
+    def remove(self, id_: str, version: str, *, at_us: int, by: str = "", even_live: bool = False) -> None:
         """Take a version out. Raises AlgorithmError for the live one, unless `even_live`: no camera asks for it any more."""
         with self._locked():
             folder, state = self.folder(id_, version), self.state(id_)
@@ -254,7 +206,7 @@ class Library:
                 raise AlgorithmError(f"algorithm {id_} {version} is live: activate another version first, or give --live")
             gone = {name: "" for name in ("live", "previous", "shadow") if getattr(state, name) == version}
             new = replace_standing(state, **gone, watched=state.watched and "live" not in gone)
-            self._write(id_, _noted(new, Happened(at_us=at_us, what="removed", version=version)))
+            self._write(id_, noted(new, Happened(at_us=at_us, what="removed", version=version, by=by)))
             _drop(folder)
 
     # ---- trials: processes in which a version runs that has not proved itself
@@ -316,15 +268,6 @@ class Library:
             raise AlgorithmError(f"library {self.root} cannot be written ({error.strerror}): free space, then again") from error
         finally:
             os.close(handle)
-
-
-def replace_standing(state: Standing, **changes: str | bool) -> Standing:
-    """`state` with some values changed."""
-    return msgspec.structs.replace(state, **changes)
-
-
-def _noted(state: Standing, said: Happened) -> Standing:
-    return msgspec.structs.replace(state, history=(*state.history, said)[-HISTORY_MAX:])
 
 
 def _is_alive(process: str) -> bool:

@@ -34,7 +34,7 @@ class Family(Enum):
     SSD = "ssd"
     RFB_FACE = "rfb-face"
     CLASSIFIER = "classifier"
-    DEMO_STREET = "demo-street"
+    STREET_S = "street-s"
     MOTION_OBJECT = "motion-object"
     FIRE_SMOKE = "fire-smoke"
     STILL_OBJECT = "still-object"
@@ -42,8 +42,10 @@ class Family(Enum):
 
 IMPORTABLE = (Family.FASTESTDET, Family.NANODET, Family.YOLOX, Family.YOLOV8, Family.SSD, Family.RFB_FACE, Family.CLASSIFIER)
 """Families of third-party models."""
-WEIGHTLESS = frozenset({Family.MOTION_OBJECT, Family.FIRE_SMOKE, Family.STILL_OBJECT})
+WEIGHTLESS = frozenset({Family.MOTION_OBJECT, Family.STILL_OBJECT})
 """Families that need no model file."""
+REMEMBERING = frozenset({Family.MOTION_OBJECT, Family.FIRE_SMOKE, Family.STILL_OBJECT})
+"""Families whose detectors remember the pictures of one camera: each camera has its own."""
 
 
 class Scope(Enum):

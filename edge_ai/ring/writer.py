@@ -25,7 +25,6 @@ QUIET_PERIOD_S = 1.0
 """Seconds between frames that are published of a picture in which nothing moves: enough for a heartbeat, and copying costs CPU."""
 STILL = Motion(GateState.MOTION, np.zeros((0, 4), np.float32), 1.0)
 """What is said of a still: worth an analysis, and nothing known of what moves."""
-_UNBELIEVED = frozenset({GateState.CALIBRATING, GateState.MUTED, GateState.STORM})
 
 
 class RingWriter:
@@ -44,7 +43,10 @@ class RingWriter:
         }
 
     def put(self, shot: Shot) -> bool:
-        """Gate `shot` and publish it unless nothing moves; True when a reader has something new to look at."""
+        """Gate `shot` and publish it unless it tells nothing new.
+
+        True when a reader should look at once; a quiet picture waits for its next turn.
+        """
         return self._writers[shot.camera].put(shot)
 
     def storms(self, camera: str) -> int:
@@ -76,13 +78,13 @@ class _CameraWriter:
                 self.gate.reconnected()
             self._generation, self._quiet_since = shot.generation, None
         motion = STILL if self._is_still else self.gate.look(shot.pixels)
-        if motion.state in _UNBELIEVED or not self._worth_copying(motion, shot.now):
+        if motion.state is GateState.STORM or not self._worth_copying(motion, shot.now):
             return False
         self._publish(shot, motion)
-        return True
+        return motion.calls
 
     def _worth_copying(self, motion: Motion, now: Instant) -> bool:
-        if motion.state is GateState.MOTION:
+        if motion.calls:
             self._quiet_since = None
             return True
         if self._quiet_since is not None and now.seconds_since(self._quiet_since) < QUIET_PERIOD_S:

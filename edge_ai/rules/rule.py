@@ -21,9 +21,10 @@ from edge_ai.rules.outcome import RuleOutcome
 from edge_ai.rules.presence import Presence
 from edge_ai.rules.stay import Stay
 from edge_ai.rules.staying import Staying
-from edge_ai.rules.view import STEP_S_MAX, View
+from edge_ai.rules.view import STEP_S_MAX, View, anchor
 from edge_ai.schedule import Schedule
 from edge_ai.tracking.tracker import Track
+from edge_ai.zones import Point, inside
 from sync.model import Instant
 
 
@@ -54,6 +55,7 @@ class Rule:
         self._schedule = Schedule(spec.schedule, utc_offset_minutes=utc_offset_minutes)
         self._condition = parse_condition(spec.when) if spec.when else None
         self._values = values or SensorValues()
+        self._score_min, self._leave_out = spec.score_min, spec.leave_out
         self._seen_at: Instant | None = None
         self._on = True
 
@@ -77,7 +79,16 @@ class Rule:
             was_on, self._on = self._on, False
             return self._kind.close(now) if was_on else []
         self._on = True
-        return self._kind.step(View(tuple(tracks), alive, size, now, seconds, pixels))
+        return self._kind.step(View(self._counted(tracks, size), alive, size, now, seconds, pixels))
+
+    def _counted(self, tracks: Sequence[Track], size: tuple[int, int]) -> tuple[Track, ...]:
+        """The tracks that may count: seen well enough, and not where nothing counts."""
+        if not (self._score_min or self._leave_out):
+            return tuple(tracks)
+        return tuple(track for track in tracks if track.score >= self._score_min and not self._is_left_out(anchor(track, size)))
+
+    def _is_left_out(self, foot: Point) -> bool:
+        return any(inside(area, foot) for area in self._leave_out)
 
     @property
     def stays(self) -> list[Stay]:

@@ -23,6 +23,12 @@ class OpenBudget:
         self._lock = threading.Lock()
         self._free_at: Instant | None = None
 
+    def change(self, per_s: float) -> None:
+        """Another rate for whoever asks from now on."""
+        assert per_s > 0, "a rate"
+        with self._lock:
+            self._gap_s = 1 / per_s
+
     def wait_s(self, now: Instant) -> float:
         """Take the next place; the seconds until it may be used."""
         with self._lock:

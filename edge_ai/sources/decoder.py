@@ -6,7 +6,6 @@ one at a time. cv2 is never given a network address (its wheel carries an old Op
 
 from __future__ import annotations
 
-import io
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ import numpy as np
 
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels
+from edge_ai.sources.lending import LentStream
 from edge_ai.sources.rtsp.codec import AccessUnit, Codec
 from edge_ai.sources.rtsp.units import payloads_for
 
@@ -48,11 +48,10 @@ def ffmpeg_options(options: str = _FILE) -> Iterator[None]:
                 os.environ[_OPTIONS] = before
 
 
-class _Units(io.BufferedIOBase):
+class _Units:
     """The stream as cv2 sees it: each read gives what is left of a unit, and asks for the next one only when nothing is."""
 
     def __init__(self, first: AccessUnit, more: Callable[[], AccessUnit | None], delimiter: bytes) -> None:
-        super().__init__()
         self._rest = memoryview(first.data + delimiter)
         self._more = more
         self._delimiter = delimiter
@@ -60,7 +59,7 @@ class _Units(io.BufferedIOBase):
         """False until the decoder knows what it decodes: until then nothing may wait."""
         self.has_ended = False
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int | None, /) -> bytes:
         """At most `size` bytes; empty at the end."""
         if not self._rest and not self.has_ended:
             unit = self._more() if self.is_open else None
@@ -70,7 +69,7 @@ class _Units(io.BufferedIOBase):
         piece, self._rest = bytes(self._rest[:end]), self._rest[end:]
         return piece
 
-    def seek(self, offset: int, whence: int = 0, /) -> int:
+    def seek(self, _offset: int, _whence: int, /) -> int:
         """There is no way back."""
         return -1
 
@@ -82,10 +81,11 @@ class StreamDecoder:
         assert first.is_key, "decoding begins with a key unit"
         self._is_drained = False
         self._units = _Units(first, more, payloads_for(first.format.codec).delimiter)
+        self._stream = LentStream(self._units.read, self._units.seek)
         try:
             with ffmpeg_options(f"input_format;{_DEMUXERS[first.format.codec]}{_LIVE}"):
                 # Its stubs know only IStreamReader; what is taken is any io.BufferedIOBase.
-                self._capture = cv2.VideoCapture(cast("Any", self._units), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
+                self._capture = cv2.VideoCapture(cast("Any", self._stream), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         except cv2.error as error:
             raise SourceError("its pictures cannot be decoded") from error
         self._units.is_open = True
@@ -125,6 +125,7 @@ class StreamDecoder:
     def close(self) -> None:
         """Release the decoder."""
         self._capture.release()
+        self._stream.names.asked(None)
 
 
 def as_picture(pixels: object) -> Pixels | None:

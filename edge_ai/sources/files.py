@@ -43,6 +43,11 @@ class ClipSource:
         self._given = 0
         self._shape: tuple[int, ...] | None = None
 
+    @property
+    def at_s(self) -> float:
+        """Seconds from the begin of the file to the newest picture, as the file says."""
+        return float(self._capture.get(cv2.CAP_PROP_POS_MSEC)) / 1e3
+
     def skip(self) -> bool:
         """Pass over a frame without converting it."""
         try:

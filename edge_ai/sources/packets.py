@@ -1,6 +1,6 @@
 """The last seconds of a camera as it sent them, compressed: a clip of what happened before an event costs no encoding.
 
-Bounded in seconds and bytes. Written by the capture thread (live.py), read by whoever keeps evidence.
+Bounded in seconds and bytes. Written by the capture thread (live.py), read by edge_ai/evidence/clip_keeping.py.
 """
 
 from __future__ import annotations
@@ -92,3 +92,10 @@ class PacketRing:
             return None
         begin = max((index for index in keys if since is not None and packets[index].at <= since), default=keys[0])
         return KeptClip(packets[begin].format, tuple(packets[begin:]))
+
+    def after(self, last: Packet) -> list[Packet] | None:
+        """What came since `last`; None when it is not held any more or another format began: what is held is no continuation."""
+        with self._lock:
+            packets = list(self._packets)
+        index = next((index for index in reversed(range(len(packets))) if packets[index] is last), None)
+        return None if index is None else packets[index + 1 :]

@@ -170,6 +170,8 @@ class Tracker:
 
     def _drop_dead(self) -> None:
         rows = [row for row, life in enumerate(self._lives) if not life.is_over]
+        if len(rows) == len(self._lives):
+            return
         self._filters.keep(np.array(rows, np.intp))
         self._lives = [self._lives[row] for row in rows]
 
@@ -178,7 +180,8 @@ class Tracker:
         for box in room:
             self._lives.append(_Life(self._next_id, {int(seen.classes[box]): float(seen.scores[box])}, float(seen.scores[box]), hits=1))
             self._next_id += 1
-        self._filters.add(seen.boxes[room])
+        if len(room):
+            self._filters.add(seen.boxes[room])
 
 
 def _rows(count: int) -> Indices:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from node.algorithms.desk import AlgorithmDesk
+from node.algorithms.usage_desk import DAYS_MAX
+from node.algorithms.usage_fold import RESOURCE
+from node.audit.operator import NOBODY
 from node.cases.verbs import CaseId, Listing, Name, NodeName, Plain, Table, Why, Words
+from node.policy.showing import Looking, Showing
+from node.store.mart import MartError
+from sync.transport.local_api import LocalApiCode, LocalApiError
 
 
 class Publish(msgspec.Struct, forbid_unknown_fields=True):
@@ -43,6 +50,16 @@ class Take(msgspec.Struct, forbid_unknown_fields=True):
     id: Name
     version: Name
     node: NodeName = ""
+    by: Words = ""
+
+
+class AskUsage(Looking, forbid_unknown_fields=True, kw_only=True):
+    """How a model did: over how many days up to today, and what one line is about beside its version."""
+
+    id: Name
+    days: Annotated[int, Meta(ge=1, le=DAYS_MAX)] = 7
+    part: Literal["version", "node", "day"] = "version"
+    territory: Annotated[str, Meta(pattern="^[0-9]{0,15}$")] = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +67,7 @@ class AlgorithmVerbs:
     """Answers the verbs; the desk is asked for when one is called."""
 
     desk: Callable[[], AlgorithmDesk]
+    showing: Callable[[], Showing]
 
     @property
     def table(self) -> Table:
@@ -60,6 +78,7 @@ class AlgorithmVerbs:
             "algorithm_say": (Saying, self._say),
             "algorithm_offers": (AskOffers, self._offers),
             "algorithm_take": (Take, self._take),
+            "algorithm_usage": (AskUsage, self._usage),
         }
 
     async def _list(self, asked: Listing) -> Plain:
@@ -75,4 +94,12 @@ class AlgorithmVerbs:
         return {"offers": await self.desk().offered_by(asked.node)}
 
     async def _take(self, asked: Take) -> Plain:
-        return await self.desk().take(asked.id, asked.version, asked.node)
+        return await self.desk().take(asked.id, asked.version, asked.node, by=asked.by or NOBODY)
+
+    async def _usage(self, asked: AskUsage) -> Plain:
+        grade_max = await self.showing().grade_max(RESOURCE, asked)
+        try:
+            rows = await self.desk().usage.asked(asked.id, days=asked.days, by=asked.part, territory=asked.territory, grade_max=grade_max)
+        except MartError as error:
+            raise LocalApiError(LocalApiCode.DENIED, str(error)) from error
+        return {"usage": rows}

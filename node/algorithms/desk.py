@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from edge_ai.models.package import read_card
 from node.algorithms.errors import AlgorithmRefused
-from node.algorithms.kind import ALGORITHM, APPROVER, PACKAGE, PUBLISHER, Published, published_of
+from node.algorithms.following import LibraryFollower
+from node.algorithms.kind import ALGORITHM, APPROVER, CONTENT, PACKAGE, PUBLISHER, Published, published_of
+from node.algorithms.news_desk import NewsDesk
 from node.algorithms.offers import Offer, OfferDesk
 from node.algorithms.shelf import Shelf, told_as_refusal
+from node.algorithms.usage_desk import UsageDesk
 from node.cases.desk import CaseDesk
 from node.cases.kind import Case, Party
 from node.cases.views import history_of
@@ -32,23 +36,33 @@ class AlgorithmDesk:
     parties: Parties
     parent: str
     """Empty at the top."""
+    usage: UsageDesk
+    follower: LibraryFollower
 
     offers: OfferDesk = field(init=False)
+    news: NewsDesk = field(init=False)
 
     def __post_init__(self) -> None:
         """Offer what was approved."""
         self.offers = OfferDesk(self.shelf, self.routes, self.approved)
 
+    def background(self) -> list[Coroutine[Any, Any, object]]:
+        """What runs as long as the node does."""
+        return [self.usage.run(), self.news.run(), self.follower.run()]
+
     async def publish(self, id_: str, version: str, *, by: str, why: str, approver: str) -> Plain:
         """Open the case of a package; without an approver other persons of this node decide. Raises CaseError, AlgorithmRefused."""
         package = await asyncio.to_thread(self._published, id_, version)
         party = self.cases.me if approver in ("", self.cases.me.node) else await self._above(approver)
-        body = {PACKAGE: _plain(package), "why": why}
+        body = {PACKAGE: _plain(package), "why": why, CONTENT: package.content}
         return shown(await self.cases.open(ALGORITHM, body, by=by, parties={APPROVER: party}))
 
     async def say(self, case_id: str, word: str, *, by: str, why: str) -> Plain:
-        """Approve, refuse or withdraw. Raises CaseError."""
-        return shown(await self.cases.say(ALGORITHM, case_id, word, {"why": why} if why else {}, by=by))
+        """Approve, refuse or withdraw; what is said names the bytes it is about. Raises CaseError."""
+        await self.cases.follow()
+        case = await asyncio.to_thread(self.cases.case, ALGORITHM, case_id)
+        body = {CONTENT: published_of(case).content} | ({"why": why} if why else {})
+        return shown(await self.cases.say(ALGORITHM, case_id, word, body, by=by))
 
     async def listed(self, limit: int) -> list[Plain]:
         """The newest cases that are known here."""
@@ -60,12 +74,14 @@ class AlgorithmDesk:
         """What a node offers, without a name the parent, at the top this node. Raises RouteRefused."""
         return [_offer(offer) for offer in await self.offers.ask(node or self.parent or self.cases.me.node)]
 
-    async def take(self, id_: str, version: str, node: str) -> Plain:
-        """Take a package that a node offers, without a name the parent. Raises RouteRefused, AlgorithmRefused."""
-        source = node or self.parent
+    async def take(self, id_: str, version: str, node: str, *, by: str) -> Plain:
+        """Take a package that a node offers, without a name the one that was heard to have it. Raises RouteRefused, AlgorithmRefused."""
+        heard = [one.told for one in self.news.heard.heard.values()]
+        known = [told.at for told in heard if (told.offer.package.id, told.offer.package.version) == (id_, version)]
+        source = node or (known[-1] if known else self.parent)
         if not source:
             raise AlgorithmRefused("this node has no parent: name the node to take from with --from NODE")
-        return _offer(await self.offers.take(source, id_, version))
+        return _offer(await self.offers.take(source, id_, version, by=by))
 
     def approved(self) -> list[Offer]:
         """What was approved and is this node's to give: it published or approved it. Blocking."""

@@ -18,6 +18,8 @@ NAME, RESOURCE = "algorithm", "algorithm-cases"
 PUBLISHER, APPROVER = "publisher", "approver"
 PACKAGE = "package"
 """Key of the opening fact's body."""
+CONTENT = "content"
+"""Key of every fact's body: the SHA-256 that it is about, which the audit log repeats."""
 
 Text = Annotated[str, Meta(max_length=200)]
 
@@ -70,4 +72,5 @@ ALGORITHM = Kind(
     },
     final=frozenset({"refused", "withdrawn"}),
     check=_fault,
+    told=(CONTENT,),
 )

@@ -17,8 +17,9 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
+from edge_ai.errors import AlgorithmError
 from edge_ai.models.library import ALGORITHMS_MAX, VERSIONS_MAX, Library
-from edge_ai.models.package import read_bounded, read_card
+from edge_ai.models.package import CARD, read_bounded, read_card
 from node.algorithms.errors import AlgorithmRefused
 from node.algorithms.kind import Published
 from node.algorithms.parcel import PARCEL_BYTES_MAX, SUFFIX, write_parcel
@@ -35,6 +36,8 @@ TIMEOUT_S = 120.0
 OFFERS_MAX = ALGORITHMS_MAX * VERSIONS_MAX
 PARCELS_MAX = 4
 """Packages that lie ready as files for others."""
+BEGUN_MAX = 4
+"""Packages whose fetching broke off and may go on."""
 TAKEN_FILE, TAKEN_BYTES_MAX = "taken.json", 4 << 20
 
 Content = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -87,7 +90,11 @@ class OfferDesk:
     routes: Routes
     approved: Callable[[], Sequence[Offer]]
     """What was approved here. Blocking."""
+    on_taken: Callable[[], None] = lambda: None
+    """Told when this node offers something more."""
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _contents: dict[Path, tuple[tuple[int, int], str]] = field(default_factory=dict)
+    """Of each package its card's file number and time, and the content id that was read from it."""
 
     def __post_init__(self) -> None:
         """Answer the tree."""
@@ -139,9 +146,19 @@ class OfferDesk:
     def _held(self) -> Mapping[str, Path]:
         """Folder of each package in the library by its content."""
         library: Library = self.shelf.library
-        with told_as_refusal():
-            folders = [library.folder(held.id, version) for held in library.held() for version in held.versions]
-            return {read_card(folder).content_sha256: folder for folder in folders}
+        folders = [library.root / id_ / version for id_ in library.ids() for version in library.versions(id_)]
+        self._contents = {folder: self._content(folder) for folder in folders}
+        return {content: folder for folder, (_, content) in self._contents.items() if content}
+
+    def _content(self, folder: Path) -> tuple[tuple[int, int], str]:
+        """A card is read once: for each piece that somebody asks for, all of four hundred would be too slow."""
+        try:
+            entry = (folder / CARD).stat()
+            mark, known = (entry.st_ino, entry.st_mtime_ns), self._contents.get(folder)
+            return known if known is not None and known[0] == mark else (mark, read_card(folder).content_sha256)
+        except (OSError, AlgorithmError):
+            # One that is damaged or just going is not offered; `model list` and doctor name it.
+            return ((0, 0), "")
 
     # ---- taking
 
@@ -153,25 +170,28 @@ class OfferDesk:
         except UNREADABLE as error:
             raise AlgorithmRefused(f"the offers of {node} do not parse: {error}") from None
 
-    async def take(self, node: str, id_: str, version: str) -> Offer:
+    async def take(self, node: str, id_: str, version: str, *, by: str) -> Offer:
         """Fetch a package, check it, keep it, and offer it to others. Raises RouteRefused, AlgorithmRefused."""
         offer = next((one for one in await self.ask(node) if (one.package.id, one.package.version) == (id_, version)), None)
         if offer is None:
             raise AlgorithmRefused(f"{node} does not offer {id_} {version}: `yunnao model offers` shows what it does")
         async with self._taking:
             path = self.shelf.library.root / f".fetch-{offer.package.content}.tar"
+            await asyncio.to_thread(_clear_begun, path)
             await self._fetch(node, offer.package.content, path)
+            wanted = (id_, version, offer.package.content)
             try:
-                await asyncio.to_thread(self.shelf.add_parcel, path, lambda step: None, wanted=(id_, version, offer.package.content))
+                await asyncio.to_thread(lambda: self.shelf.add_parcel(path, lambda step: None, by=by, wanted=wanted))
             finally:
                 path.unlink(missing_ok=True)
             await asyncio.to_thread(self._note_taken, offer)
+        self.on_taken()
         return offer
 
     async def _fetch(self, node: str, content: str, path: Path) -> None:
         """Piece by piece; goes on where an earlier try ended."""
         there = await asyncio.to_thread(_begun, path)
-        size = there + 1
+        size, is_first = there + 1, True
         while there < size:
             asked = msgspec.msgpack.encode(AskPiece(content, there))
             answer = await self.routes.ask(node, PIECE, asked, timeout_s=TIMEOUT_S)
@@ -181,8 +201,16 @@ class OfferDesk:
                 raise AlgorithmRefused(f"a piece of {content[:16]} of {node} does not parse: {error}") from None
             if not piece.data and there < piece.size:
                 raise AlgorithmRefused(f"{node} gave an empty piece of {content[:16]} at {there} of {piece.size} bytes: ask again")
+            if is_first:
+                # The file, and then what is unpacked from it.
+                await asyncio.to_thread(self._check_room, content, 2 * piece.size - there)
+                is_first = False
             await asyncio.to_thread(_append, path, piece.data)
             size, there = piece.size, there + len(piece.data)
+
+    def _check_room(self, content: str, size: int) -> None:
+        with told_as_refusal():
+            self.shelf.library.room.check(f"package {content[:16]}", size)
 
     def _taken(self) -> tuple[Offer, ...]:
         path = self.shelf.library.root / TAKEN_FILE
@@ -205,6 +233,13 @@ def _begun(path: Path) -> int:
     """Bytes that an earlier try left."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     return path.stat().st_size if path.is_file() else 0
+
+
+def _clear_begun(keep: Path) -> None:
+    """What was begun and never ended goes, but for the newest ones: somebody may still ask for those again."""
+    begun = sorted((path for path in keep.parent.glob(".fetch-*") if path != keep), key=lambda path: path.stat().st_mtime)
+    for path in begun[: -BEGUN_MAX + 1]:
+        path.unlink(missing_ok=True)
 
 
 def _append(path: Path, data: bytes) -> None:

@@ -1,7 +1,8 @@
 """The packages of a node's folder with the right to sign and the duty to check: what the `model` verb and doctor work on.
 
-A package enters only with a signature of a node of this province and after a golden run on this very machine. Errors of edge_ai come out
-as AlgorithmRefused. Needs no running node: workers find what is live by themselves.
+A package enters only with a signature of a node of this province and after a golden run on this very machine. What a person changes is left
+as a note for the audit log before it has effect. Errors of edge_ai come out as AlgorithmRefused. Needs no running node: workers find what
+is live by themselves.
 """
 
 from __future__ import annotations
@@ -15,15 +16,20 @@ from edge_ai.algorithm import SHIPPED
 from edge_ai.errors import EdgeError, ModelError
 from edge_ai.models.facts import GoldenFacts
 from edge_ai.models.importing import ImportOrder, Prepared, Say, prepare, run_again
-from edge_ai.models.library import Library, Standing
+from edge_ai.models.library import Library
 from edge_ai.models.package import Card, read_card, read_signature
+from edge_ai.models.standing import Standing
 from node.algorithms.errors import AlgorithmRefused
 from node.algorithms.parcel import Parcel, read_parcel, write_parcel
 from node.algorithms.seal import PackageSeal
+from node.audit.entry import Scalar
+from node.audit.left import left
 from node.clock import Clock
 from node.config.config import NodeConfig
 from node.identity.files import IdentityFiles
 
+BY_ITSELF = "program"
+"""Who does what no person asked for."""
 FOLDER = "models"
 """Below the node's data folder."""
 
@@ -49,20 +55,23 @@ class Shelf:
     """One node's packages."""
 
     def __init__(self, config: NodeConfig, clock: Clock) -> None:
-        self.library = Library(config.data_dir / FOLDER)
+        self.library = Library(config.data_dir / FOLDER, bytes_max=config.file.edge.models_quota_mb << 20)
+        self._data = config.data_dir
         self.seal = PackageSeal(IdentityFiles(config.folder))
         self._clock = clock
 
-    def add_model(self, order: ImportOrder, say: Say) -> Prepared:
+    def add_model(self, order: ImportOrder, say: Say, *, by: str) -> Prepared:
         """Make a package of a model file, sign it and keep it. Raises AlgorithmRefused, KeyFileError. Blocking, seconds."""
         if (SHIPPED / order.manifest.id).is_dir():
             raise AlgorithmRefused(f"algorithm {order.manifest.id} ships with the node: give the new one another --id")
         with told_as_refusal(), self._counted(order.source.name):
             prepared = prepare(order, say)
-            self._keep(prepared.card, Parcel(prepared.card, self.seal.sign(prepared.card), prepared.files))
+            parcel = Parcel(prepared.card, self.seal.sign(prepared.card), prepared.files)
+            with self._noted("import", by, prepared.card.id, prepared.card.version, content=prepared.card.content_sha256):
+                self._keep(prepared.card, parcel, by)
         return prepared
 
-    def add_parcel(self, path: Path, say: Say, *, wanted: tuple[str, str, str] | None = None) -> tuple[Card, Tested, str]:
+    def add_parcel(self, path: Path, say: Say, *, by: str, wanted: tuple[str, str, str] | None = None) -> tuple[Card, Tested, str]:
         """Keep a package that another node made, once it holds here; the third value is its maker. Raises AlgorithmRefused.
 
         `wanted` says which it must be: id, version and content.
@@ -76,7 +85,9 @@ class Shelf:
             maker = self.seal.check(parcel.card, parcel.signature)
             if (SHIPPED / parcel.card.id).is_dir():
                 raise AlgorithmRefused(f"package {parcel.card.id} refused: an algorithm of that name ships with the node")
-            is_new = self._keep(parcel.card, parcel)
+            card = parcel.card
+            with self._noted("take" if wanted else "import", by, card.id, card.version, content=card.content_sha256, maker=maker.node):
+                is_new = self._keep(card, parcel, by)
             say("golden")
             try:
                 tested = self._run(self.library.checked(parcel.card.id, parcel.card.version))
@@ -88,11 +99,12 @@ class Shelf:
                 raise AlgorithmRefused(f"package {parcel.card.id} {parcel.card.version} refused: here {'; '.join(tested.differences[:3])}")
         return parcel.card, tested, maker.node
 
-    def write_parcel(self, id_: str, version: str, path: Path) -> Card:
+    def write_parcel(self, id_: str, version: str, path: Path, *, by: str) -> Card:
         """A package as a file for another node; raises AlgorithmRefused."""
         with told_as_refusal():
             folder = self.library.checked(id_, version)
-            write_parcel(folder, path)
+            with self._noted("export", by, id_, version):
+                write_parcel(folder, path)
             return read_card(folder)
 
     def test(self, id_: str, version: str) -> Tested:
@@ -108,27 +120,50 @@ class Shelf:
             folder = self.library.folder(id_, version)
             return self.seal.check(read_card(folder), read_signature(folder)).node
 
-    def activate(self, id_: str, version: str, *, why: str = "", watch: bool = True) -> Standing:
+    def activate(self, id_: str, version: str, *, by: str, why: str = "", watch: bool = True) -> Standing:
         """Make a version live whose signature holds; raises AlgorithmRefused."""
         with told_as_refusal():
             self.seal.check_folder(self.library.folder(id_, version))
-            return self.library.activate(id_, version, at_us=self._clock.wall_us(), why=why, watch=watch)
+            with self._noted("activate", by, id_, version):
+                return self.library.activate(id_, version, at_us=self._clock.wall_us(), why=why, by=by, watch=watch)
 
-    def shadow(self, id_: str, version: str) -> Standing:
+    def shadow(self, id_: str, version: str, *, by: str) -> Standing:
         """Let a version whose signature holds run beside the live one; raises AlgorithmRefused."""
         with told_as_refusal():
             self.seal.check_folder(self.library.folder(id_, version))
-            return self.library.shadow(id_, version, at_us=self._clock.wall_us())
+            with self._noted("shadow", by, id_, version):
+                return self.library.shadow(id_, version, at_us=self._clock.wall_us(), by=by)
 
-    def roll_back(self, id_: str, *, why: str) -> Standing:
+    def roll_back(self, id_: str, *, by: str, why: str) -> Standing:
         """Make the version before live again; raises AlgorithmRefused."""
-        with told_as_refusal():
-            return self.library.roll_back(id_, at_us=self._clock.wall_us(), why=why)
+        with told_as_refusal(), self._noted("roll back", by, id_, self.library.state(id_).previous):
+            return self.library.roll_back(id_, at_us=self._clock.wall_us(), why=why, by=by)
 
-    def remove(self, id_: str, version: str, *, even_live: bool) -> None:
+    def remove(self, id_: str, version: str, *, by: str, even_live: bool) -> None:
         """Take a version out; raises AlgorithmRefused."""
-        with told_as_refusal():
-            self.library.remove(id_, version, at_us=self._clock.wall_us(), even_live=even_live)
+        with told_as_refusal(), self._noted("remove", by, id_, version):
+            self.library.remove(id_, version, at_us=self._clock.wall_us(), by=by, even_live=even_live)
+
+    def content(self, id_: str, version: str) -> str:
+        """The content id of a version; empty when it is not here, or its card cannot be read."""
+        try:
+            return read_card(self.library.folder(id_, version)).content_sha256
+        except EdgeError:
+            return ""
+
+    @contextmanager
+    def _noted(self, action: str, by: str, id_: str, version: str, *, content: str = "", **more: str) -> Iterator[None]:
+        """What is about to change, with what is live before, left for the audit log; nothing is done where it cannot be left."""
+        live = self.library.state(id_).live
+        detail: dict[str, Scalar] = {"action": action, "version": version, "content": content or self.content(id_, version), **more}
+        if live:
+            detail |= {"live_before": live, "content_before": self.content(id_, live)}
+        try:
+            with left(self._data, "model", id_, at_us=self._clock.wall_us(), detail=detail, by=by):
+                yield
+        except OSError as error:
+            why = f"no note could be left for the audit log ({error.strerror}); free space, then again"
+            raise AlgorithmRefused(f"{action} of {id_} {version} not done: {why}") from error
 
     @contextmanager
     def _counted(self, name: str) -> Iterator[None]:
@@ -143,9 +178,9 @@ class Shelf:
         facts, words = run_again(folder)
         return Tested(facts, tuple(words))
 
-    def _keep(self, card: Card, parcel: Parcel) -> bool:
-        return self.library.add(card, parcel.files, parcel.signature, at_us=self._clock.wall_us())
+    def _keep(self, card: Card, parcel: Parcel, by: str) -> bool:
+        return self.library.add(card, parcel.files, parcel.signature, at_us=self._clock.wall_us(), by=by)
 
     def _forget(self, card: Card, *, is_new: bool) -> None:
         if is_new:
-            self.library.remove(card.id, card.version, at_us=self._clock.wall_us())
+            self.library.remove(card.id, card.version, at_us=self._clock.wall_us(), by=BY_ITSELF)

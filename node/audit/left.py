@@ -39,17 +39,20 @@ class Note(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def left(data: Path, verb: str, subject: str, *, at_us: int, detail: dict[str, Scalar] | None = None) -> Iterator[None]:
-    """Leave a note in the data folder of a node, then act; where that fails, a second note says so. Raises AuditRefused, OSError."""
-    told = detail or {}
-    first = _leave(data, Note(verb, subject, _person(), at_us, told))
+def left(data: Path, verb: str, subject: str, *, at_us: int, detail: dict[str, Scalar] | None = None, by: str = "") -> Iterator[None]:
+    """Leave a note in the data folder of a node, then act; where that fails, a second note says so. Raises AuditRefused, OSError.
+
+    `by` is who acts; empty: the user of this machine.
+    """
+    told, who = detail or {}, by or _person()
+    first = _leave(data, Note(verb, subject, who, at_us, told))
     is_done = False
     try:
         yield
         is_done = True
     finally:
         if not is_done:
-            _leave(data, Note(verb, subject, _person(), at_us, {**told, "refused": first}))
+            _leave(data, Note(verb, subject, who, at_us, {**told, "refused": first}))
 
 
 def _leave(data: Path, note: Note) -> str:

@@ -27,7 +27,7 @@ from node.files import write_durably
 MEASUREMENT = "bench-ai.json"
 MEASUREMENT_BYTES_MAX = 1_048_576
 MEASURING_S_MAX = 300.0
-SHIPPED = ("motion-object", "demo-street")
+SHIPPED = ("motion-object", "street-s")
 """Algorithms that are measured on every box."""
 
 

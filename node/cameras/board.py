@@ -5,13 +5,20 @@ Called by node/cameras/supervisor.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
 
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec
 from edge_ai.wire import AnalysisRow, Refusal, StateRow
+from node.cameras.grouping import as_read
 from sync.model import Instant
+
+WHY_CHARACTERS_MAX = 400
+COUNTS = ("frames", "dropped", "storms", "stalls", "damaged")
+"""What a capture process counts from its own start on; a camera's counts go on over many of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +39,49 @@ class _Camera:
     reported_at: Instant
     analysis: AnalysisRow | None = None
     analysis_down: Down | None = None
+    is_admitted: bool = True
     slowed: str = ""
     """What admission did to it."""
     events: int = 0
+    earlier: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    """Counts of the capture processes before the one of now."""
+
+    def lose(self, why: str, retry_in_s: float | None, wall_us: int) -> None:
+        """Nobody reads it; its counts stay."""
+        self.put("lost", why, wall_us, retry_in_s)
+
+    def put(self, state: str, why: str, wall_us: int, retry_in_s: float | None = None) -> None:
+        """Another state that no process told; its counts stay."""
+        self.state = msgspec.structs.replace(
+            self.state, state=state, since_us=wall_us, fps=0.0, retry_in_s=retry_in_s, why=why[:WHY_CHARACTERS_MAX]
+        )  # fmt: skip
+
+    def count(self, name: str) -> int:
+        """One of COUNTS, since the node's start."""
+        return self.earlier[name] + int(getattr(self.state, name))
 
 
 class CameraBoard:
     """All cameras of a node."""
 
     def __init__(self, cameras: Sequence[CameraSpec], now: Instant, wall_us: int) -> None:
-        self._cameras = {camera.id: _Camera(camera, _row(camera.id, "connecting", wall_us, ""), now) for camera in cameras}
+        self._cameras = {camera.id: _begun(camera, now, wall_us) for camera in cameras}
+
+    def change(self, cameras: Sequence[CameraSpec], now: Instant, wall_us: int) -> None:
+        """The cameras of now; what is known of one that stays is kept."""
+        known = self._cameras
+        self._cameras = {camera.id: known.get(camera.id) or _begun(camera, now, wall_us) for camera in cameras}
+        for camera in cameras:
+            found = self._cameras[camera.id]
+            if not found.is_admitted or as_read(found.spec) != as_read(camera):
+                found.put("connecting", "", wall_us)
+            found.spec, found.is_admitted, found.slowed = camera, True, ""
 
     def take_admission(self, admission: Admission, wall_us: int) -> None:
         """Cameras that the box has no room for are lost with the numbers; those that run slower say so."""
         for camera, why in admission.refused.items():
-            self._cameras[camera].state = _row(camera, "lost", wall_us, why)
+            self._cameras[camera].is_admitted = False
+            self._cameras[camera].lose(why, None, wall_us)
         for camera, words in admission.slowed.items():
             self._cameras[camera].slowed = words
 
@@ -57,6 +92,8 @@ class CameraBoard:
     def take_state(self, row: StateRow, now: Instant) -> None:
         """What a capture process said of a camera it reads."""
         known = self._cameras[row.camera]
+        if row.frames < known.state.frames:
+            known.earlier = {name: known.count(name) for name in COUNTS}
         known.state, known.reported_at = row, now
 
     def take_analysis(self, row: AnalysisRow) -> Refusal | None:
@@ -67,14 +104,23 @@ class CameraBoard:
 
     def capture_down(self, cameras: Sequence[str], down: Down, now: Instant, wall_us: int) -> None:
         """Their capture process has ended."""
-        for camera in cameras:
-            known = self._cameras[camera]
-            known.state, known.reported_at = _row(camera, "lost", wall_us, down.why, down.retry_in_s), now
+        for known in self._those(cameras):
+            known.lose(down.why, down.retry_in_s, wall_us)
+            known.reported_at = now
+
+    def capture_ended(self, cameras: Sequence[str], wall_us: int) -> None:
+        """Their capture process has ended in order and starts again: what it said last holds no more."""
+        for known in self._those(cameras):
+            known.put("connecting", "", wall_us)
 
     def analysis_down(self, cameras: Sequence[str], down: Down) -> None:
         """Their analysis process has ended."""
-        for camera in cameras:
-            self._cameras[camera].analysis_down = down
+        for known in self._those(cameras):
+            known.analysis_down = down
+
+    def _those(self, cameras: Sequence[str]) -> Iterator[_Camera]:
+        """A process may end a moment after its camera was taken out."""
+        return (self._cameras[camera] for camera in cameras if camera in self._cameras)
 
     def count_event(self, camera: str) -> None:
         """An event of it was delivered."""
@@ -96,15 +142,15 @@ def _shown(name: str, known: _Camera, now: Instant) -> dict[str, object]:
         "state": "degraded" if is_blind else state.state,
         "since_us": state.since_us,
         "fps": state.fps,
-        "frames": state.frames,
+        "frames": known.count("frames"),
         "analysed": 0 if analysis is None else analysis.analysed,
-        "dropped": state.dropped + (0 if analysis is None else analysis.lost),
+        "dropped": known.count("dropped") + (0 if analysis is None else analysis.lost),
         "age_ms": 0.0 if analysis is None else analysis.age_ms,
         "model": "" if analysis is None else analysis.model,
-        "storms": state.storms,
+        "storms": known.count("storms"),
         "reconnects_per_hour": state.reconnects_per_hour,
-        "stalls": state.stalls,
-        "damaged": state.damaged,
+        "stalls": known.count("stalls"),
+        "damaged": known.count("damaged"),
         "retry_in_s": down.retry_in_s if is_blind and down is not None else state.retry_in_s,
         "why": down.why if is_blind and down is not None else state.why or ("" if analysis is None else analysis.why) or known.slowed,
         "events": known.events,
@@ -112,5 +158,9 @@ def _shown(name: str, known: _Camera, now: Instant) -> dict[str, object]:
     }
 
 
-def _row(camera: str, state: str, since_us: int, why: str, retry_in_s: float | None = None) -> StateRow:
-    return StateRow(camera=camera, state=state, since_us=since_us, fps=0.0, frames=0, dropped=0, retry_in_s=retry_in_s, why=why[:400])
+def _begun(camera: CameraSpec, now: Instant, wall_us: int) -> _Camera:
+    """A camera of which nothing was heard yet."""
+    state = StateRow(
+        camera=camera.id, state="connecting", since_us=wall_us, fps=0.0, frames=0, dropped=0, retry_in_s=None, why=""
+    )  # fmt: skip
+    return _Camera(camera, state, now)

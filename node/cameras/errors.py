@@ -5,6 +5,7 @@ CameraError
 +-- CameraRefused     a camera, a list or a change that cannot be, with the way out
 +-- CodeRefused       twenty digits that are no national code
 +-- MeasuringFailed   `yunnao bench ai` that gave no figures
++-- ViewRefused       pictures of now that nobody may have, or not so many at once
 +-- LookFailed        a camera that was opened for a look and showed nothing
 +-- DirectoryFailed   the node's own file of the camera directory cannot be used now
     +-- DirectoryDamaged  it is no database any more
@@ -33,6 +34,10 @@ class CameraRefused(CameraError):
 
 class CodeRefused(CameraError, ValueError):
     """Digits that are no national code; a ValueError, so that readers of cells report it with its place."""
+
+
+class ViewRefused(CameraError):
+    """Pictures of now that nobody may have, or not so many at once."""
 
 
 class LookFailed(CameraError):

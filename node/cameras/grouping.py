@@ -1,6 +1,7 @@
 """Which processes serve which cameras: capture processes of up to 8, an analysis process for up to 64, and what each is told.
 
-Owns the names of their files and the folder of the frame rings. Called by node/cameras/supervisor.py.
+Owns the names of their files, the folder of the frame rings, and what of a camera concerns whom: a process whose part of the cameras says
+the same as before runs on. Called by node/cameras/crew.py.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from random import Random
-from typing import TypeVar
 
 from edge_ai.spec import (
     CALLERS_MAX,
@@ -21,12 +22,15 @@ from edge_ai.spec import (
     EVIDENCE_FLOOR_BYTES,
     CameraSpec,
     CaptureSpec,
+    MaskWish,
     RingSpec,
     WorkerSpec,
     encode_spec,
 )
 from node.cameras.process import Work
 
+CAPTURES_MAX = CAMERAS_ANALYSED_MAX // CAMERAS_PER_WORKER_MAX
+"""Capture processes whose frames one analysis takes."""
 CAPTURE_BYTES = (192 << 20, 64 << 20)
 """Own memory of a capture process before it is recycled: at rest, and for each camera (decoder, packets of ten seconds, pictures)."""
 ANALYSIS_BYTES = (512 << 20, 48 << 20)
@@ -35,8 +39,6 @@ OPENS_PER_S = 5.0
 """Cameras a node opens in a second, over all its capture processes."""
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a folder below it of our own, checked for its owner
 RING_SUFFIXES = (".ring", ".part", ".ledger")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,55 +66,90 @@ class Group:
         return tuple(camera for part in self.captures.values() for camera in part)
 
 
-def grouped(cameras: Sequence[CameraSpec]) -> list[Group]:
-    """The fewest processes that may serve `cameras`, in their order. The name of an analysis is that of its spool on disk."""
-    captures = {f"capture-{index}": part for index, part in enumerate(_parts(cameras, CAMERAS_PER_WORKER_MAX))}
-    names = _parts(list(captures), CAMERAS_ANALYSED_MAX // CAMERAS_PER_WORKER_MAX)
-    return [Group(f"worker-{index}", {name: captures[name] for name in part}) for index, part in enumerate(names)]
+def grouped(cameras: Sequence[CameraSpec], before: Sequence[Group] = ()) -> list[Group]:
+    """Processes that may serve `cameras`. Whoever had a process `before` keeps it; the others fill up the one with the fewest cameras.
+
+    So one more camera disturbs one capture process at most. The name of an analysis is that of its spool on disk.
+    """
+    wanted = {camera.id: camera for camera in cameras}
+    groups = []
+    for group in before:
+        parts = {name: tuple(wanted.pop(camera.id) for camera in part if camera.id in wanted) for name, part in group.captures.items()}
+        if any(parts.values()):
+            groups.append(Group(group.analysis, {name: part for name, part in parts.items() if part}))
+    for camera in wanted.values():
+        _place(groups, camera)
+    return groups
 
 
-def _parts(things: Sequence[T], size: int) -> Iterator[tuple[T, ...]]:
-    return (tuple(things[start : start + size]) for start in range(0, len(things), size))
+def _place(groups: list[Group], camera: CameraSpec) -> None:
+    captures = [(group, name) for group in groups for name in group.captures]
+    roomy = [(group, name) for group, name in captures if len(group.captures[name]) < CAMERAS_PER_WORKER_MAX]
+    if roomy:
+        group, name = min(roomy, key=lambda place: len(place[0].captures[place[1]]))
+        group.captures[name] += (camera,)
+        return
+    if all(len(group.captures) == CAPTURES_MAX for group in groups):
+        groups.append(Group(_free("worker", {group.analysis for group in groups}), {}))
+    group = next(group for group in groups if len(group.captures) < CAPTURES_MAX)
+    group.captures[_free("capture", {name for _, name in captures})] = (camera,)
 
 
-def capture_work(identity: str, cameras: tuple[CameraSpec, ...], places: Places, rng: Random, *, bell: int, captures: int) -> Work:
-    """What one of `captures` capture processes is for."""
+def _free(word: str, taken: set[str]) -> str:
+    return next(name for number in count() if (name := f"{word}-{number}") not in taken)
+
+
+def as_read(camera: CameraSpec) -> CameraSpec:
+    """What of a camera concerns the process that reads it: where its pictures come from and how often."""
+    return replace(camera, name="", code="", territory="", algorithm="", model="", rules=(), ground=None, mask=MaskWish.BOXES, alarm=False)
+
+
+def as_analysed(camera: CameraSpec) -> CameraSpec:
+    """What of a camera concerns the process that looks at it: nothing of how to log in to it."""
+    return camera if camera.kind.is_clip else replace(camera, source="")
+
+
+def capture_work(
+    identity: str, cameras: tuple[CameraSpec, ...], places: Places, rng: Random, *, bell: int, opens_per_s: Callable[[], float]
+) -> Work:
+    """What a capture process is for; `opens_per_s` is asked at each start."""
+    read = tuple(map(as_read, cameras))
 
     def describe() -> bytes:
         return encode_spec(
             CaptureSpec(
-                worker=identity, endpoint=places.endpoint, ring=str(_ring(places, identity)), bell=bell, seed=rng.getrandbits(32),
-                parent_pid=os.getpid(), cameras=cameras, opens_per_s=OPENS_PER_S / captures,
+                worker=identity, endpoint=places.endpoint, ring=str(_ring(places, identity, read)), bell=bell, seed=rng.getrandbits(32),
+                parent_pid=os.getpid(), cameras=read, opens_per_s=opens_per_s(),
+                evidence_dir=str(places.evidence_dir or ""), evidence_floor_bytes=places.evidence_floor_bytes,
             )
         )  # fmt: skip
 
-    names = tuple(camera.id for camera in cameras)
     rest, each = CAPTURE_BYTES
-    return Work(
-        identity=identity, module="edge_ai.capture.worker", cameras=names, bytes_max=rest + each * len(names), describe=describe
-    )  # fmt: skip
+    return Work(identity=identity, module="edge_ai.capture.worker", cameras=read, bytes_max=rest + each * len(read), describe=describe)
 
 
 def analysis_work(group: Group, places: Places, rng: Random, *, bell: int, callers: int) -> Work:
     """What the analysis process of `group` is for."""
+    analysed = tuple(map(as_analysed, group.cameras))
     rings = tuple(
-        RingSpec(path=str(_ring(places, name)), cameras=tuple(camera.id for camera in part)) for name, part in group.captures.items()
-    )
+        RingSpec(path=str(_ring(places, name, part)), cameras=tuple(camera.id for camera in part))
+        for name, part in group.captures.items()
+    )  # fmt: skip
 
     def describe() -> bytes:
         return encode_spec(
             WorkerSpec(
                 worker=group.analysis, endpoint=places.endpoint, spool_dir=str(places.work_dir / f"{group.analysis}.spool"),
-                nonce=f"{rng.getrandbits(64):016x}", parent_pid=os.getpid(), cameras=group.cameras, rings=rings, bell=bell,
+                nonce=f"{rng.getrandbits(64):016x}", parent_pid=os.getpid(), cameras=analysed, rings=rings, bell=bell,
                 ledger=str(places.ring_dir / f"{group.analysis}.ledger"), callers=callers, evidence_dir=str(places.evidence_dir or ""),
                 evidence_floor_bytes=places.evidence_floor_bytes, algorithms_dir=str(places.algorithms_dir or ""),
             )
         )  # fmt: skip
 
-    names = tuple(camera.id for camera in group.cameras)
     rest, each = ANALYSIS_BYTES
     return Work(
-        identity=group.analysis, module="edge_ai.analysis.worker", cameras=names, bytes_max=rest + each * len(names), describe=describe
+        identity=group.analysis, module="edge_ai.analysis.worker", cameras=analysed, rings=rings,
+        bytes_max=rest + each * len(analysed), describe=describe,
     )  # fmt: skip
 
 
@@ -144,5 +181,7 @@ def clear_rings(folder: Path, identity: str = "") -> None:
             path.unlink(missing_ok=True)
 
 
-def _ring(places: Places, capture: str) -> Path:
-    return places.ring_dir / f"{capture}.ring"
+def _ring(places: Places, capture: str, cameras: Sequence[CameraSpec]) -> Path:
+    """Named after its cameras too: after a change nobody takes one camera's pictures out of the old ring for those of another."""
+    names = "\n".join(camera.id for camera in cameras)
+    return places.ring_dir / f"{capture}.{hashlib.sha256(names.encode()).hexdigest()[:8]}.ring"

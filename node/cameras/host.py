@@ -1,8 +1,6 @@
-"""The cameras of a running node, over changes of their list: one supervisor at a time, replaced when the list says something else.
+"""The cameras of a running node over changes of their list. Refuses a list that cannot run, and goes on with the one before.
 
-Owns when workers are started anew: a change of any camera starts all workers of the node again, which costs each camera a second or two
-of pictures and no event, because events wait in the workers' spools. Refuses a list that cannot run, and goes on with the one before.
-Called by node/appliance.py; `reload` by the API.
+Called by node/appliance.py by way of wiring.py; `reload` by the API.
 """
 
 from __future__ import annotations
@@ -13,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_ai.errors import SpecError
-from edge_ai.spec import CameraSpec
-from edge_ai.wire import Value
+from edge_ai.looks.capacity import Admission
+from edge_ai.spec import CameraSpec, MaskWish
+from edge_ai.wire import ClipNote, ClipOrder, Value, ViewMessage, ViewOrder
+from node.cameras.admission import admission_of
 from node.cameras.errors import CameraRefused
 from node.cameras.listing import camera_specs
 from node.cameras.rule_entries import watches
@@ -23,6 +23,7 @@ from node.config.config import NodeConfig, load_config
 
 Key = tuple[str, str]
 """(camera, rule)."""
+Supervise = Callable[[Sequence[CameraSpec], Admission | None], CameraSupervisor]
 
 
 @dataclass(slots=True)
@@ -30,34 +31,21 @@ class CameraHost:
     """One node's cameras."""
 
     config: NodeConfig
-    supervise: Callable[[Sequence[CameraSpec]], CameraSupervisor]
-    """Makes the supervisor of some cameras; the one before it has stopped by then."""
+    supervise: Supervise
+    """Makes the supervisor of the cameras of now; called once."""
     rule_kinds: dict[Key, str]
     """Filled here for whoever turns events into incidents; the same dict for good."""
     _specs: list[CameraSpec] = field(init=False)
     _supervisor: CameraSupervisor = field(init=False)
-    _changed: asyncio.Event = field(init=False, default_factory=asyncio.Event)
-    starts: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self._take(self.config, camera_specs(self.config))
+        specs = camera_specs(self.config)
+        self._supervisor = self.supervise(specs, admission_of(specs, self.config))
+        self._take(self.config, specs)
 
     async def run(self) -> None:
         """Serve the cameras until cancelled."""
-        while True:
-            self._changed.clear()
-            self.starts += 1
-            serving = asyncio.ensure_future(self._supervisor.run())
-            changing = asyncio.ensure_future(self._changed.wait())
-            try:
-                await asyncio.wait({serving, changing}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                changing.cancel()
-                serving.cancel()
-                ended = (await asyncio.gather(serving, return_exceptions=True))[0]
-            if isinstance(ended, Exception):
-                raise ended
-            self._supervisor = self.supervise(self._specs)
+        await self._supervisor.run()
 
     def cameras(self) -> list[dict[str, object]]:
         """Every camera with its newest state."""
@@ -72,6 +60,26 @@ class CameraHost:
         """Bring a device's newest value to the rules that ask for it."""
         self._supervisor.tell(value)
 
+    def look(self, order: ViewOrder) -> None:
+        """Ask for the newest picture of a camera; it comes to whoever `hear_views` named."""
+        self._supervisor.look(order)
+
+    def hear_views(self, came: Callable[[ViewMessage], None]) -> None:
+        """Bring pictures that `look` asked for to `came` from now on."""
+        self._supervisor.on_view = came
+
+    def order_clip(self, order: ClipOrder) -> bool:
+        """Ask for the clip of an event; False where nobody reads its camera. What becomes of it comes to whoever `hear_clips` named."""
+        return self._supervisor.order_clip(order)
+
+    def hear_clips(self, came: Callable[[ClipNote], None]) -> None:
+        """Bring what becomes of clips to `came` from now on."""
+        self._supervisor.on_clip = came
+
+    def wants_mosaic(self, camera: str) -> bool:
+        """True for a camera of which nothing may leave sharp."""
+        return any(spec.id == camera and spec.mask is MaskWish.MOSAIC for spec in self._specs)
+
     def codes(self) -> dict[str, CameraSpec]:
         """Cameras that have a national code, by it."""
         return {spec.code: spec for spec in self._specs if spec.code}
@@ -81,19 +89,15 @@ class CameraHost:
         config = await asyncio.to_thread(load_config, self.config.path)
         try:
             specs = await asyncio.to_thread(camera_specs, config)
-            is_changed = specs != self._specs
-            if is_changed:
-                self.supervise(specs)  # one that could not be made must not end the one that runs
         except SpecError as error:
             raise CameraRefused(f"the list of cameras cannot run: {error}") from None
+        is_changed = specs != self._specs
         if is_changed:
-            self._take(config, specs, is_new=False)
-            self._changed.set()
+            self._supervisor.change(specs, await asyncio.to_thread(admission_of, specs, config))
+            self._take(config, specs)
         return {"cameras": len(specs), "changed": is_changed}
 
-    def _take(self, config: NodeConfig, specs: list[CameraSpec], *, is_new: bool = True) -> None:
+    def _take(self, config: NodeConfig, specs: list[CameraSpec]) -> None:
         self.config, self._specs = config, specs
         self.rule_kinds.clear()
         self.rule_kinds |= {(camera.id, rule.name): watches(rule) for camera in config.cameras for rule in camera.rule}
-        if is_new:
-            self._supervisor = self.supervise(specs)

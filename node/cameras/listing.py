@@ -16,9 +16,9 @@ from edge_ai.spec import CameraSpec
 from node.cameras.credentials import Credentials, read_credentials, with_credentials, write_credentials
 from node.cameras.errors import CameraRefused, CameraUnknown
 from node.cameras.list_file import LIST_NAME, parsed
-from node.cameras.supervisor import camera_spec
+from node.cameras.specs import camera_spec
 from node.config.config import NodeConfig, quote
-from node.config.model import CameraEntry
+from node.config.model import CameraEntry, RuleEntry
 from node.files import write_durably
 
 _HEAD = """\
@@ -105,9 +105,12 @@ def spec_of(config: NodeConfig, camera: CameraEntry, credentials: Mapping[str, C
 def _tables(camera: CameraEntry) -> str:
     facts = {name: value for name, value in said(camera) if name != "rule"}
     tables = ["", "[[camera]]", *_lines(facts)]
-    for rule in camera.rule:
-        tables += ["", "[[camera.rule]]", *_lines(dict(said(rule)))]
-    return "\n".join(tables) + "\n"
+    return "\n".join(tables) + "\n" + "".join("\n" + rule_text(rule) for rule in camera.rule)
+
+
+def rule_text(rule: RuleEntry) -> str:
+    """A rule as it stands in a list."""
+    return "\n".join(["[[camera.rule]]", *_lines(dict(said(rule)))]) + "\n"
 
 
 def said(value: msgspec.Struct) -> Iterable[tuple[str, object]]:

@@ -1,7 +1,7 @@
 """Looks at one camera from outside a running node: a throw-away process that is killed when it takes too long.
 
 Owns the process's environment, its deadline and what is believed of its answer. What it is told, which may hold a password, goes through
-its standard input: never through its arguments or its environment. Called by `yunnao camera test` and `zone`.
+its standard input: never through its arguments or its environment. Called by `yunnao camera test` and `zone`, and by the page of `zone`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One worker process of the cameras: started, watched, started again with growing pauses, and recycled before it grows too large.
 
-Kills what is silent; asks what is old or large to end after its frame. Trusts nothing the process says beyond that it lives. Called by
-node/cameras/supervisor.py.
+Kills what is silent; asks what is old, large or described anew to end after its frame. Trusts nothing the process says beyond that it
+lives. Called by node/cameras/crew.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,6 +19,7 @@ import psutil
 
 import edge_ai
 from edge_ai.capture.backoff import Backoff, BackoffLimits
+from edge_ai.spec import CameraSpec, RingSpec
 from edge_ai.strain import strain
 from node.clock import Clock
 from sync.model import Instant
@@ -44,11 +46,19 @@ class Work:
     identity: str
     """On the socket; also the name of its files."""
     module: str
-    cameras: tuple[str, ...]
+    cameras: tuple[CameraSpec, ...]
+    """As far as they concern it."""
+    rings: tuple[RingSpec, ...] = ()
+    """Where their frames come from."""
     bytes_max: int
     """Own memory (without what it shares) above which it is recycled."""
-    describe: Callable[[], bytes]
+    describe: Callable[[], bytes] = field(compare=False)
     """Its description, new for each start."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its cameras."""
+        return tuple(camera.id for camera in self.cameras)
 
 
 @dataclass(slots=True)
@@ -60,11 +70,16 @@ class ProcessCounts:
     """Times it was killed because it said nothing."""
     recycled: int = 0
     """Times it was asked to end because it was old or large."""
+    reworked: int = 0
+    """Times it was asked to end because its work had changed."""
 
 
 @dataclass(slots=True)
 class WorkerProcess:
-    """Keeps one process running until it is cancelled. `on_down` gets what happened and the seconds until the next start."""
+    """Keeps one process running until it is cancelled. `on_down` gets what happened and the seconds until the next start.
+
+    `on_ended` hears of every end, also of the ordered ones that nobody else is told of.
+    """
 
     work: Work
     config: Path
@@ -73,6 +88,7 @@ class WorkerProcess:
     rng: Random
     ask_to_stop: Callable[[str], None]
     on_down: Callable[[Work, str, float], None]
+    on_ended: Callable[[Work], None]
     handles: tuple[int, ...] = ()
     """Inherited by the process."""
     counts: ProcessCounts = field(default_factory=ProcessCounts)
@@ -83,6 +99,7 @@ class WorkerProcess:
     _measured_at: Instant = Instant(0)
     _life_s: float = LIFE_S
     _recycling: bool = False
+    _reworked: asyncio.Event = field(default_factory=asyncio.Event)
     _stderr_tail: bytes = b""
 
     def __post_init__(self) -> None:
@@ -98,11 +115,21 @@ class WorkerProcess:
         self._heard_at = now
         self._backoff.succeeded(now)
 
+    def rework(self, work: Work) -> None:
+        """Other work from now on: the process ends after its frame and starts again with it, at once when it was down."""
+        self.work = work
+        self._reworked.set()
+
+    def renew(self) -> None:
+        """The same work from the beginning."""
+        self._reworked.set()
+
     async def keep_running(self) -> None:
-        """Start the process, and again whenever it has ended; ends only by cancellation."""
+        """Start the process, and again whenever it has ended; ends only by cancellation, and the process may live on then: `end` it."""
         while True:
             process = self._process = await self._start()
             await self._watch(process)
+            self.on_ended(self.work)
             if self._recycling:
                 continue
             now = self.clock.now()
@@ -110,7 +137,8 @@ class WorkerProcess:
             last_words = self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2][:200]
             ended = f"{self.work.identity} ended with status {process.returncode}{': ' + last_words if last_words else ''}"
             self.on_down(self.work, ended, wait_s)
-            await asyncio.sleep(wait_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._reworked.wait(), wait_s)
 
     async def end(self) -> None:
         """Wait for an ordered end, then insist."""
@@ -127,6 +155,7 @@ class WorkerProcess:
 
     async def _start(self) -> asyncio.subprocess.Process:
         self.counts.starts += 1
+        self._reworked.clear()
         self._started_at = self._measured_at = self.clock.now()
         self._heard_at, self._stderr_tail, self._recycling = None, b"", False
         self._life_s = LIFE_S * self.rng.uniform(0.8, 1.2)
@@ -140,26 +169,36 @@ class WorkerProcess:
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Return when the process has ended; see to it that it does when it should."""
         reading, ending = asyncio.ensure_future(self._keep_tail(process)), asyncio.ensure_future(process.wait())
+        changing = asyncio.ensure_future(self._reworked.wait())
         try:
-            while not (await asyncio.wait({ending}, timeout=WATCH_S))[0]:
-                await self._judge(process)
+            while not ending.done():
+                await asyncio.wait({ending, changing}, timeout=WATCH_S, return_when=asyncio.FIRST_COMPLETED)
+                if not ending.done():
+                    await self._judge(process)
             await reading
         finally:
-            reading.cancel()
-            ending.cancel()
+            for waiting in (reading, ending, changing):
+                waiting.cancel()
 
     async def _judge(self, process: asyncio.subprocess.Process) -> None:
+        if self._reworked.is_set():
+            self.counts.reworked += 1
+            await self._end_in_order()
+            return
         now = self.clock.now()
         silent_s = now.seconds_since(self._heard_at or self._started_at)
         patience_s = START_S_MAX if self._heard_at is None else SILENCE_S_MAX
         if silent_s > patience_s and silent_s > patience_s * strain():
             self.counts.silent += 1
             process.kill()
-        elif not self._recycling and self._is_worn(process.pid, now):
+        elif self._is_worn(process.pid, now):
             self.counts.recycled += 1
-            self._recycling = True
-            self.ask_to_stop(self.work.identity)
-            await self.end()
+            await self._end_in_order()
+
+    async def _end_in_order(self) -> None:
+        self._recycling = True
+        self.ask_to_stop(self.work.identity)
+        await self.end()
 
     def _is_worn(self, pid: int, now: Instant) -> bool:
         if now.seconds_since(self._started_at) > self._life_s:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from edge_ai.wire import EventRow
+from edge_ai.wire import EventRow, Remasked
 from node.cameras.rule_entries import severities
-from node.incident_rows import INCIDENTS, Opened
+from node.evidence.book import Picture
+from node.incidents.rows import INCIDENTS, Opened
 from node.ingest.inbox import Inbox
 from node.ingest.sink import Row
 
-EVENTS, EVIDENCE = "camera-events", "camera-evidence"
+EVENTS, EVIDENCE, CLIPS = "camera-events", "camera-evidence", "camera-clips"
+"""Resources; no row of the last is ever stored: clips are handed out one by one under a grant of it (node/evidence/clip_fetching.py)."""
 GRADE = 2
 
 INCIDENT_SEVERITY = severities()
@@ -33,6 +35,8 @@ class CameraRows:
         self._rule_kinds = rule_kinds
         self._territory = territory
         self._stored: dict[Key, None] = {}
+        self.on_begun: Callable[[EventRow], None] = lambda row: None
+        """Told of each event once, when it is taken."""
 
     def recall(self, stored: Iterable[Mapping[str, object]]) -> None:
         """After a start: the newest rows of camera-events in the journal, oldest first."""
@@ -45,6 +49,8 @@ class CameraRows:
         if key in self._stored:
             ack()
             return
+        if jpeg or not row.ended:
+            self.on_begun(row)
         place = row.territory or self._territory
         if jpeg:
             self._inbox.put(EVIDENCE, [self._laid_out(EVIDENCE, _evidence(row, place, jpeg, thumb_rgb))])
@@ -52,6 +58,15 @@ class CameraRows:
         if severity is not None and not row.ended:
             self._inbox.put(INCIDENTS, [_incident(row, place, severity)])
         self._inbox.put(EVENTS, [self._laid_out(EVENTS, _event(row, place))], lambda: self._is_stored(key, ack))
+
+    def resend(self, picture: Picture, made: Remasked, at_us: int, done: Callable[[], None]) -> None:
+        """Store a picture of an event that was masked anew, as a newer row; `done` runs once it is durable."""
+        cells = {
+            "event_time": at_us, "territory": self._territory, "grade": GRADE, "sha256": made.info.sha256, "event_id": picture.event_id,
+            "camera": picture.camera, "jpeg": made.jpeg, "thumb_width": made.info.thumb_width, "thumb_height": made.info.thumb_height,
+            "thumb_rgb": made.thumb_rgb, "masked": True,
+        }  # fmt: skip
+        self._inbox.put(EVIDENCE, [self._laid_out(EVIDENCE, cells)], done)
 
     def _laid_out(self, resource: str, cells: Mapping[str, object]) -> Row:
         """A row with the columns that the catalogue in force has: an older one lacks some, and one that people made may have more."""

@@ -31,9 +31,13 @@ def rule_spec(entry: RuleEntry) -> RuleSpec:
     for each in msgspec.structs.fields(entry):
         value = getattr(entry, each.name)
         if value is not None and each.name not in NOT_OF_THE_RULE:
-            values[each.name] = tuple(value) if isinstance(value, list) else value
+            values[each.name] = _frozen(value)
     values["kind"] = preset.kind if preset is not None else RuleKind(entry.kind)
     return RuleSpec(**values)  # type: ignore[arg-type] # names and types are those of RuleEntry, which msgspec has checked
+
+
+def _frozen(value: object) -> object:
+    return tuple(_frozen(each) for each in value) if isinstance(value, list) else value
 
 
 def watches(entry: RuleEntry) -> str:

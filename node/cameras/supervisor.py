@@ -1,4 +1,4 @@
-"""The node's side of edge AI: starts capture and analysis processes, keeps them running, takes their events and states.
+"""The node's side of edge AI: has capture and analysis processes run (crew.py) and takes their events and states.
 
 Owns the ROUTER of docs/api.md "Camera worker and node". Trusts no worker: every message is checked and what is wrong is counted with its
 reason. Imports neither cv2 nor onnxruntime; a node without cameras starts no process. Called by the node's runtime.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,39 +18,37 @@ from random import Random
 import zmq
 import zmq.asyncio
 
-from edge_ai.analysis.bell import Bell
 from edge_ai.errors import MessageError, SpecError
 from edge_ai.looks.capacity import Admission
-from edge_ai.spec import EVIDENCE_FLOOR_BYTES, CameraKind, CameraSpec, DecodeMode, MaskWish
+from edge_ai.spec import EVIDENCE_FLOOR_BYTES, CameraSpec
 from edge_ai.wire import (
     STOP_PARTS,
     Ack,
     AnalysisRow,
+    ClipNote,
+    ClipOrder,
     EventMessage,
     EventRow,
+    Opens,
     StateRow,
+    UsageRow,
     Value,
+    ViewMessage,
+    ViewOrder,
     ack_parts,
+    clip_order_parts,
+    opens_parts,
     parse_from_worker,
     refusal_parts,
     value_parts,
+    view_order_parts,
 )
 from node.cameras.board import CameraBoard, Down
+from node.cameras.crew import CameraCrew
 from node.cameras.deliveries import Deliveries, Verdict
-from node.cameras.grouping import (
-    Places,
-    analysis_work,
-    callers_for,
-    capture_work,
-    clear_rings,
-    grouped,
-    make_ring_folder,
-    ring_folder,
-)
+from node.cameras.grouping import Places, callers_for, make_ring_folder, ring_folder
 from node.cameras.process import Work, WorkerProcess
-from node.cameras.rule_entries import ground_spec, rule_spec
 from node.clock import Clock
-from node.config.model import CameraEntry
 from sync.model import Instant
 
 SOCKET_PATH_BYTES_MAX = 100
@@ -64,32 +62,6 @@ OnEvent = Callable[[EventRow, bytes, bytes, Callable[[], None]], None]
 
 The end of an event has empty blobs.
 """
-
-
-def camera_spec(entry: CameraEntry, territory: str) -> CameraSpec:
-    """The worker's description of a configured camera; `territory` is the node's, for cameras that name none. Raises SpecError."""
-    return CameraSpec(
-        id=entry.id,
-        name=entry.name,
-        kind=CameraKind(entry.kind),
-        source=entry.source,
-        algorithm=entry.algorithm,
-        model=entry.model,
-        loop=entry.loop,
-        analysed_fps=entry.analysed_fps,
-        mode=DecodeMode(entry.mode),
-        still_every_s=entry.still_every_s,
-        alarm=entry.alarm,
-        stream_width=entry.stream_width,
-        stream_height=entry.stream_height,
-        stream_fps=entry.stream_fps,
-        territory=entry.territory or territory,
-        code=entry.code,
-        mask=MaskWish(entry.mask),
-        rules=tuple(rule_spec(rule) for rule in entry.rule),
-        ground=ground_spec(entry.ground),
-        utc_offset_minutes=entry.utc_offset_minutes,
-    )
 
 
 @dataclass(slots=True)
@@ -140,34 +112,61 @@ class CameraSupervisor:
         )
         self._on_event = on_event
         self._clock = clock
-        self._rng = rng
         self._outgoing: asyncio.Queue[list[bytes]] = asyncio.Queue(OUTGOING_MAX)
         self._deliveries = Deliveries()
-        self._callers = callers or callers_for(os.cpu_count() or 1)
-        self._groups = grouped(cameras if admission is None else admission.cameras)
-        self._readers = {camera.id: name for group in self._groups for name, part in group.captures.items() for camera in part}
-        self._processes: dict[str, WorkerProcess] = {}
-        self._board = CameraBoard(cameras, clock.now(), clock.wall_us())
-        if admission is not None:
-            self._board.take_admission(admission, clock.wall_us())
+        self._crew = CameraCrew(
+            places=self._places,
+            clock=clock,
+            rng=rng,
+            callers=callers or callers_for(os.cpu_count() or 1),
+            ask_to_stop=lambda identity: self._tell(identity, STOP_PARTS),
+            on_capture_ended=lambda work: self._board.capture_ended(work.names, clock.wall_us()),
+            on_capture_down=self._capture_down,
+            on_analysis_down=self._analysis_down,
+            on_share=lambda identity, per_s: self._tell(identity, opens_parts(Opens(per_s))),
+        )
+        self._board = CameraBoard([], clock.now(), clock.wall_us())
+        self._refusals: set[str] = set()
+        """Cameras whose capture process was told that nobody can analyse them."""
+        self._former: set[str] = set()
+        """Cameras that were taken out since the start: something of them may still be on its way."""
+        self._changed = asyncio.Event()
         self.counts = SupervisorCounts()
+        self.on_usage: Callable[[UsageRow], None] = lambda row: None
+        """Gets what the models of a camera did in the last minute."""
+        self.on_view: Callable[[ViewMessage], None] = lambda message: None
+        """Gets the pictures that `look` asked for."""
+        self.on_clip: Callable[[ClipNote], None] = lambda note: None
+        """Gets what became of the clips that `order_clip` asked for."""
+        self.change(cameras, admission)
+
+    def change(self, cameras: Sequence[CameraSpec], admission: Admission | None = None) -> None:
+        """Serve these cameras from now on: whoever is not concerned by what is different runs on."""
+        now, wall_us = self._clock.now(), self._clock.wall_us()
+        before = {str(row["camera"]) for row in self._board.rows(now)}
+        self._former = (self._former | before) - {camera.id for camera in cameras}
+        self._board.change(cameras, now, wall_us)
+        if admission is not None:
+            self._board.take_admission(admission, wall_us)
+        self._crew.plan(cameras if admission is None else admission.cameras)
+        self._changed.set()
 
     async def run(self) -> None:
         """Start the processes, serve them, start them again when they die; ends only by cancellation."""
-        if not self._groups:
-            await asyncio.Event().wait()
-        self._places.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        await self._make_ring_folder()
-        with self._bells() as bells, self._bound() as socket:
-            self._processes = {process.work.identity: process for process in self._planned(bells)}
+        while self._crew.is_empty or not self._make_folders():
+            await self._wait_changed()
+        with self._bound() as socket:
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._receive(socket))
-                    tasks.create_task(self._send(socket))
-                    for process in self._processes.values():
-                        tasks.create_task(process.keep_running())
+                async with asyncio.TaskGroup() as talk:
+                    talk.create_task(self._receive(socket))
+                    talk.create_task(self._send(socket))
+                    # Inside, so that whoever is told to end hears of it.
+                    async with asyncio.TaskGroup() as processes:
+                        while True:
+                            self._crew.bring_in_line(processes)
+                            await self._wait_changed()
             finally:
-                await self._stop_all(socket)
+                self._crew.close()
 
     def cameras(self) -> list[dict[str, object]]:
         """Every camera with its newest state, for `status` of docs/api.md."""
@@ -175,37 +174,45 @@ class CameraSupervisor:
 
     def process_ids(self) -> list[int]:
         """Of the processes that run now."""
-        return [process.pid for process in self._processes.values() if process.pid is not None]
+        return [process.pid for process in self._crew.processes.values() if process.pid is not None]
 
     def processes(self) -> dict[str, WorkerProcess]:
         """The processes by identity: `worker-N` analyses, `capture-N` reads."""
-        return dict(self._processes)
+        return dict(self._crew.processes)
 
     def tell(self, value: Value) -> None:
         """Bring a device's newest value to every process that analyses."""
-        for group in self._groups:
-            self._queue([group.analysis.encode(), *value_parts(value)])
+        for analysis in self._crew.analyses:
+            self._tell(analysis, value_parts(value))
+
+    def look(self, order: ViewOrder) -> None:
+        """Ask for the newest picture of a camera; where nobody analyses it, no answer comes."""
+        if (analysis := self._crew.analyst_of(order.camera)) is not None:
+            self._tell(analysis, view_order_parts(order))
+
+    def order_clip(self, order: ClipOrder) -> bool:
+        """Ask for the packets around an event; False where nobody reads the camera."""
+        reader = self._crew.reader_of(order.camera)
+        if reader is not None:
+            self._tell(reader, clip_order_parts(order))
+        return reader is not None
 
     # ---- processes
 
-    async def _make_ring_folder(self) -> None:
-        """Without a folder for their frames no camera can run, but the node does."""
+    async def _wait_changed(self) -> None:
+        await self._changed.wait()
+        self._changed.clear()
+
+    def _make_folders(self) -> bool:
+        """Without a folder for their frames no camera can run, but the node does; False then."""
         try:
+            self._places.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             make_ring_folder(self._places.ring_dir)
         except OSError as error:
             why = f"no folder for frame rings: {error}"
-            self._board.capture_down(tuple(self._readers), Down(why, None), self._clock.now(), self._clock.wall_us())
-            await asyncio.Event().wait()
-
-    @contextmanager
-    def _bells(self) -> Iterator[list[Bell]]:
-        """A bell for each group, which outlives its processes."""
-        bells = [Bell.make() for _ in self._groups]
-        try:
-            yield bells
-        finally:
-            for bell in bells:
-                bell.close()
+            self._board.capture_down(self._crew.cameras, Down(why, None), self._clock.now(), self._clock.wall_us())
+            return False
+        return True
 
     @contextmanager
     def _bound(self) -> Iterator[zmq.asyncio.Socket]:
@@ -223,45 +230,18 @@ class CameraSupervisor:
             socket.close()
             context.term()
 
-    def _planned(self, bells: Sequence[Bell]) -> Iterator[WorkerProcess]:
-        captures = sum(len(group.captures) for group in self._groups)
-        for group, bell in zip(self._groups, bells, strict=True):
-            for name, part in group.captures.items():
-                work = capture_work(name, part, self._places, self._rng, bell=bell.handle, captures=captures)
-                yield self._process(work, bell, self._capture_down)
-            work = analysis_work(group, self._places, self._rng, bell=bell.handle, callers=self._callers)
-            yield self._process(work, bell, self._analysis_down)
-
-    def _process(self, work: Work, bell: Bell, on_down: Callable[[Work, str, float], None]) -> WorkerProcess:
-        config = self._places.work_dir / f"{work.identity}.json"
-        return WorkerProcess(work, config, self._clock, self._rng, self._ask_to_stop, on_down, handles=(bell.handle,))
-
     def _capture_down(self, work: Work, why: str, retry_in_s: float) -> None:
-        clear_rings(self._places.ring_dir, work.identity)
-        self._board.capture_down(work.cameras, Down(why, retry_in_s), self._clock.now(), self._clock.wall_us())
+        self._board.capture_down(work.names, Down(why, retry_in_s), self._clock.now(), self._clock.wall_us())
 
     def _analysis_down(self, work: Work, why: str, retry_in_s: float) -> None:
-        self._board.analysis_down(work.cameras, Down(why, retry_in_s))
-
-    def _ask_to_stop(self, identity: str) -> None:
-        self._queue([identity.encode(), *STOP_PARTS])
-
-    async def _stop_all(self, socket: zmq.asyncio.Socket) -> None:
-        running = [process for process in self._processes.values() if process.pid is not None]
-        for process in running:
-            await socket.send_multipart([process.work.identity.encode(), *STOP_PARTS])
-        for process in running:
-            await process.end()
-        clear_rings(self._places.ring_dir)
-        with suppress(OSError):
-            self._places.ring_dir.rmdir()
+        self._board.analysis_down(work.names, Down(why, retry_in_s))
 
     # ---- messages
 
     async def _receive(self, socket: zmq.asyncio.Socket) -> None:
         while True:
             identity, *parts = await socket.recv_multipart()
-            process = self._processes.get(identity.decode(errors="replace"))
+            process = self._crew.find(identity.decode(errors="replace"))
             if process is None:
                 self._refuse(f"message from {identity[:32]!r} refused: no worker of this node")
                 continue
@@ -274,22 +254,49 @@ class CameraSupervisor:
                 continue
             if isinstance(message, EventMessage):
                 self._take_event(identity, message, now)
+            elif isinstance(message, UsageRow):
+                self._take_usage(message)
+            elif isinstance(message, ViewMessage):
+                self.on_view(message)
+            elif isinstance(message, ClipNote):
+                self.on_clip(message)
             else:
                 self._take_row(message, now)
 
     def _take_row(self, row: StateRow | AnalysisRow, now: Instant) -> None:
         if not self._board.knows(row.camera):
-            self._refuse(f"state of camera {row.camera!r} refused: it is not configured here")
+            self._refuse_strange(row.camera, "state")
         elif isinstance(row, StateRow):
             self._board.take_state(row, now)
-        elif refusal := self._board.take_analysis(row):
-            self._queue([self._readers[row.camera].encode(), *refusal_parts(refusal)])
+        else:
+            self._take_analysis(row)
+
+    def _take_analysis(self, row: AnalysisRow) -> None:
+        """Who reads a camera that cannot be analysed stops it; once it can be, it is read again."""
+        refusal, reader = self._board.take_analysis(row), self._crew.reader_of(row.camera)
+        if refusal is not None and reader is not None:
+            self._refusals.add(row.camera)
+            self._tell(reader, refusal_parts(refusal))
+        elif not row.refused and row.camera in self._refusals:
+            self._refusals.discard(row.camera)
+            self._crew.renew_reader(row.camera)
+
+    def _take_usage(self, row: UsageRow) -> None:
+        if self._board.knows(row.camera):
+            self.on_usage(row)
+        else:
+            self._refuse_strange(row.camera, "usage")
+
+    def _refuse_strange(self, camera: str, what: str) -> None:
+        """Something about a camera that is not there; nobody is to blame when it was taken out a moment ago."""
+        if camera not in self._former:
+            self._refuse(f"{what} of camera {camera!r} refused: it is not configured here")
 
     def _take_event(self, identity: bytes, message: EventMessage, now: Instant) -> None:
         """Deliver an event once; one already acknowledged is acknowledged again, one still being committed waits."""
         row = message.row
         key = Ack(row.event_id, row.ended)
-        if not self._board.knows(row.camera):
+        if not self._board.knows(row.camera) and row.camera not in self._former:
             self._refuse(f"event {row.event_id} of camera {row.camera!r} refused: it is not configured here")
             self._queue([identity, *ack_parts(key)])
             return
@@ -300,13 +307,16 @@ class CameraSupervisor:
                 self._queue([identity, *ack_parts(key)])
             return
         self.counts.events += 1
-        if message.jpeg or not row.ended:
+        if (message.jpeg or not row.ended) and self._board.knows(row.camera):
             self._board.count_event(row.camera)
         self._on_event(row, message.jpeg, message.thumb_rgb, partial(self._acknowledge, identity, key))
 
     def _acknowledge(self, identity: bytes, key: Ack) -> None:
         self._deliveries.acknowledged(key)
         self._queue([identity, *ack_parts(key)])
+
+    def _tell(self, identity: str, parts: Sequence[bytes]) -> None:
+        self._queue([identity.encode(), *parts])
 
     def _queue(self, parts: list[bytes]) -> None:
         if not self._outgoing.full():

@@ -150,6 +150,9 @@ class SensorsSection(msgspec.Struct, frozen=True, kw_only=True):
     groups: Annotated[list[SensorGroupEntry], Meta(max_length=1_000)] = []
 
 
+Polygon = Annotated[list[tuple[Fraction, Fraction]], Meta(min_length=3, max_length=32)]
+
+
 class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What in a camera's picture makes an event."""
 
@@ -158,6 +161,8 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     preset: str = ""
     points: Annotated[list[tuple[Fraction, Fraction]], Meta(min_length=2, max_length=32)]
     classes: Annotated[list[str], Meta(max_length=64)] | None = None
+    score_min: Annotated[float, Meta(ge=0, lt=1)] | None = None
+    leave_out: Annotated[list[Polygon], Meta(max_length=16)] | None = None
     frames_min: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     frames_of: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     dwell_s: Annotated[float, Meta(gt=0, le=86_400)] | None = None
@@ -175,6 +180,7 @@ class RuleEntry(msgspec.Struct, frozen=True, kw_only=True):
     when: str | None = None
     second_stage: str | None = None
     second_class: str | None = None
+    clip_s: Annotated[list[float], Meta(max_length=2)] | None = None
 
 
 class GroundEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +223,10 @@ class EdgeSection(msgspec.Struct, frozen=True, kw_only=True):
     over_capacity: Literal["refuse", "degrade"] = "refuse"
     ring_dir: str = ""
     callers: Annotated[int, Meta(ge=0, le=8)] = 0
+    models_quota_mb: Annotated[int, Meta(ge=0, le=1 << 20)] = 8_192
+    models_wanted: Annotated[list[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,63}$")]], Meta(max_length=400)] = []
+    models_then: Literal["keep", "shadow"] = "keep"
+    view_kib_s: Annotated[int, Meta(ge=4, le=16_384)] = 256
 
 
 class StoreSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,6 +260,12 @@ class EvidenceSection(msgspec.Struct, frozen=True, kw_only=True):
     disk_floor_mb: Annotated[int, Meta(ge=0, le=1 << 30)] = 512
     keep_days: Annotated[int, Meta(ge=0, le=36_500)] = 30
     kind: Annotated[list[EvidenceKindEntry], Meta(max_length=64)] = []
+
+
+class IncidentsSection(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of incidents that nobody touches."""
+
+    expire_days: Annotated[int, Meta(ge=0, le=3_650)] = 30
 
 
 class SummariesSection(msgspec.Struct, frozen=True, kw_only=True):
@@ -325,6 +341,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True):
     store: StoreSection = StoreSection()
     storage: StorageSection = StorageSection()
     evidence: EvidenceSection = msgspec.field(default_factory=EvidenceSection)
+    incidents: IncidentsSection = msgspec.field(default_factory=IncidentsSection)
     limits: dict[str, int | float] = {}
     summaries: SummariesSection = SummariesSection()
     identity: IdentitySection = IdentitySection()

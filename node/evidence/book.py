@@ -44,6 +44,23 @@ def m001_pictures(db: Database) -> None:
     db.execute("CREATE TABLE mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT")
 
 
+@migrations()
+def m002_clips(db: Database) -> None:
+    """One row for each event whose rule wants a clip; and what the picture that travelled went through (empty: written before this)."""
+    db.execute(
+        """
+        CREATE TABLE clip (
+            event_id TEXT PRIMARY KEY, camera TEXT NOT NULL, kind TEXT NOT NULL, at_us INTEGER NOT NULL, state TEXT NOT NULL,
+            bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, codec TEXT NOT NULL, seconds REAL NOT NULL, why TEXT NOT NULL,
+            due_us INTEGER NOT NULL
+        ) STRICT
+        """
+    )
+    db.execute("CREATE INDEX clip_by_time ON clip (state, at_us)")
+    db.execute("CREATE INDEX clip_by_file ON clip (sha256, state)")
+    db.execute("ALTER TABLE picture ADD COLUMN masking TEXT NOT NULL DEFAULT ''")
+
+
 class State(StrEnum):
     """What became of an original."""
 
@@ -86,6 +103,8 @@ class Picture:
     why: str = ""
     ended: bool = False
     incident: Incident = Incident.NONE
+    masking: str = ""
+    """What the picture that travelled went through; empty: not known."""
 
     @property
     def is_open(self) -> bool:
@@ -97,7 +116,7 @@ class EvidenceBookDamaged(EvidenceDamaged):
     """The file is no database any more."""
 
 
-_COLUMNS = "event_id, sha256, masked_sha256, camera, rule, kind, label, at_us, bytes, state, why, ended, incident"
+_COLUMNS = "event_id, sha256, masked_sha256, camera, rule, kind, label, at_us, bytes, state, why, ended, incident, masking"
 
 
 class EvidenceBook(SideFile):
@@ -113,7 +132,7 @@ class EvidenceBook(SideFile):
         """Enter an event, durably; one that is there already stays as it is. Raises EvidenceFault."""
         row = (
             *(picture.event_id, picture.sha256, picture.masked_sha256, picture.camera, picture.rule, picture.kind, picture.label),
-            *(picture.at_us, picture.bytes, picture.state.value, picture.why, int(picture.ended), picture.incident.value),
+            *(picture.at_us, picture.bytes, picture.state.value, picture.why, int(picture.ended), picture.incident.value, picture.masking),
         )
         with self.transaction() as db:
             db.execute(f"INSERT OR IGNORE INTO picture ({_COLUMNS}) VALUES ({', '.join('?' * len(row))})", row)
@@ -191,6 +210,23 @@ class EvidenceBook(SideFile):
         with self.transaction() as db:
             rows = db.execute(query, (*values, CANDIDATES_MAX)).fetchall()
         return [_picture(row) for row in rows]
+
+    def not_coarse(self) -> list[tuple[str, int]]:
+        """Cameras of which pictures travelled that were sharp in part and whose original is kept, and how many."""
+        query = "SELECT camera, count(*) FROM picture WHERE state = 'kept' AND masking IN ('', 'boxes') GROUP BY camera"
+        with self.transaction() as db:
+            return [(str(camera), int(count)) for camera, count in db.execute(query).fetchall()]
+
+    def to_remask(self, camera: str, limit: int) -> list[Picture]:
+        """The newest of those pictures of a camera."""
+        query = f"SELECT {_COLUMNS} FROM picture WHERE state = 'kept' AND masking IN ('', 'boxes') AND camera = ? ORDER BY id DESC LIMIT ?"
+        with self.transaction() as db:
+            return [_picture(row) for row in db.execute(query, (camera, limit)).fetchall()]
+
+    def masked_as(self, event_id: str, masking: str) -> None:
+        """What travels of an event went through this by now."""
+        with self.transaction() as db:
+            db.execute("UPDATE picture SET masking = ? WHERE event_id = ?", (masking, event_id))
 
     def sharing(self, sha256: str) -> list[str]:
         """Events whose kept original is this file."""

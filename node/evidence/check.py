@@ -6,9 +6,11 @@ Called by desk.py at every start, by the API, and by `yunnao doctor`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from node.evidence.book import EvidenceBook, Picture, State
+from node.evidence.clip_book import Clip, ClipBook, ClipState
+from node.evidence.clip_store import ClipStore
 from node.evidence.errors import EvidenceFault
 from node.evidence.store import EvidenceStore
 
@@ -38,6 +40,8 @@ class Report:
 
     kept: int = 0
     """Events whose original is kept."""
+    clips: int = 0
+    """Events whose clip is kept; what is wrong with one is among the faults below, like an original's."""
     files: int = 0
     bytes: int = 0
     """Of all files."""
@@ -59,17 +63,38 @@ class Report:
 def compare(book: EvidenceBook, store: EvidenceStore, *, deep: bool, settle: bool) -> Report:
     """Look both ways; `deep` reads every file, `settle` says in the book what is lost. Raises EvidenceFault, OSError."""
     report = Report(waiting=len(store.incoming()))
-    for found in store.files():
-        report.files += 1
-        report.bytes += found.bytes
-        if not book.sharing(found.sha256):
-            report.without_rows.add(found.sha256)
+    clips, clip_files = ClipBook(book), ClipStore(store)
+    for files, is_kept in ((store.files(), book.sharing), (clip_files.files(), clips.keeps)):
+        for found in files:
+            report.files += 1
+            report.bytes += found.bytes
+            if not is_kept(found.sha256):
+                report.without_rows.add(found.sha256)
     last = ""
     while step := book.lasting(after_event=last, limit=STEP):
         for picture in step:
             _look_at(picture, book, store, report, deep=deep, settle=settle)
         last = step[-1].event_id
+    last = ""
+    while found_clips := clips.lasting(after_event=last, limit=STEP):
+        for clip in found_clips:
+            _look_at_clip(clip, clips, clip_files, report, deep=deep, settle=settle)
+        last = found_clips[-1].event_id
     return report
+
+
+def _look_at_clip(clip: Clip, clips: ClipBook, files: ClipStore, report: Report, *, deep: bool, settle: bool) -> None:
+    report.clips += 1
+    if not files.has(clip.sha256, clip.at_us):
+        report.without_files.add(clip.event_id)
+        if settle:
+            clips.enter(replace(clip, state=ClipState.LOST, why="file-gone"))
+        return
+    if deep:
+        try:
+            files.read(clip.sha256, clip.at_us)
+        except EvidenceFault:
+            report.damaged.add(clip.event_id)
 
 
 def _look_at(picture: Picture, book: EvidenceBook, store: EvidenceStore, report: Report, *, deep: bool, settle: bool) -> None:

@@ -17,16 +17,20 @@ from typing import Any
 
 import msgspec
 
-from edge_ai.wire import EventRow
+from edge_ai.evidence.handing import disk_word
+from edge_ai.wire import ClipNote, ClipOrder, EventRow
 from node.audit.entry import Detail
 from node.audit.errors import AuditRefused
 from node.clock import Clock
 from node.evidence.book import EvidenceBook, Incident, Picture, State
 from node.evidence.check import Report, compare
+from node.evidence.clip_book import ClipState
+from node.evidence.clips import NO_READER, Clips
 from node.evidence.errors import EvidenceDamaged, EvidenceFault, EvidenceUnknown
-from node.evidence.incidents import IncidentBook
+from node.evidence.incidents import IncidentNews
 from node.evidence.keeping import Keeping
 from node.evidence.store import EvidenceStore
+from node.incidents.errors import IncidentFault
 from node.untrusted import UNREADABLE
 from sync.model import JournalError
 
@@ -34,10 +38,11 @@ QUEUE_MAX = 256
 """Events that wait to be taken; beyond it the worker sends them again later."""
 ROUND_S = 600.0
 """How often ages are looked at and what was let go is entered in the audit log."""
-DISK = "disk-full"
 TROUBLE = "evidence_trouble"
 """Word of the status: the newest original could not be kept, or one is lost."""
 BOXES_BYTES_MAX = 64 << 10
+PERSON = "person"
+"""Why an original went that somebody let go."""
 
 Ack = Callable[[], None]
 Take = Callable[[EventRow, bytes, bytes, Ack], None]
@@ -54,7 +59,7 @@ class EvidenceDesk:
     store: EvidenceStore
     keeping: Keeping
     node: str
-    incidents: IncidentBook
+    incidents: IncidentNews
     rule_kinds: Mapping[tuple[str, str], str]
     """By (camera, rule)."""
     opens_incident: Callable[[str], bool]
@@ -67,11 +72,20 @@ class EvidenceDesk:
     """While it is not, nothing goes by age: a clock that jumped a year ahead would end every original at once."""
     fault: str = ""
     """Why the newest original is not kept; empty when it is."""
+    order_clip: Callable[[ClipOrder], bool] = lambda order: False
+    """Brings an order to the process that reads the camera, on the event loop; False when there is none."""
+    wants_mosaic: Callable[[str], bool] = lambda camera: False
+    """True for a camera of which nothing may leave sharp, by its wish of now."""
     lost: int = 0
     """Originals that the look at the start found gone."""
+    clips: Clips = field(init=False)
     _lock: Lock = field(default_factory=Lock)
     """One at a time changes files and their rows together."""
-    _queue: asyncio.Queue[tuple[EventRow, bytes, bytes, Ack]] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
+    _queue: asyncio.Queue[tuple[EventRow, bytes, bytes, Ack] | ClipNote] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
+
+    def __post_init__(self) -> None:
+        """Clips are kept by the same keeper."""
+        self.clips = Clips(self.keeping)
 
     # ---- taking
 
@@ -80,20 +94,32 @@ class EvidenceDesk:
         if not self._queue.full():
             self._queue.put_nowait((row, jpeg, thumb_rgb, ack))
 
+    def take_clip(self, note: ClipNote) -> None:
+        """A worker tells of a clip; on the event loop. A note that is lost costs ten minutes: then the files are looked at."""
+        if not self._queue.full():
+            self._queue.put_nowait(note)
+
     async def run(self) -> None:
         """Take events one after another, and look at ages now and then, for as long as the node runs."""
         await asyncio.gather(self._take_all(), self._keep())
 
     async def _take_all(self) -> None:
         while True:
-            row, jpeg, thumb_rgb, ack = await self._queue.get()
+            came = await self._queue.get()
+            if isinstance(came, ClipNote):
+                await asyncio.to_thread(self.admit_clip, came)
+                continue
+            row, jpeg, thumb_rgb, ack = came
             known = await asyncio.to_thread(self.admit, row, has_picture=bool(jpeg))
             self.rows(known, jpeg, thumb_rgb, ack)
+            for order in self.clips.orders():
+                if not self.order_clip(order):
+                    await asyncio.to_thread(self.admit_clip, ClipNote(order.event_id, order.camera, NO_READER))
 
     def admit(self, row: EventRow, *, has_picture: bool = True) -> EventRow:
         """Take an event's original over and enter it; the event as it is told on. Blocking; raises nothing about pictures."""
         try:
-            if row.ended and not has_picture and not row.evidence.original_sha256:
+            if row.ended and not has_picture and not row.evidence.original_sha256 and row.clip is None:
                 self.book.end(row.event_id)
                 return row
             with self._lock:
@@ -101,6 +127,7 @@ class EvidenceDesk:
                 self.book.enter(picture)
         except EvidenceFault as error:
             picture = self._entry(row, why=str(error))
+        self._want_clip(row, picture.kind)
         if picture.state is not State.KEPT and picture.why:
             self.fault = f"event {row.event_id} has no original here: {picture.why}"
             log.warning("%s", self.fault)
@@ -108,6 +135,26 @@ class EvidenceDesk:
             self.fault = ""
             return row
         return msgspec.structs.replace(row, evidence=msgspec.structs.replace(row.evidence, original_sha256="", original_bytes=0))
+
+    def _want_clip(self, row: EventRow, kind: str) -> None:
+        """Order the clip of an event whose rule wants one; nothing about it stops the event."""
+        try:
+            with self._lock:
+                why = self.clips.begin(row, kind, self.clock.wall_us())
+        except (EvidenceFault, OSError) as error:
+            why = str(error)
+        if why:
+            log.warning("event %s has no clip: %s", row.event_id, why)
+
+    def admit_clip(self, note: ClipNote) -> None:
+        """Take a clip over that a worker tells of, or note why there is none. Blocking; raises nothing."""
+        try:
+            with self._lock:
+                why = self.clips.take(note)
+        except (EvidenceFault, OSError) as error:
+            why = str(error)
+        if why:
+            log.warning("event %s has no clip: %s", note.event_id, why)
 
     def _kept(self, row: EventRow) -> Picture:
         """The entry of an event whose original was laid down: kept, or turned away for a reason. Raises EvidenceFault of the book."""
@@ -127,7 +174,7 @@ class EvidenceDesk:
         except EvidenceUnknown as error:
             return replace(entry, state=State.MISSING, why=str(error))
         except OSError as error:
-            return replace(entry, state=State.MISSING, why=f"{DISK}: {error.strerror}")
+            return replace(entry, state=State.MISSING, why=f"{disk_word(error)}: {error.strerror}")
         return replace(entry, state=State.KEPT, bytes=size)
 
     def _entry(self, row: EventRow, *, why: str = "") -> Picture:
@@ -147,6 +194,7 @@ class EvidenceDesk:
             why=why,
             ended=row.ended,
             incident=Incident.OPEN if opens else Incident.NONE,
+            masking=row.evidence.masking,
         )
 
     # ---- keeping
@@ -155,6 +203,7 @@ class EvidenceDesk:
         """Make the folder and look both ways; before the first event. Blocking; a disk that refuses keeps no node from starting."""
         try:
             self.store.make()
+            self.clips.start(self.clock.wall_us())
             report = compare(self.book, self.store, deep=False, settle=True)
         except (EvidenceFault, OSError) as error:
             self.fault = f"the folder of evidence was not looked at: {error}"
@@ -177,7 +226,7 @@ class EvidenceDesk:
         """One round: which incidents are over, what is past its time, and an entry of what was let go."""
         try:
             await asyncio.to_thread(self._settle)
-        except (EvidenceFault, JournalError, OSError) as error:
+        except (EvidenceFault, IncidentFault, JournalError, OSError) as error:
             # A book or a disk that fails must not stop a node that stores records: it is said, and tried again.
             self.fault = f"originals are not looked after: {error}"
             log.warning("%s", self.fault)
@@ -185,8 +234,9 @@ class EvidenceDesk:
 
     def _settle(self) -> None:
         self.incidents.follow()
-        if self.is_clock_sure():
-            with self._lock:
+        with self._lock:
+            self.clips.settle(self.clock.wall_us())
+            if self.is_clock_sure():
                 self.keeping.expire(self.clock.wall_us())
 
     async def _enter_gone(self) -> None:
@@ -242,7 +292,9 @@ class EvidenceDesk:
             raise EvidenceFault(f"event {found.event_id} goes on: its original stays until it has ended")
         try:
             with self._lock:
-                return self.keeping.drop(found, "person")
+                if (clip := self.keeping.clips.find(found.event_id)) is not None and clip.state is ClipState.KEPT:
+                    self.keeping.drop_clip(clip, PERSON)
+                return self.keeping.drop(found, PERSON)
         except OSError as error:
             raise EvidenceFault(f"the original of event {found.event_id} cannot be removed: {error.strerror}") from error
 
@@ -256,7 +308,8 @@ class EvidenceDesk:
     def facts(self) -> dict[str, Any]:
         """Counts, bytes and room. Blocking; raises EvidenceFault."""
         rules = self.keeping.rules
-        return {"counts": self.book.counts(), "bytes": self.book.used_bytes(), "quota_bytes": rules.quota_bytes, "fault": self.fault}
+        counts = {"counts": self.book.counts(), "clips": self.keeping.clips.counts()}
+        return counts | {"bytes": self.keeping.used_bytes(), "quota_bytes": rules.quota_bytes, "fault": self.fault}
 
     def troubles(self) -> list[str]:
         """Words for the status."""

@@ -1,48 +1,33 @@
-"""Which incidents are over, as the rows of `incidents` at this node say: until then nobody lets the originals of their events go.
+"""Which incidents are over, as the node's book of incidents says: until then nobody lets the originals of their events go.
 
-Reads the journal from where it stopped. Called by desk.py, off the event loop.
+Takes what changed there since the last round. Called by desk.py, off the event loop.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from node.evidence.book import EvidenceBook, Incident
-from node.incident_rows import INCIDENTS
-from node.store.journal import SqliteJournal
-from node.store.records import live_parts
-from sync.model import Span
+from node.incidents.following import Following
 
-CLOSED_STATES = frozenset({"closed", "resolved", "dismissed", "cancelled"})
-"""States of an incident after which its evidence may go; any other keeps it."""
-BATCHES_MAX = 64
-BYTES_MAX = 4 << 20
-READS_MAX = 1_000
-"""Short reads in one round."""
+CHANGES_MAX = 1_000
+"""Incidents of one step, more only where one batch changed more."""
+STEPS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentBook:
-    """How far the incidents of the journal are known."""
+class IncidentNews:
+    """How far changes of incidents are known."""
 
     book: EvidenceBook
-    journal: SqliteJournal
+    following: Following
 
     def follow(self) -> None:
-        """Read what came since. Raises EvidenceFault, JournalError."""
-        last = self.journal.last_lsn
-        for _ in range(READS_MAX):
-            position = self.book.incidents_mark()
-            if position >= last:
+        """Take what changed since. Raises EvidenceFault, IncidentFault, JournalError."""
+        self.following.follow()
+        for _ in range(STEPS_MAX):
+            changed = self.following.book.changed(self.book.incidents_mark(), CHANGES_MAX)
+            if not changed:
                 return
-            found = self.journal.find(INCIDENTS, Span(position, last), batches_max=BATCHES_MAX, bytes_max=BYTES_MAX)
-            states = [state for stored in found for rows, _ in live_parts(stored) for state in _states_in(rows)]
-            self.book.settle_incidents(states, found[-1].lsn if found else last)
-
-
-def _states_in(rows: pa.RecordBatch) -> list[tuple[str, Incident]]:
-    """What rows say of the incidents of events."""
-    told = zip(rows.column("event_id").to_pylist(), rows.column("state").to_pylist(), strict=True)
-    return [(event_id, Incident.CLOSED if state in CLOSED_STATES else Incident.OPEN) for event_id, state in told if event_id]
+            states = [(event_id, Incident.CLOSED if closed else Incident.OPEN) for event_id, closed, _ in changed if event_id]
+            self.book.settle_incidents(states, changed[-1][2])

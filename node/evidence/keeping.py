@@ -1,18 +1,23 @@
 """How long originals stay: by age and by room, of all and of each kind of rule; what is open is never let go by itself.
 
 Owns the decision and its order: the row says it before the file goes, so that a crash leaves a file without a row and never a row that
-calls a removed file lost. Counts what went; the desk enters it in the audit log. Called by desk.py, off the event loop.
+calls a removed file lost. Clips and pictures share one room; where it is short clips go first, because one weighs as much as a hundred
+pictures, and the picture of its event stays. Counts what went; the desk enters it in the audit log. Called by desk.py and clips.py, off the
+event loop.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from edge_ai.wire import CLIP_FILE
 from node.config.model import EvidenceSection
 from node.evidence.book import EvidenceBook, Picture, State
-from node.evidence.store import EvidenceStore, day_of
+from node.evidence.clip_book import Clip, ClipBook, ClipState
+from node.evidence.clip_store import ClipStore
+from node.evidence.store import PICTURE, EvidenceStore, day_of
 
 DAY_US = 86_400_000_000
 STEPS_MAX = 64
@@ -69,19 +74,29 @@ class Keeping:
     gone: Counter[str] = field(default_factory=Counter)
     """Files let go since the audit log was told, by reason."""
     gone_bytes: int = 0
+    clips: ClipBook = field(init=False)
+    clip_files: ClipStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Clips lie beside the pictures, in the same book."""
+        self.clips, self.clip_files = ClipBook(self.book), ClipStore(self.store)
+
+    def used_bytes(self, kind: str = "") -> int:
+        """What pictures and clips weigh, of one kind of rule or of all. Raises EvidenceFault."""
+        return self.book.used_bytes(kind) + self.clips.used_bytes(kind)
 
     def room_for(self, size: int, kind: str) -> str:
-        """Make room for `size` bytes that lie on the disk already; why not, empty when there is some. Raises EvidenceFault, OSError."""
+        """Make room for `size` bytes; why not, empty when there is some. Raises EvidenceFault, OSError."""
         rules, own = self.rules, self.rules.kinds.get(kind)
         if size > rules.quota_bytes:
             return ROOM
         if own is not None and own.quota_bytes:
             quota = own.quota_bytes
-            if not self._make_room(lambda: self.book.used_bytes(kind) + size - quota, KIND_ROOM, kind=kind):
+            if not self._make_room(lambda: self.used_bytes(kind) + size - quota, KIND_ROOM, kind=kind):
                 return KIND_ROOM
-        if not self._make_room(lambda: self.book.used_bytes() + size - rules.quota_bytes, ROOM):
+        if not self._make_room(lambda: self.used_bytes() + size - rules.quota_bytes, ROOM):
             return ROOM
-        if rules.floor_bytes - self.store.free_bytes() > self.book.used_bytes():
+        if rules.floor_bytes - self.store.free_bytes() > self.used_bytes():
             # Something else fills the disk: letting every original go would not bring it back above the floor.
             return FLOOR
         return "" if self._make_room(lambda: rules.floor_bytes - self.store.free_bytes(), FLOOR) else FLOOR
@@ -100,12 +115,24 @@ class Keeping:
             if modified_us < now_us - INCOMING_LIFE_US:
                 self.store.turn_away(sha256)
                 self.gone[STRAY] += 1
+        if strays := self.clip_files.clear_old(now_us - INCOMING_LIFE_US):
+            self.gone[STRAY] += strays
 
     def drop(self, picture: Picture, why: str) -> list[str]:
         """Let one original go because a person says so; the events whose original it was. Raises EvidenceFault, OSError."""
         return self._let_go(picture, State.DROPPED, why)
 
+    def drop_clip(self, clip: Clip, why: str) -> None:
+        """Let one clip go because a person says so. Raises EvidenceFault, OSError."""
+        self._let_clip_go(clip, ClipState.DROPPED, why)
+
     def _expire_before(self, before_us: int, *, kind: str = "", but: tuple[str, ...] = ()) -> None:
+        for _ in range(STEPS_MAX):
+            clips = self.clips.free_to_go(kind=kind, before_us=before_us, but=but)
+            for clip in clips:
+                self._let_clip_go(clip, ClipState.EXPIRED, AGE)
+            if not clips:
+                break
         for _ in range(STEPS_MAX):
             due = self.book.free_to_go(kind=kind, before_us=before_us, but=but)
             for picture in due:
@@ -114,6 +141,10 @@ class Keeping:
                 return
 
     def _make_room(self, lacking: Callable[[], int], why: str, *, kind: str = "") -> bool:
+        for clip in self.clips.free_to_go(kind=kind):
+            if lacking() <= 0:
+                return True
+            self._let_clip_go(clip, ClipState.EXPIRED, why)
         for _ in range(STEPS_MAX):
             if lacking() <= 0:
                 return True
@@ -138,11 +169,22 @@ class Keeping:
         self.gone_bytes += picture.bytes
         return sharing
 
+    def _let_clip_go(self, clip: Clip, state: ClipState, why: str) -> None:
+        self.clips.enter(replace(clip, state=state, why=why))
+        if not self.clips.keeps(clip.sha256):
+            self.clip_files.remove(clip.event_id, clip.sha256, clip.at_us)
+            self.gone_bytes += clip.bytes
+        self.gone[why] += 1
+
     def _sweep(self, before_us: int) -> None:
         """Remove files past the longest time that no row keeps: what a crash left between two steps."""
         last = day_of(before_us)
-        for found in [one for one in self.store.files() if one.day < last]:
-            if not self.book.sharing(found.sha256):
-                (self.store.folder / found.day / f"{found.sha256}.jpg").unlink(missing_ok=True)
-                self.gone[STRAY] += 1
-                self.gone_bytes += found.bytes
+        for ending, files, is_kept in (
+            (PICTURE, self.store.files(), self.book.sharing),
+            (CLIP_FILE, self.clip_files.files(), self.clips.keeps),
+        ):
+            for found in [one for one in files if one.day < last]:
+                if not is_kept(found.sha256):
+                    (self.store.folder / found.day / f"{found.sha256}{ending}").unlink(missing_ok=True)
+                    self.gone[STRAY] += 1
+                    self.gone_bytes += found.bytes

@@ -1,4 +1,4 @@
-"""Who gets a copy of an original is burnt into it, in a throw-away process: pixels are touched by edge_ai alone.
+"""Who gets a copy of an original is burnt into it, and clips are masked, in throw-away processes: pixels are touched by edge_ai alone.
 
 Owns the process: its time, its answer's bound, its end. Called before a copy is handed out, here or to another node.
 """
@@ -6,19 +6,27 @@ Owns the process: its time, its answer's bound, its end. Called before a copy is
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
+
 import edge_ai
+from edge_ai.wire import CLIP_BYTES_MAX, ClipTask, Remasked
 from node.evidence.errors import EvidenceFault
 
 STAMP_S = 20.0
 """Start of the process, one picture, and what a busy box adds."""
-STAMPED_BYTES_MAX = 8 << 20
+FILM_S = 90.0
+"""The same for the pictures of half a minute."""
+MADE_BYTES_MAX = CLIP_BYTES_MAX + (1 << 20)
 STDERR_BYTES = 300
+MOSAIC = "mosaic"
+"""What a picture went through of which nothing is sharp."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +48,42 @@ class Stamp:
 
 async def stamped(jpeg: bytes, stamp: Stamp) -> bytes:
     """A copy of `jpeg` with the stamp burnt in. Raises EvidenceFault."""
-    arguments = (sys.executable, "-m", "edge_ai.evidence.watermark", f"--text={stamp.line}")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*arguments, env=_environment(), stdin=pipe, stdout=pipe, stderr=pipe)
+    return await _made("edge_ai.evidence.watermark", (f"--text={stamp.line}",), jpeg, seconds=STAMP_S)
+
+
+async def filmed(clip: Path, task: ClipTask) -> bytes:
+    """The clip at `clip` as it may leave: masked, stamped, as Motion JPEG. Raises EvidenceFault."""
+    return await _made("edge_ai.evidence.clip", (str(clip),), msgspec.json.encode(task), seconds=FILM_S)
+
+
+async def remasked(original: bytes) -> Remasked:
+    """What may travel for an original of a camera that wants nothing sharp. Raises EvidenceFault."""
     try:
-        async with asyncio.timeout(STAMP_S):
-            made, said = await process.communicate(jpeg)
+        made = msgspec.msgpack.decode(await _made("edge_ai.evidence.remask", (), original, seconds=STAMP_S), type=Remasked)
+    except msgspec.MsgspecError as error:
+        raise EvidenceFault(f"a picture masked anew makes no sense: {error}") from error
+    if hashlib.sha256(made.jpeg).hexdigest() != made.info.sha256 or made.info.masking != MOSAIC:
+        raise EvidenceFault("a picture masked anew is not what it is called")
+    return made
+
+
+async def _made(module: str, arguments: tuple[str, ...], said: bytes, *, seconds: float) -> bytes:
+    """What a process of `module` makes of what it is told."""
+    command, maker = (sys.executable, "-m", module, *arguments), module.rpartition(".")[2]
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, env=_environment(), stdin=pipe, stdout=pipe, stderr=pipe)
+    try:
+        async with asyncio.timeout(seconds):
+            made, words = await process.communicate(said)
     except TimeoutError:
-        raise EvidenceFault(f"no copy handed out: the watermark took over {STAMP_S:g} s; ask again when the node is less busy") from None
+        raise EvidenceFault(f"no copy handed out: the {maker} took over {seconds:g} s; ask again when the node is less busy") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    if process.returncode or not 0 < len(made) <= STAMPED_BYTES_MAX:
-        words = said.decode(errors="replace").strip().rpartition("\n")[2][:STDERR_BYTES]
-        raise EvidenceFault(f"no copy handed out: no watermark could be burnt in ({words or f'{len(made)} bytes'})")
+    if process.returncode or not 0 < len(made) <= MADE_BYTES_MAX:
+        why = words.decode(errors="replace").strip().rpartition("\n")[2][:STDERR_BYTES]
+        raise EvidenceFault(f"no copy handed out: no {maker} could be made ({why or f'{len(made)} bytes'})")
     return made
 
 

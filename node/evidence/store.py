@@ -67,8 +67,8 @@ class EvidenceStore:
             if target.is_file():
                 return len(self.read(sha256, at_us))
             raise EvidenceUnknown(f"original {sha256[:12]} was not laid down")
-        size = len(_checked(source, sha256))
-        self._make_day(target.parent)
+        size = len(checked(source, sha256, ORIGINAL_BYTES_MAX))
+        self.make_day(target.parent)
         source.replace(target)
         sync_folder(target.parent)
         return size
@@ -83,7 +83,7 @@ class EvidenceStore:
 
     def read(self, sha256: str, at_us: int) -> bytes:
         """A picture, as its hash says. Raises EvidenceUnknown, EvidenceDamaged, OSError."""
-        return _checked(self.path_of(sha256, at_us), sha256)
+        return checked(self.path_of(sha256, at_us), sha256, ORIGINAL_BYTES_MAX)
 
     def read_boxes(self, event_id: str, at_us: int) -> bytes:
         """The boxes of an event; empty when there is no file. Raises OSError."""
@@ -96,21 +96,21 @@ class EvidenceStore:
         """Let a picture go; nothing happens when it is gone. Raises OSError."""
         path = self.path_of(sha256, at_us)
         path.unlink(missing_ok=True)
-        self._tidy(path.parent)
+        self.tidy(path.parent)
 
     def remove_boxes(self, event_id: str, at_us: int) -> None:
         """Let the boxes of an event go. Raises OSError."""
         path = self.boxes_of(event_id, at_us)
         path.unlink(missing_ok=True)
-        self._tidy(path.parent)
+        self.tidy(path.parent)
 
     def has(self, sha256: str, at_us: int) -> bool:
         """True when a file of that name lies there; its content is not read."""
         return self.path_of(sha256, at_us).is_file()
 
-    def files(self) -> Iterator[Found]:
-        """Every picture under a day, in no order. Raises OSError."""
-        for path in self.folder.glob(f"*/*/*/*{PICTURE}"):
+    def files(self, ending: str = PICTURE) -> Iterator[Found]:
+        """Every picture under a day, in no order, or what else has a hash for its name. Raises OSError."""
+        for path in self.folder.glob(f"*/*/*/*{ending}"):
             day = path.parent.relative_to(self.folder).as_posix()
             if _DAY.fullmatch(day) and _SHA256.fullmatch(path.stem):
                 with suppress(FileNotFoundError):
@@ -128,24 +128,24 @@ class EvidenceStore:
                 found.append((path.stem, facts.st_size, facts.st_mtime_ns // 1_000))
         return found
 
-    def path_of(self, sha256: str, at_us: int) -> Path:
-        """Where a picture of that time lies."""
+    def path_of(self, sha256: str, at_us: int, ending: str = PICTURE) -> Path:
+        """Where a picture of that time lies, or what else has a hash for its name."""
         assert _SHA256.fullmatch(sha256), "hashes are checked at the door"
-        return self.folder / day_of(at_us) / f"{sha256}{PICTURE}"
+        return self.folder / day_of(at_us) / f"{sha256}{ending}"
 
     def boxes_of(self, event_id: str, at_us: int) -> Path:
         """Where the boxes of an event lie; an id that is no plain word is named by its hash."""
-        name = event_id if _PLAIN.fullmatch(event_id) else hashlib.sha256(event_id.encode()).hexdigest()[:24]
+        name = event_id if is_plain(event_id) else hashlib.sha256(event_id.encode()).hexdigest()[:24]
         return self.folder / day_of(at_us) / f"{name}{BOXES}"
 
-    def _make_day(self, day: Path) -> None:
+    def make_day(self, day: Path) -> None:
         """Make the folder of a day, durably."""
         if not day.is_dir():
             day.mkdir(parents=True, exist_ok=True, mode=0o700)
             for folder in (day.parent, day.parent.parent, self.folder):
                 sync_folder(folder)
 
-    def _tidy(self, day: Path) -> None:
+    def tidy(self, day: Path) -> None:
         """Remove a day that holds nothing any more, and its month and year."""
         for folder in (day, day.parent, day.parent.parent):
             try:
@@ -163,18 +163,31 @@ _LAST_US = 4_102_444_800_000_000
 """2100: a wrong clock of a camera makes no folder beyond it."""
 
 
-def _checked(path: Path, sha256: str) -> bytes:
-    """The bytes of a file that is no link and is what its name says."""
+def is_plain(event_id: str) -> bool:
+    """True for an id that may name a file."""
+    return _PLAIN.fullmatch(event_id) is not None
+
+
+def checked(path: Path, sha256: str, bytes_max: int) -> bytes:
+    """The bytes of a file that is no link and is what its name says. Raises EvidenceUnknown, EvidenceDamaged, OSError."""
+    data = read_own(path, bytes_max)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise EvidenceDamaged(f"{path.suffix[1:]} {sha256[:12]} is not what its name says: somebody or the disk changed it")
+    return data
+
+
+def read_own(path: Path, bytes_max: int) -> bytes:
+    """The bytes of a file that is no link, at most so many. Raises EvidenceUnknown, EvidenceDamaged, OSError."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise EvidenceUnknown(f"original {sha256[:12]} is not in its folder any more") from None
+        raise EvidenceUnknown(f"{path.name[:24]} is not in its folder (any more)") from None
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
-        raise EvidenceDamaged(f"original {sha256[:12]} is a link: somebody put it there") from None
+        raise EvidenceDamaged(f"{path.name[:24]} is a link: somebody put it there") from None
     with os.fdopen(handle, "rb") as file:
-        data = file.read(ORIGINAL_BYTES_MAX + 1)
-    if len(data) > ORIGINAL_BYTES_MAX or hashlib.sha256(data).hexdigest() != sha256:
-        raise EvidenceDamaged(f"original {sha256[:12]} is not what its name says: somebody or the disk changed it")
+        data = file.read(bytes_max + 1)
+    if len(data) > bytes_max:
+        raise EvidenceDamaged(f"{path.name[:24]} has over {bytes_max} bytes: somebody or the disk changed it")
     return data

@@ -8,11 +8,14 @@ from node.assembly import Parts
 from node.audit.words import AuditKind
 from node.cameras.rows import INCIDENT_SEVERITY, CameraRows
 from node.evidence.book import FILE_NAME, EvidenceBook, EvidenceBookDamaged
+from node.evidence.clip_copies import ClipCopies
+from node.evidence.clip_fetching import CLIP, ClipGiving
 from node.evidence.desk import EvidenceDesk
 from node.evidence.fetching import PICTURE, EvidenceGiving
-from node.evidence.incidents import IncidentBook
+from node.evidence.incidents import IncidentNews
 from node.evidence.keeping import Keeping, rules_of
 from node.evidence.store import FOLDER, EvidenceStore
+from node.incidents.following import Following
 from node.requests.wiring import Requests
 from node.store.side_file import open_or_begin_anew
 from policies.entry import CLOCK_UNSURE_US
@@ -22,7 +25,7 @@ BY_ITSELF = "program"
 LOSS = "which event each original belongs to is in the file put aside; the originals stay until they are old"
 
 
-def evidence_of(parts: Parts, rows: CameraRows, rule_kinds: Mapping[tuple[str, str], str]) -> EvidenceDesk:
+def evidence_of(parts: Parts, rows: CameraRows, rule_kinds: Mapping[tuple[str, str], str], incidents: Following) -> EvidenceDesk:
     """The desk, after a look at what lies there; raises EvidenceFault when the book cannot be opened now, OSError for the folder."""
     book = open_or_begin_anew(parts.config.data_dir / FILE_NAME, EvidenceBook, damaged=EvidenceBookDamaged, loss=LOSS)
     store = EvidenceStore(parts.config.data_dir / FOLDER)
@@ -31,7 +34,7 @@ def evidence_of(parts: Parts, rows: CameraRows, rule_kinds: Mapping[tuple[str, s
         store=store,
         keeping=Keeping(book, store, rules_of(parts.config.file.evidence)),
         node=parts.me.node,
-        incidents=IncidentBook(book, parts.journal),
+        incidents=IncidentNews(book, incidents),
         rule_kinds=rule_kinds,
         opens_incident=lambda kind: kind in INCIDENT_SEVERITY,
         rows=rows.take,
@@ -44,5 +47,7 @@ def evidence_of(parts: Parts, rows: CameraRows, rule_kinds: Mapping[tuple[str, s
 
 
 def give_originals(evidence: EvidenceDesk, requests: Requests) -> None:
-    """Answer questions for originals under grants from now on."""
-    requests.taking.routes.answering[PICTURE] = EvidenceGiving(evidence, requests.giving).answer
+    """Answer questions for originals and clips under grants from now on."""
+    answering = requests.taking.routes.answering
+    answering[PICTURE] = EvidenceGiving(evidence, requests.giving).answer
+    answering[CLIP] = ClipGiving(ClipCopies(evidence), requests.giving).answer

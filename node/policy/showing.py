@@ -8,6 +8,7 @@ Called by node/api.py for readings, events, incidents and pictures.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from node.audit.words import AuditKind
 from node.errors import EXIT_REFUSED, NodeError
 from node.policy.store import PolicyStore
 from node.store.journal import SqliteJournal
-from node.store.records import View, find_row, newest_rows
+from node.store.records import View, find_row, newest_rows, rows_at
 from policies.plan import Plan
 from policies.viewing import viewing_plan
 
@@ -61,6 +62,11 @@ class Showing:
         """The newest rows that may be seen. Raises LookRefused, PolicyError, AuditRefused, JournalError."""
         view = await self._view(resource, looking)
         return await asyncio.to_thread(newest_rows, self.journal, resource, limit=limit, before_lsn=before_lsn, view=view)
+
+    async def rows_at(self, resource: str, lsns: Sequence[int], looking: Looking) -> list[Plain]:
+        """The rows of these batches that may be seen. Raises like `rows`."""
+        view = await self._view(resource, looking)
+        return await asyncio.to_thread(lambda: [row for lsn in lsns for row in rows_at(self.journal, resource, lsn, view)])
 
     async def row(self, resource: str, column: str, value: str, looking: Looking) -> Plain | None:
         """The newest row with a value that may be seen; None when there is none. Raises like `rows`."""

@@ -128,9 +128,13 @@ class Giving:
 
     def judged(self, question: Question, signer: Signer) -> Grant:
         """The grant under which something else than a page may be given now, by the checks of a page. Blocking; raises CaseError."""
-        grant = self._check(case_among(self.cases, self.kind, self.others, question.case_id), question, signer)
+        grant = self.standing_grant(question, signer)
         self._note(question.nonce)
         return grant
+
+    def standing_grant(self, question: Question, signer: Signer) -> Grant:
+        """As `judged`, for questions that count by themselves instead of by their nonce. Blocking; raises CaseError."""
+        return self._check(case_among(self.cases, self.kind, self.others, question.case_id), question, signer)
 
     def _check(self, case: Case, question: Question, signer: Signer) -> Grant:
         asker, me = case.parties[ASKER], self.cases.me

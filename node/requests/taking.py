@@ -19,7 +19,7 @@ from node.cases.kind import Case, Kind
 from node.clock import Clock
 from node.identity.chance import new_nonce
 from node.policy.store import PolicyStore
-from node.requests.envelope import Cursor, Question, Seal, ask_paper, read_page
+from node.requests.envelope import Cursor, PageBody, Question, Seal, ask_paper, read_page
 from node.requests.errors import FetchRefused
 from node.requests.fetched import Fetched, FetchedPage
 from node.requests.giving import FETCH, PAGE_ROWS_MAX, case_among
@@ -34,6 +34,16 @@ ANSWER_TIMEOUT_S = 120.0
 """A page over two links of 50 kbit/s and back."""
 
 Plain = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenPage:
+    """A page of a provider, checked by the rules of this node."""
+
+    case: Case
+    body: PageBody
+    rows: pa.RecordBatch | None
+    """None: no row is on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +75,39 @@ class Taking:
 
         Another `verb` with its `paper` asks for what else is given as a page.
         """
-        case = await self.case(case_id)
-        grant, provider = self._grant(case), case.parties[PROVIDER]
-        question = Question(case_id=case.id, provider=provider.node, asker=self.cases.me.node, by=by, nonce=self.nonce(), cursor=cursor)
-        asked = await asyncio.to_thread(paper, question, self.seal)
-        answer = await self.routes.ask(provider.node, verb, asked, timeout_s=ANSWER_TIMEOUT_S)
-        body, who = await asyncio.to_thread(read_page, answer, question, self.seal)
-        if who.territory.code != provider.territory:
-            raise FetchRefused(f"page refused: it is of {who.node} of {who.territory.code}, the request went to {provider.territory}")
-        rows = await asyncio.to_thread(self._rows, body.payload, grant)
-        await asyncio.to_thread(self._enter, case, body.payload, rows, by)
+        taken = await self.taken(case_id, cursor, by=by, verb=verb, paper=paper)
+        await asyncio.to_thread(self.enter, taken, by)
+        body = taken.body
         facts = {
             "withheld": body.withheld,
             "masks": body.masks,
             "after_lsn": body.following.after_lsn,
             "skip_rows": body.following.skip_rows,
         }
-        return rows, facts | {"upto_lsn": body.following.upto_lsn, "is_last": body.is_last}
+        return taken.rows, facts | {"upto_lsn": body.following.upto_lsn, "is_last": body.is_last}
 
-    def _enter(self, case: Case, payload: bytes, rows: pa.RecordBatch | None, by: str) -> None:
-        """Note who gets a page: a recall asks for it. Raises FetchRefused."""
-        if rows is None or self.fetched is None:
+    async def taken(
+        self, case_id: str, cursor: Cursor, *, by: str, verb: str, paper: Callable[[Question, Seal], bytes],
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> TakenPage:  # fmt: skip
+        """An answer, proved and checked; nobody may have it before `enter`. Raises CaseError, RouteRefused, PolicyError, WireError."""
+        case = await self.case(case_id)
+        grant, provider = self._grant(case), case.parties[PROVIDER]
+        question = Question(case_id=case.id, provider=provider.node, asker=self.cases.me.node, by=by, nonce=self.nonce(), cursor=cursor)
+        asked = await asyncio.to_thread(paper, question, self.seal)
+        answer = await self.routes.ask(provider.node, verb, asked, timeout_s=timeout_s)
+        body, who = await asyncio.to_thread(read_page, answer, question, self.seal)
+        if who.territory.code != provider.territory:
+            raise FetchRefused(f"page refused: it is of {who.node} of {who.territory.code}, the request went to {provider.territory}")
+        return TakenPage(case, body, await asyncio.to_thread(self._rows, body.payload, grant))
+
+    def enter(self, taken: TakenPage, by: str) -> None:
+        """Note who gets a page: a recall asks for it. Blocking; raises FetchRefused."""
+        if taken.rows is None or self.fetched is None:
             return
-        resource, digest = ask_of(case).resource, hashlib.sha256(payload).hexdigest()
-        self.fetched.enter(FetchedPage(self.clock.wall_us(), case.id, case.parties[PROVIDER].node, by, resource, rows.num_rows, digest))
+        case, digest = taken.case, hashlib.sha256(taken.body.payload).hexdigest()
+        resource, provider = ask_of(case).resource, case.parties[PROVIDER].node
+        self.fetched.enter(FetchedPage(self.clock.wall_us(), case.id, provider, by, resource, taken.rows.num_rows, digest))
 
     def _grant(self, case: Case) -> Grant:
         if case.parties[ASKER].node != self.cases.me.node:

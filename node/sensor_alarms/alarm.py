@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from edge_ai.sensors import Alarm, AlarmKind
-from node.incident_rows import Opened
+from node.incidents.rows import Opened
 from node.ingest.sink import Row
 from policies.catalogue import Resource
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from node.clock import Clock
-from node.incident_rows import INCIDENTS
+from node.incidents.rows import INCIDENTS
 from node.ingest.handing_in import NoRoom
 from node.ingest.sink import Row
 from node.sensor_alarms.alarm import RaisedAlarm, SeriesKey, alarm_resource
@@ -115,6 +115,10 @@ class SensorDesk:
             "unwatched": [code for code in self.sensors() if alarm_resource(resources, code) is None],
             "fault": self.fault,
         }
+
+    def holds(self, alarm_id: str) -> bool:
+        """True while the alarm of that name holds."""
+        return any(alarm["id"] == alarm_id for alarm in self._holding.values())
 
     @property
     def _is_grave(self) -> bool:

@@ -98,6 +98,10 @@ class Mart:
         rows = self._connection.execute("SELECT lsn FROM _built_to WHERE resource = ?", [resource]).fetchall()
         return int(rows[0][0]) if rows else 0
 
+    def has(self, resource: str) -> bool:
+        """False while the mart holds no row of the resource."""
+        return self._has_table(resource)
+
     def table(self, resource: str) -> str:
         """The table's name, quoted for SQL; raises MartError while the mart holds no row of the resource."""
         if not self._has_table(resource):

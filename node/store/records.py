@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from node.store.journal import SqliteJournal
 from policies.regrade import RegradeIndex
-from sync.model import DEFAULT_LIMITS, Run, StoredBatch
+from sync.model import DEFAULT_LIMITS, Run, Span, StoredBatch
 from sync.wire.payload import decode_payload
 
 ROWS_MAX = 5_000
@@ -76,6 +76,14 @@ def newest_rows(
         if len(found) >= limit:
             break
     return found
+
+
+def rows_at(journal: SqliteJournal, resource: str, lsn: int, view: View | None = None) -> list[dict[str, object]]:
+    """The rows of one batch of a resource that count here, each with `_lsn` and `_origin`; empty when the journal has freed it."""
+    for stored in journal.find(resource, Span(lsn - 1, lsn), batches_max=1, bytes_max=1):
+        table = live_rows(stored, view=view)
+        return [] if table is None else [row | {"_lsn": stored.lsn} for row in table.to_pylist()]
+    return []
 
 
 def newest_batches(journal: SqliteJournal, resource: str, before_lsn: int | None = None) -> Iterator[StoredBatch]:

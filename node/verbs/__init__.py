@@ -6,7 +6,7 @@ NAMES = (
     "init", "restore", "reseed", "token", "join", "admit", "attach", "password", "device", "profile", "run",
     "status", "summary", "audit", "policy", "feed", "put", "doctor", "bundle", "journal", "trace",
     "quarantine", "catalogue", "classify", "entry", "request", "verify", "regrade", "emergency", "review", "quality", "sql", "recall",
-    "return", "territory", "alarm", "camera", "model", "evidence", "rule", "bench",
+    "return", "territory", "alarm", "incident", "camera", "model", "evidence", "rule", "bench",
 )  # fmt: skip
 _ELSEWHERE = {"return": "returns"}
 """Verbs whose module cannot have their name, because it is a word of Python."""

@@ -52,8 +52,8 @@ def _plain(admission: Admission, measured: Measured) -> dict[str, object]:
 
 
 def _print(measured: Measured, admission: Admission, path: Path, language: str) -> None:
-    stages = {"decode": measured.decode_ms, "convert": measured.convert_ms, "gate": measured.gate_ms, "copy": measured.copy_ms}
-    rows = [(text(f"bench.{stage}", language), f"{taken_ms:.2f}") for stage, taken_ms in stages.items()]
+    stages = ("decode", "convert", "gate", "copy", "handle")
+    rows = [(text(f"bench.{stage}", language), f"{getattr(measured, f'{stage}_ms'):.2f}") for stage in stages]
     rows += [
         (text("bench.algorithm", language, name=name, run=cost.run_ms), f"{cost.detect_ms:.2f}")
         for name, cost in sorted(measured.algorithms.items())

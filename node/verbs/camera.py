@@ -28,6 +28,7 @@ from node.verbs.camera_directory import add_directory_words, list_directory
 from node.verbs.camera_discover import add_discover_words, list_found, onvif_address
 from node.verbs.camera_password import asked_password
 from node.verbs.camera_sheet import import_sheet
+from node.verbs.camera_view import add_view_words, view
 from node.verbs.camera_zone import add_zone_words, set_zone
 from node.verbs.folder import read_config
 from node.verbs.output import list_of, print_json, print_line, print_table, talk
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tested.add_argument("id", metavar="ID", help=actions.help("id"))
     tested.add_argument("--out", type=Path, metavar="FILE", help=actions.help("option_out"))
     tested.add_argument("--seconds", type=float, default=2.0, metavar="S", help=actions.help("option_seconds", most=f"{SECONDS_MAX:g}"))
+    add_view_words(actions)
     add_zone_words(actions)
     add_discover_words(actions)
     add_directory_words(actions)
@@ -237,6 +239,7 @@ ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
     "remove": _remove,
     "import": _import,
     "test": _test,
+    "view": view,
     "zone": _zone,
     "discover": list_found,
     "directory": list_directory,

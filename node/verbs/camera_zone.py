@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
-
-import msgspec
 
 from edge_ai.looks.values import SHAPES_MAX, Look, Shape
 from node.cameras.errors import CameraRefused
 from node.cameras.grid import Points, line_of_cells, read_points, zone_of_cells
 from node.cameras.listing import CameraList, spec_of
 from node.cameras.looking import look
+from node.cameras.zoning import with_rule, without_rule
 from node.config.model import CameraEntry, RuleEntry
 from node.errors import EXIT_OK
 from node.texts import text
 from node.verb import UsageError
 from node.verbs.actions import Actions
+from node.verbs.camera_page import Noted, show_page
 from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line, talk
 
 LOOK_S = 2.0
 LINE_KINDS = frozenset({"line"})
 """Kinds of rules with two points that cells may name; others take --points."""
-
-Noted = Callable[[CameraList, str, list[str]], AbstractContextManager[None]]
 
 
 def add_zone_words(actions: Actions) -> None:
@@ -41,10 +38,13 @@ def add_zone_words(actions: Actions) -> None:
     words.add_argument("--drop", metavar="NAME", help=actions.help("option_drop"))
     words.add_argument("--out", type=Path, metavar="FILE", help=actions.help("option_marked"))
     words.add_argument("--no-picture", action="store_true", help=actions.help("option_no_picture"))
+    words.add_argument("--page", type=int, nargs="?", const=0, metavar="PORT", help=actions.help("option_page"))
 
 
 def set_zone(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], str]) -> int:
     """Show the grid, or enter a rule and show it; the picture first, so that nothing changes where the camera shows none."""
+    if args.page is not None:
+        return show_page(args, noted, reloaded)
     listed = CameraList(read_config(args.dir))
     camera = listed.find(args.id)
     changed = _changed(args, camera)
@@ -64,23 +64,12 @@ def set_zone(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], str]
 def _changed(args: argparse.Namespace, camera: CameraEntry) -> CameraEntry:
     """The camera with the rule that the options say. Raises CameraRefused, UsageError."""
     if args.drop is not None:
-        if args.drop not in {rule.name for rule in camera.rule}:
-            raise CameraRefused(f"camera {camera.id!r} has no rule {args.drop!r}: {', '.join(rule.name for rule in camera.rule) or 'none'}")
-        return msgspec.structs.replace(camera, rule=[rule for rule in camera.rule if rule.name != args.drop])
+        return without_rule(camera, args.drop)
     if args.rule is None:
         if args.cells or args.points:
             raise UsageError("--cells and --points belong to a rule: name it with --rule")
         return camera
-    points, before = _points(args), next((rule for rule in camera.rule if rule.name == args.rule), None)
-    classes = [word for word in args.classes.split(",") if word]
-    facts = {"points": points, **({"classes": classes} if classes else {})}
-    try:
-        rule = msgspec.convert({"name": args.rule, "kind": args.kind, **facts}, RuleEntry)
-    except msgspec.ValidationError as error:
-        raise CameraRefused(f"rule {args.rule!r} refused: {error}") from None
-    if before is not None:
-        rule = msgspec.structs.replace(before, kind=rule.kind, points=points, classes=rule.classes or before.classes)
-    return msgspec.structs.replace(camera, rule=[*(each for each in camera.rule if each.name != args.rule), rule])
+    return with_rule(camera, args.rule, args.kind, _points(args), [word for word in args.classes.split(",") if word])
 
 
 def _points(args: argparse.Namespace) -> Points:

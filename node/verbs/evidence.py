@@ -1,4 +1,4 @@
-"""`yunnao evidence`: originals of events at this node, whether they are whole, and a copy with a watermark, from here or under a grant."""
+"""`yunnao evidence`: originals and clips of events at this node, whether they are whole, and copies of them, from here or under a grant."""
 
 from __future__ import annotations
 
@@ -34,10 +34,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     exported = _add_picture(actions, "export")
     exported.add_argument("--out", required=True, type=Path, metavar="FILE", help=actions.help("option_out"))
     exported.add_argument("--why", required=True, metavar="TEXT", help=actions.help("option_why"))
+    _add_form(actions, exported)
     _add_picture(actions, "drop").add_argument("--why", required=True, metavar="TEXT", help=actions.help("option_why"))
     fetched = _add_picture(actions, "fetch")
     fetched.add_argument("--request", required=True, metavar="ID", help=actions.help("option_request"))
     fetched.add_argument("--out", required=True, type=Path, metavar="FILE", help=actions.help("option_out"))
+    _add_form(actions, fetched)
+
+
+def _add_form(actions: Actions, sub: argparse.ArgumentParser) -> None:
+    forms = sub.add_mutually_exclusive_group()
+    forms.add_argument("--clip", dest="form", action="store_const", const="clip", default="picture", help=actions.help("option_clip"))
+    forms.add_argument("--unmasked-video", dest="form", action="store_const", const="unmasked-video", help=actions.help("option_unmasked"))
 
 
 def _add_picture(actions: Actions, word: str) -> argparse.ArgumentParser:
@@ -74,7 +82,8 @@ def _row(one: dict[str, object], language: str) -> list[object]:
     if one.get("open"):
         state = text("evidence.open", language, state=state)
     what = [one.get(key) for key in ("event_id", "camera", "rule", "label")]
-    return [*what, moment_text(one.get("at_us")), state, one.get("why") or "-", str(one.get("sha256") or "-")[:HASH_SHOWN]]
+    clip = text(f"evidence.clip_{one.get('clip')}", language) if isinstance(one.get("clip"), str) and one.get("clip") else "-"
+    return [*what, moment_text(one.get("at_us")), state, one.get("why") or "-", clip, str(one.get("sha256") or "-")[:HASH_SHOWN]]
 
 
 def _show(args: argparse.Namespace, client: NodeClient) -> int:
@@ -82,7 +91,11 @@ def _show(args: argparse.Namespace, client: NodeClient) -> int:
     if args.json:
         print_json(one)
         return EXIT_OK
-    print_table(text("evidence.columns", args.language).split("|"), [_row(one, args.language)])
+    clip = table_of(one.get("clip"))
+    print_table(text("evidence.columns", args.language).split("|"), [_row(one | {"clip": clip.get("state")}, args.language)])
+    if clip:
+        said = {key: clip.get(key) or "-" for key in ("codec", "seconds", "why", "sha256")}
+        print_line(text("evidence.clip_line", args.language, size=_megabytes(clip.get("bytes")), **said))
     for key in ("sha256", "masked_sha256", "file"):
         print_line(f"{text(f'evidence.{key}', args.language)}: {one.get(key) or '-'}")
     rows = [[box.get("class"), box.get("score"), box.get("box")] for box in list_of(table_of(one.get("boxes")).get("boxes"))]
@@ -111,22 +124,25 @@ def _print_faults(key: str, faults: dict[str, object], language: str) -> None:
 
 
 def _export(args: argparse.Namespace, client: NodeClient) -> int:
-    return _write(client.call("evidence_export", timeout_s=FETCH_TIMEOUT_S, id=args.id, by=args.by, why=args.why), args)
+    return _write(client.call("evidence_export", timeout_s=FETCH_TIMEOUT_S, id=args.id, by=args.by, why=args.why, form=args.form), args)
 
 
 def _fetch(args: argparse.Namespace, client: NodeClient) -> int:
-    return _write(client.call("evidence_fetch", timeout_s=FETCH_TIMEOUT_S, id=args.request, picture=args.id, by=args.by), args)
+    asked = {"id": args.request, "picture": args.id, "by": args.by, "form": args.form}
+    return _write(client.call("evidence_fetch", timeout_s=FETCH_TIMEOUT_S, **asked), args)
 
 
 def _write(answer: dict[str, object], args: argparse.Namespace) -> int:
-    """The copy into a file of its owner alone."""
-    jpeg = base64.b64decode(str(answer.pop("jpeg", "")))
+    """The copy into a file of its owner alone; beside unmasked video the note of who has it, and under what."""
+    data = base64.b64decode(str(answer.pop("jpeg" if args.form == "picture" else "video", "")))
     try:
-        write_durably(args.out, jpeg)
+        if args.form == "unmasked-video":
+            write_durably(args.out.with_name(f"{args.out.name}.json"), str(answer.get("note")).encode() + b"\n")
+        write_durably(args.out, data)
     except OSError as error:
         raise UsageError(f"{args.out} cannot be written ({error.strerror}): free space there, or name another file") from None
     if args.json:
-        print_json(answer | {"file": str(args.out), "bytes": len(jpeg)})
+        print_json(answer | {"file": str(args.out), "bytes": len(data)})
     else:
         talk(text("evidence.written", args.language, file=args.out, by=args.by))
     return EXIT_OK

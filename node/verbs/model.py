@@ -6,12 +6,12 @@ Works on the node's folder and needs no running node; one that runs follows with
 from __future__ import annotations
 
 import argparse
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 
-from edge_ai.models.library import Held
+from edge_ai.models.standing import Held
 from node.algorithms.errors import AlgorithmRefused
+from node.algorithms.news import Heard, HeardBook, unheld
 from node.algorithms.shelf import Shelf, told_as_refusal
 from node.client import NodeClient
 from node.clock import SystemClock
@@ -20,7 +20,7 @@ from node.texts import text
 from node.verb import Verb
 from node.verbs.actions import Actions
 from node.verbs.folder import read_config
-from node.verbs.model_import import add_import_words, bring_in, wait_for_swap
+from node.verbs.model_import import add_import_words, bring_in, person, wait_for_swap
 from node.verbs.model_tree import TREE_ACTIONS, add_tree_words
 from node.verbs.output import moment_text, print_json, print_line, print_table, talk
 
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             sub.add_argument("version", metavar="VERSION", help=actions.help("version"))
         if word in ("activate", "rollback"):
             sub.add_argument("--why", default="", metavar="TEXT", help=actions.help("option_why"))
+        if word in ("shadow", "activate", "rollback", "remove", "export"):
             sub.add_argument("--by", default="", metavar="NAME", help=actions.help("option_by"))
         if word == "activate":
             sub.add_argument("--unwatched", action="store_true", help=actions.help("option_unwatched"))
@@ -60,11 +61,12 @@ def _list(args: argparse.Namespace, shelf: Shelf) -> int:
     with told_as_refusal():
         rows = [row for held in shelf.library.held() for row in _rows(held, shelf)]
         refused = shelf.library.refusals()
+        offered = [_offered(one) for one in unheld(shelf.library, HeardBook(shelf.library.root).heard)]
     if args.json:
-        print_json({"models": rows, "refused": refused})
-    elif rows:
+        print_json({"models": rows, "offered": offered, "refused": refused})
+    elif rows or offered:
         keys = ("id", "version", "state", "family", "classes", "evidence_grade", "run_ms", "made_by")
-        shown = [[_cell(row, key, args.language) for key in keys] for row in rows]
+        shown = [[_cell(row, key, args.language) for key in keys] for row in (*rows, *offered)]
         print_table(text("model.columns", args.language).split("|"), shown)
     else:
         talk(text("model.none", args.language))
@@ -72,6 +74,24 @@ def _list(args: argparse.Namespace, shelf: Shelf) -> int:
         last = refused.newest[-1]
         talk(text("model.files_refused", args.language, count=refused.count, name=last.version, why=last.why))
     return EXIT_OK
+
+
+def _offered(heard: Heard) -> dict[str, object]:
+    """A package that a node above has and this one has not, beside those that are here."""
+    package = heard.told.offer.package
+    return {
+        "id": package.id,
+        "version": package.version,
+        "state": "offered",
+        "family": package.family,
+        "classes": package.classes,
+        "evidence_grade": package.evidence_grade,
+        "licence": package.licence,
+        "content": package.content,
+        "made_by": package.maker,
+        "at": heard.told.at,
+        "heard_us": heard.at_us,
+    }
 
 
 def _rows(held: Held, shelf: Shelf) -> list[dict[str, object]]:
@@ -100,7 +120,7 @@ def _row(held: Held, version: str, shelf: Shelf) -> dict[str, object]:
 
 
 def _cell(row: dict[str, object], key: str, language: str) -> object:
-    return text(f"model.state_{row[key]}", language) if key == "state" else row[key]
+    return text(f"model.state_{row[key]}", language) if key == "state" else row.get(key)
 
 
 def _show(args: argparse.Namespace, shelf: Shelf) -> int:
@@ -110,7 +130,7 @@ def _show(args: argparse.Namespace, shelf: Shelf) -> int:
             raise AlgorithmRefused(f"algorithm {args.id} is not here: `yunnao model list` shows what is")
         rows = _rows(Held(args.id, versions, state), shelf)
         manifests = {version: shelf.library.manifest(args.id, version) for version in versions}
-    history = [{"at_us": one.at_us, "what": one.what, "version": one.version, "why": one.why} for one in state.history]
+    history = [{"at_us": one.at_us, "what": one.what, "version": one.version, "why": one.why, "by": one.by} for one in state.history]
     if args.json:
         print_json({"versions": rows, "measured": {key: one.measured for key, one in manifests.items()}, "history": history})
         return EXIT_OK
@@ -119,7 +139,8 @@ def _show(args: argparse.Namespace, shelf: Shelf) -> int:
         shown = [(key, value) for key, value in facts.items() if value not in (None, "")]
         print_table(text("model.show_columns", args.language).split("|"), shown)
         print_line("")
-    lines = [(moment_text(one["at_us"]), text(f"model.did_{one['what']}", args.language), one["version"], one["why"]) for one in history]
+    keys = ("version", "by", "why")
+    lines = [(moment_text(one["at_us"]), text(f"model.did_{one['what']}", args.language), *(one[key] for key in keys)) for one in history]
     print_table(text("model.history_columns", args.language).split("|"), lines)
     return EXIT_OK
 
@@ -137,33 +158,29 @@ def _test(args: argparse.Namespace, shelf: Shelf) -> int:
 
 
 def _activate(args: argparse.Namespace, shelf: Shelf) -> int:
-    state = shelf.activate(args.id, args.version, why=_said(args), watch=not args.unwatched)
+    state = shelf.activate(args.id, args.version, by=person(args), why=args.why, watch=not args.unwatched)
     return _told(args, "model.activated" if not state.watched else "model.activated_watched", previous=state.previous)
 
 
 def _shadow(args: argparse.Namespace, shelf: Shelf) -> int:
-    state = shelf.shadow(args.id, args.version)
+    state = shelf.shadow(args.id, args.version, by=person(args))
     _told(args, "model.shadowed", live=state.live)
     return wait_for_swap(args, shelf, args.id, args.version)
 
 
 def _rollback(args: argparse.Namespace, shelf: Shelf) -> int:
-    state = shelf.roll_back(args.id, why=_said(args))
+    state = shelf.roll_back(args.id, by=person(args), why=args.why)
     return _told(args, "model.rolled_back", version=state.live)
 
 
 def _remove(args: argparse.Namespace, shelf: Shelf) -> int:
-    shelf.remove(args.id, args.version, even_live=args.live)
+    shelf.remove(args.id, args.version, by=person(args), even_live=args.live)
     return _told(args, "model.removed")
 
 
 def _export(args: argparse.Namespace, shelf: Shelf) -> int:
-    card = shelf.write_parcel(args.id, args.version, args.file)
+    card = shelf.write_parcel(args.id, args.version, args.file, by=person(args))
     return _told(args, "model.exported", content=card.content_sha256, file=args.file)
-
-
-def _said(args: argparse.Namespace) -> str:
-    return f"by {args.by or getpass.getuser()}{': ' + args.why if args.why else ''}"[:400]
 
 
 def _told(args: argparse.Namespace, key: str, **values: object) -> int:

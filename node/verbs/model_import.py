@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import getpass
 from pathlib import Path
 
 from edge_ai.errors import AlgorithmError
 from edge_ai.models.importing import LICENCE_BYTES_MAX, ImportOrder, Prepared, seen_in_words
-from edge_ai.models.library import Standing
 from edge_ai.models.manifest import (
     CLASSES_MAX,
     IMPORTABLE,
@@ -24,6 +24,7 @@ from edge_ai.models.manifest import (
     fault_of,
 )
 from edge_ai.models.package import read_bounded
+from edge_ai.models.standing import Standing
 from node.algorithms.shelf import Shelf, told_as_refusal
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
@@ -33,6 +34,7 @@ from node.verbs.output import print_json, print_line, print_table, talk
 
 CLASSES_BYTES_MAX = 65_536
 LOOK_S = 0.2
+NAME_CHARS_MAX = 100
 OVERLAP_MAX = {Family.NANODET: 0.6, Family.RFB_FACE: 0.3}
 """Where a family's usual value is not 0.45."""
 
@@ -60,6 +62,7 @@ def add_import_words(actions: Actions) -> None:
     sub.add_argument("--activation", choices=[one.value for one in Activation], help=actions.help("option_activation"))
     sub.add_argument("--priors", default="", metavar="8:10,16;16:32@0.5@2", help=actions.help("option_priors"))
     sub.add_argument("--field-tested", default="", metavar="TEXT", help=actions.help("option_field_tested"))
+    sub.add_argument("--by", default="", metavar="NAME", help=actions.help("option_by"))
     when = sub.add_mutually_exclusive_group()
     when.add_argument("--now", action="store_true", help=actions.help("option_now"))
     when.add_argument("--keep", action="store_true", help=actions.help("option_keep"))
@@ -83,6 +86,11 @@ def bring_in(args: argparse.Namespace, shelf: Shelf) -> int:
     else:
         print_line(text("model.kept", args.language, id=id_, version=version))
     return wait_for_swap(args, shelf, id_, version)
+
+
+def person(args: argparse.Namespace) -> str:
+    """Who does it, for the history and the audit log."""
+    return str(args.by or getpass.getuser())[:NAME_CHARS_MAX]
 
 
 def wait_for_swap(args: argparse.Namespace, shelf: Shelf, id_: str, version: str) -> int:
@@ -110,12 +118,14 @@ def _set_to_work(args: argparse.Namespace, shelf: Shelf, id_: str, version: str)
     state = shelf.library.state(id_)
     if args.keep or state.live == version:
         return state
-    return shelf.shadow(id_, version) if state.live and not args.now else shelf.activate(id_, version)
+    if state.live and not args.now:
+        return shelf.shadow(id_, version, by=person(args))
+    return shelf.activate(id_, version, by=person(args))
 
 
 def _model(args: argparse.Namespace, shelf: Shelf) -> tuple[str, str, dict[str, object]]:
     order = import_order(args)
-    prepared = shelf.add_model(order, lambda step: talk(text(f"model.step_{step}", args.language)))
+    prepared = shelf.add_model(order, lambda step: talk(text(f"model.step_{step}", args.language)), by=person(args))
     if not args.json:
         _print_prepared(prepared, args)
     facts = {
@@ -146,7 +156,7 @@ def _print_prepared(prepared: Prepared, args: argparse.Namespace) -> None:
 
 
 def _package(args: argparse.Namespace, shelf: Shelf) -> tuple[str, str, dict[str, object]]:
-    card, tested, maker = shelf.add_parcel(args.file, lambda step: talk(text(f"model.step_{step}", args.language)))
+    card, tested, maker = shelf.add_parcel(args.file, lambda step: talk(text(f"model.step_{step}", args.language)), by=person(args))
     if not args.json:
         print_line(text("model.taken", args.language, id=card.id, version=card.version, maker=maker, ms=tested.facts.run_ms))
     return card.id, card.version, {"content_sha256": card.content_sha256, "made_by": maker, "run_ms": tested.facts.run_ms}

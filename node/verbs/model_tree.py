@@ -11,13 +11,16 @@ from node.errors import EXIT_OK
 from node.texts import text
 from node.verbs.actions import Actions
 from node.verbs.case_output import print_history
-from node.verbs.output import list_of, moment_text, print_json, print_line, print_table
+from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, talk
 
 CALL_TIMEOUT_S = 60.0
 TAKE_TIMEOUT_S = 3_600.0
 """Some hundred MiB over a thin line, then a golden run."""
 DECISIONS = ("approve", "refuse", "withdraw")
 LISTED = 100
+USAGE_KEYS = (
+    "nodes", "cameras", "frames", "ms_p50", "ms_p95", "detections_per_1000", "events", "false_alarms", "confirmed", "failures", "rollbacks",
+)  # fmt: skip
 
 
 def add_tree_words(actions: Actions) -> None:
@@ -36,7 +39,13 @@ def add_tree_words(actions: Actions) -> None:
     published = actions.add("published")
     published.add_argument("--limit", type=int, default=LISTED, metavar="N", help=actions.help("option_limit"))
     actions.add("offers").add_argument("node", nargs="?", default="", metavar="NODE", help=actions.help("offers_node"))
+    usage = actions.add("usage")
+    usage.add_argument("id", metavar="ID", help=actions.help("id"))
+    usage.add_argument("--days", type=int, default=7, metavar="N", help=actions.help("option_days"))
+    usage.add_argument("--part", choices=("version", "node", "day"), default="version", help=actions.help("option_part"))
+    usage.add_argument("--territory", default="", metavar="CODE", help=actions.help("option_territory"))
     take = actions.add("take")
+    take.add_argument("--by", default="", metavar="NAME", help=actions.help("option_by"))
     take.add_argument("id", metavar="ID", help=actions.help("id"))
     take.add_argument("version", metavar="VERSION", help=actions.help("version"))
     take.add_argument("--from", default="", dest="source", metavar="NODE", help=actions.help("offers_node"))
@@ -93,12 +102,30 @@ def _offers(args: argparse.Namespace, client: NodeClient) -> int:
 
 
 def _take(args: argparse.Namespace, client: NodeClient) -> int:
-    answer = client.call("algorithm_take", timeout_s=TAKE_TIMEOUT_S, id=args.id, version=args.version, node=args.source)
+    by = args.by or getpass.getuser()
+    answer = client.call("algorithm_take", timeout_s=TAKE_TIMEOUT_S, id=args.id, version=args.version, node=args.source, by=by)
     if args.json:
         print_json(answer)
     else:
         print_line(text("model.kept", args.language, id=args.id, version=args.version))
     return EXIT_OK
+
+
+def _usage(args: argparse.Namespace, client: NodeClient) -> int:
+    said = {"id": args.id, "days": args.days, "part": args.part, "territory": args.territory}
+    answer = client.call("algorithm_usage", timeout_s=CALL_TIMEOUT_S, **said)
+    rows = list_of(answer.get("usage"))
+    if args.json:
+        print_json(answer)
+    elif rows:
+        print_table(text("model.usage_columns", args.language).split("|"), [_usage_cells(row) for row in rows])
+    else:
+        talk(text("model.usage_none", args.language, id=args.id, days=args.days))
+    return EXIT_OK
+
+
+def _usage_cells(row: dict[str, object]) -> list[object]:
+    return [row.get("version"), str(row.get("algorithm_sha256"))[:12], row.get("part"), *(row.get(key) for key in USAGE_KEYS)]
 
 
 TREE_ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {
@@ -107,5 +134,6 @@ TREE_ACTIONS: dict[str, Callable[[argparse.Namespace, NodeClient], int]] = {
     "published": _published,
     "offers": _offers,
     "take": _take,
+    "usage": _usage,
 }
 """By word what does it."""

@@ -1,4 +1,5 @@
-"""`yunnao rule`: a camera's rule tried on a clip before it is trusted, and the presets there are. Needs no running node.
+"""`yunnao rule`: a camera's rule tried on a clip before it is trusted, and the presets there are, without a running node; and of one that
+runs, how often its rules were right.
 
 Pictures are read and analysed in this process, which loads OpenCV only when a clip is played.
 """
@@ -23,6 +24,7 @@ from node.config.model import CameraEntry, RuleEntry
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb
+from node.verbs import rule_verdicts
 from node.verbs.actions import Actions
 from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line, print_table, talk
@@ -34,7 +36,7 @@ WHOLE = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
 MIDDLE = [(0.5, 0.0), (0.5, 1.0)]
 """Where a preset is tried that no camera has placed yet."""
 PLAIN = ("motion-object", "fire-smoke", "still-object")
-"""Algorithms that need no model file."""
+"""Algorithms that need no model file of the site's own."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tried.add_argument("--algorithm", metavar="NAME", help=actions.help("option_algorithm"))
     tried.add_argument("--model", type=Path, metavar="FILE", help=actions.help("option_model"))
     tried.add_argument("--out", type=Path, default=Path("rule-try"), metavar="FOLDER", help=actions.help("option_out"))
+    rule_verdicts.add_arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -151,5 +154,5 @@ def _from_preset(args: argparse.Namespace, preset: Preset, camera: CameraEntry |
     return entry, CameraEntry(id="trial", kind="file", source=str(args.clip), algorithm=args.algorithm or plain[0])
 
 
-ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {"presets": _presets, "try": _try}
+ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {"presets": _presets, "try": _try, "verdicts": rule_verdicts.run}
 VERB = Verb("rule", "cli.help_rule", add_arguments, run)

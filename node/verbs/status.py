@@ -46,11 +46,18 @@ def _print_status(answer: dict[str, object], language: str) -> None:
             print_line(text(f"cli.status_{part}", language))
             keys = [key for key, value in rows[0].items() if not isinstance(value, (dict, list))]
             print_table(keys, [[row.get(key) for key in keys] for row in rows])
+    offered = table_of(answer.get("models")).get("offered")
+    if offered:
+        print_line("")
+        print_line(text("model.status_offered", language, count=offered))
     directory = table_of(answer.get("camera_directory"))
     if directory.get("points"):
         states = ", ".join(f"{text(f'camera.state_{state}', language)} {count}" for state, count in table_of(directory["states"]).items())
         print_line("")
         print_line(text("camera.status", language, total=directory["points"], states=states))
+    if waiting := table_of(answer.get("incidents")).get("open"):
+        print_line("")
+        print_line(text("incident.status", language, count=waiting))
     platform = table_of(answer.get("platform"))
     if platform:
         print_line("")

@@ -63,7 +63,7 @@ points = [[0.2, 0.2], [0.8, 0.2], [0.8, 1.0], [0.2, 1.0]]
 def camera_section(clip: Path, video: Path | None) -> str:
     """The camera in node.toml; `video` takes the place of the rendered clip."""
     if video is None:
-        return _CAMERA.format(kind='"rendered"', source=quote(str(clip)), algorithm='"demo-street"', rules=_STREET_RULES)
+        return _CAMERA.format(kind='"rendered"', source=quote(str(clip)), algorithm='"street-s"', rules=_STREET_RULES)
     return _CAMERA.format(kind='"file"', source=quote(str(video)), algorithm='"motion-object"', rules=_VIDEO_RULES)
 
 

@@ -1,7 +1,7 @@
 """A rendered street from a seed: pictures and the true boxes in them, in numpy alone.
 
-Owns the look of the demo's camera and of the training set of `demo-street`. It claims nothing about real streets. Called by street_clip.py,
-by training/train_demo_street.py and by tests.
+Owns the look of the demo's camera and of the training set of `street-s`. It claims nothing about real streets. Called by street_clip.py,
+by training/street_pictures.py and by tests.
 """
 
 from __future__ import annotations

@@ -58,6 +58,10 @@ def test_damaged_description_is_refused_in_words(data: bytes) -> None:
     ("changes", "words"),
     [
         ({"points": ((0, 0),)}, "give exactly 2"),
+        ({"clip_s": (5.0,)}, "such as"),
+        ({"clip_s": (11.0, 5.0)}, "0 to 10"),
+        ({"clip_s": (5.0, 0.0)}, "more than 0, at most 20"),
+        ({"clip_s": (-1.0, 21.0)}, "clip_s"),
         ({"points": ((0, 0), (1, 2))}, "outside 0-1"),
         ({"kind": RuleKind.ZONE}, "give 3 to 64"),
         ({"frames_min": 0}, "frames_min 0"),

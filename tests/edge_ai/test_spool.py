@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_ai import spool as spool_module
-from edge_ai.evidence.handing import DISK_FLOOR, DISK_FULL, Handing, write_whole
+from edge_ai.evidence.handing import DISK_FLOOR, Handing, write_whole
 from edge_ai.spool import IN_FLIGHT_MAX, NOT_KEPT, Spool
 from edge_ai.wire import Ack
 from sync.model import Instant
@@ -70,6 +70,19 @@ def test_full_spool_drops_the_newest_and_counts_it(tmp_path: Path, monkeypatch: 
     assert (kept, spool.dropped, ids(spool)) == ([True, True, True, False, False], 2, ["e0", "e1", "e2"])
 
 
+def test_more_files_than_are_taken_up_again_lose_none_to_a_new_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Spool(tmp_path)
+    for name in "abcd":
+        before.add(event(name))
+    monkeypatch.setattr(spool_module, "UNACKED_MAX", 3)
+    after = Spool(tmp_path)
+    after.acknowledge(Ack("a", ended=False))
+    after.add(event("e"))
+    assert sorted(ids(after)) == ["b", "c", "e"]
+    monkeypatch.undo()
+    assert sorted(ids(Spool(tmp_path))) == ["b", "c", "d", "e"]
+
+
 def test_no_more_are_in_flight_than_the_limit(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     for index in range(IN_FLIGHT_MAX + 5):
@@ -90,7 +103,7 @@ def test_a_full_disk_costs_an_event_its_picture_and_not_the_event(tmp_path: Path
     spool = Spool(tmp_path)
     assert spool.add(event("e1"))
     (kept,) = Spool(tmp_path).due(NOW)
-    assert (kept.jpeg, kept.row.evidence_sha256, kept.row.evidence.missing) == (b"", "", DISK_FULL)
+    assert (kept.jpeg, kept.row.evidence_sha256, kept.row.evidence.missing) == (b"", "", "disk-full")
     assert (spool.without_picture, "free disk space" in spool.trouble) == (1, True)
 
 

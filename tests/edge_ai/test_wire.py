@@ -12,16 +12,27 @@ from edge_ai.wire import (
     HEADER_BYTES_MAX,
     JPEG_BYTES_MAX,
     STOP_PARTS,
+    VIEW_BYTES_MAX,
     Ack,
+    ClipNote,
+    ClipOrder,
+    ClipSpan,
     EventMessage,
     EventRow,
     EvidenceInfo,
     StateRow,
+    ViewMessage,
+    ViewOrder,
+    ViewRow,
     ack_parts,
+    clip_note_parts,
+    clip_order_parts,
     event_parts,
     parse_from_node,
     parse_from_worker,
     state_parts,
+    view_order_parts,
+    view_parts,
 )
 
 JPEG = b"\xff\xd8 a picture"
@@ -53,6 +64,26 @@ def test_orders_survive_the_socket() -> None:
     assert parse_from_node(STOP_PARTS) is None
 
 
+def test_a_look_and_its_answer_survive_the_socket() -> None:
+    order = ViewOrder(camera="c", number=3, text="城 li", known_us=7)
+    assert parse_from_node(view_order_parts(order)) == order
+    picture, none = ViewRow(camera="c", number=3, time_us=9), ViewRow(camera="c", number=3, missing="same")
+    for message in (ViewMessage(picture, JPEG), ViewMessage(none)):
+        assert parse_from_worker(view_parts(message)) == message
+
+
+def test_clips_are_ordered_and_told_over_the_socket() -> None:
+    order = ClipOrder("e1", "c", ClipSpan(1, 2, 3))
+    assert parse_from_node(clip_order_parts(order)) == order
+    assert parse_from_worker(clip_note_parts(ClipNote("e1", "c", "busy"))) == ClipNote("e1", "c", "busy")
+
+
+@pytest.mark.parametrize("name", ["", "../e1", "a/b", "x" * 65, "e 1"])
+def test_a_clip_of_an_event_that_may_name_no_file_is_refused(name: str) -> None:
+    with pytest.raises(MessageError, match="ClipNote"):
+        parse_from_worker([b"clip", msgspec.json.encode({"event_id": name, "camera": "c"})])
+
+
 @pytest.mark.parametrize(
     ("parts", "words"),
     [
@@ -68,6 +99,10 @@ def test_orders_survive_the_socket() -> None:
         (event_parts(event(jpeg=b"x" * (JPEG_BYTES_MAX + 1))), "picture of"),
         (event_parts(event(jpeg=b"another")), "damaged on its way"),
         (event_parts(event(thumb=b"12345")), "thumbnail of 5 bytes for 2x1"),
+        (view_parts(ViewMessage(ViewRow(camera="c", number=1), b"")), "view of c refused: 0 bytes"),
+        (view_parts(ViewMessage(ViewRow(camera="c", number=1, missing="same"), JPEG)), "missing: same"),
+        (view_parts(ViewMessage(ViewRow(camera="c", number=1), b"x" * (VIEW_BYTES_MAX + 1))), "at most"),
+        ([b"view", b"{}"], "with 2 parts"),
     ],
 )
 def test_what_a_broken_worker_says_is_refused_in_words(parts: list[bytes], words: str) -> None:

@@ -14,22 +14,23 @@ from sync.transport.local_api import LocalApiCode, LocalApiError, call_local_asy
 from tests.node.station import call, make_station, running
 
 VERBS = [
-    "admissions", "admit", "algorithm_list", "algorithm_offers", "algorithm_publish", "algorithm_say", "algorithm_take", "attach",
-    "attach_order", "audit_equal", "audit_flow", "audit_log", "audit_verify", "bundle_export",
-    "bundle_import", "bundle_receipt", "bundle_receipt_write", "camera_directory", "camera_directory_import",
-    "camera_reload", "catalogue", "catalogue_drop", "catalogue_entries", "catalogue_history",
-    "catalogue_import", "catalogue_issue", "catalogue_show", "catalogue_withdraw", "classify_decide", "classify_list",
-    "classify_propose", "device_admit", "device_command", "device_command_show", "device_command_withdraw", "device_commands",
-    "device_import", "device_page", "device_retire", "device_show", "devices", "devices_below", "emergency_approve",
-    "emergency_list", "emergency_open", "emergency_say",
-    "emergency_show", "entry_decide", "entry_list", "entry_propose", "entry_register", "entry_show", "events", "evidence", "evidence_check",
-    "evidence_drop", "evidence_export", "evidence_fetch", "evidence_list", "evidence_show", "explain",
-    "incidents", "put", "quality_decide", "quality_report", "quality_rules", "quality_scores", "quality_show", "quality_tickets",
-    "quarantine", "quarantine_decide", "readings", "recall_list", "recall_show", "regrade_decide", "regrade_list", "regrade_propose",
+    "admissions", "admit", "algorithm_list", "algorithm_offers", "algorithm_publish", "algorithm_say", "algorithm_take",
+    "algorithm_usage", "attach", "attach_order", "audit_equal", "audit_flow", "audit_log", "audit_verify", "bundle_export",
+    "bundle_import", "bundle_receipt", "bundle_receipt_write", "camera_directory", "camera_directory_import", "camera_reload",
+    "camera_view_begin", "camera_view_end", "camera_view_next", "catalogue", "catalogue_drop", "catalogue_entries",
+    "catalogue_history", "catalogue_import", "catalogue_issue", "catalogue_show", "catalogue_withdraw", "classify_decide",
+    "classify_list", "classify_propose", "device_admit", "device_command", "device_command_show", "device_command_withdraw",
+    "device_commands", "device_import", "device_page", "device_retire", "device_show", "devices", "devices_below",
+    "emergency_approve", "emergency_list", "emergency_open", "emergency_say", "emergency_show", "entry_decide", "entry_list",
+    "entry_propose", "entry_register", "entry_show", "events", "evidence", "evidence_check", "evidence_drop", "evidence_export",
+    "evidence_fetch", "evidence_list", "evidence_show", "explain", "incident_show", "incident_step", "incidents", "put",
+    "quality_decide", "quality_report", "quality_rules", "quality_scores", "quality_show", "quality_tickets", "quarantine",
+    "quarantine_decide", "readings", "recall_list", "recall_show", "regrade_decide", "regrade_list", "regrade_propose",
     "regrade_show", "request_ask", "request_duties", "request_fetch", "request_grant", "request_list", "request_missing",
     "request_rate", "request_refuse", "request_say", "request_show", "resources", "returns", "review_decide", "review_justify",
-    "review_list", "review_show", "scale_set", "sealed", "sensor_alarms", "specimen", "sql", "status", "summary", "territory_drop",
-    "territory_issue", "territory_list", "territory_plan", "token_create", "trace_record", "tree", "verify", "verify_log",
+    "review_list", "review_show", "rule_verdicts", "scale_set", "sealed", "sensor_alarms", "specimen", "sql", "status", "summary",
+    "territory_drop", "territory_issue", "territory_list", "territory_plan", "token_create", "trace_record", "tree", "verify",
+    "verify_log",
 ]  # fmt: skip
 AIR = {"resource": "air-quality", "columns": ["device", "quantity", "value", "text", "unit"]}
 
@@ -184,6 +185,22 @@ async def test_devices_are_entered_shown_told_and_taken_down(node: NodeConfig) -
     await call(node, "device_retire", device="lamp-1", by="li")
     assert "retired" in (await refusal(node, "device_command", device="lamp-1", name="restart", by="li")).text
     assert (await call(node, "devices_below"))["devices"] == []
+
+
+async def test_an_incident_is_listed_once_however_much_is_said_about_it(node: NodeConfig) -> None:
+    columns = ["incident_id", "event_id", "class", "severity", "handling_level", "state", "summary"]
+    rows = [["inc-lamp-7", "lamp-7-event", "lamp", 2, "grid", "open", "lamp 7"]]
+    await call(node, "put", resource="incidents", columns=columns, rows=rows)
+    assert (await call(node, "incident_step", id="inc-lamp-7", step="acknowledge", by="li"))["state"] == "acknowledged"
+    assert (await call(node, "incident_step", id="lamp-7-e", step="dismiss", by="li", why="a flag"))["state"] == "dismissed"
+    listed = await call(node, "incidents")
+    one: dict[str, object] = listed["incidents"][0]  # type: ignore[index]
+    assert len(listed["incidents"]) == 1  # type: ignore[arg-type]
+    assert (one["summary"], one["state"], one["by"], one["why"], listed["open"]) == ("lamp 7", "dismissed", "li", "a flag", 0)
+    steps = (await call(node, "incident_show", id="inc-lamp"))["steps"]
+    assert [step["state"] for step in steps] == ["open", "acknowledged", "dismissed"]  # type: ignore[attr-defined]
+    assert "does not take" in (await refusal(node, "incident_step", id="inc-lamp-7", step="dismiss", by="li")).text
+    assert (await call(node, "rule_verdicts"))["rules"] == []
 
 
 async def test_the_verbs_are_the_ones_these_tests_know(node: NodeConfig) -> None:

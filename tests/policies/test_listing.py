@@ -35,16 +35,23 @@ WHOLE = Listing(
 
 def test_a_bundle_without_listings_has_the_bytes_it_always_had() -> None:
     """Measured before listings existed: a changed hash means that signed bundles of today would not be read any more."""
-    then = tuple(item for item in PROVINCE.contents.catalogue if item.code not in NEWER)
+    then = tuple(_as_then(item) for item in PROVINCE.contents.catalogue if item.code not in NEWER)
     bundle = replace(PROVINCE, contents=replace(PROVINCE.contents, catalogue=then, scales=()))
     assert hashlib.sha256(bundle.canonical).hexdigest() == GOLDEN_SHA256
     assert b"listing" not in bundle.canonical
 
 
+def _as_then(item: Resource) -> Resource:
+    """Without what was revised in it since."""
+    if item.code != "camera-events":
+        return item
+    return replace(item, specimen=tuple((name, "demo-street" if name == "algorithm" else value) for name, value in item.specimen))
+
+
 NEWER = frozenset({
     "camera-directory",
     "list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews", "sensor-alarms", "sealed-envelopes",
-    "devices", "device-commands", "algorithm-cases",
+    "devices", "device-commands", "algorithm-cases", "model-usage", "camera-clips",
 })  # fmt: skip
 """Resources that ship since."""
 GOLDEN_SHA256 = "cc6c58db753f134d73b330a0336d470929a63e359edc421dd5a861d076a60cfc"

@@ -24,6 +24,7 @@ PROMISED = {
     "sensor-alarms": (Lane.ALARM, 1, Share.UNCONDITIONAL),
     "camera-events": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "camera-evidence": (Lane.BLOB, 2, Share.UNCONDITIONAL),
+    "camera-clips": (Lane.BLOB, 2, Share.CONDITIONAL),
     "incidents": (Lane.ALARM, 2, Share.UNCONDITIONAL),
     "device-registry": (Lane.STATE, 2, Share.UNCONDITIONAL),
     "devices": (Lane.STATE, 2, Share.UNCONDITIONAL),
@@ -41,6 +42,7 @@ PROMISED = {
     "device-commands": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "algorithm-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "sealed-envelopes": (Lane.EVENT, 1, Share.UNCONDITIONAL),
+    "model-usage": (Lane.BULK, 2, Share.UNCONDITIONAL),
 }
 
 

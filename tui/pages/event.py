@@ -17,7 +17,8 @@ from tui.desk import Desk, age_of
 from tui.errors import PictureError
 from tui.feed import Question
 from tui.pages.detail_page import DetailPage
-from tui.pages.events import event_of
+from tui.pages.events import event_of, event_subject
+from tui.pages.stepping import Stepping, Subject
 from tui.picture import Picture, half_blocks, ramp
 from tui.questions import EVENTS, evidence
 from tui.safe import fit
@@ -31,7 +32,7 @@ FRAME_LINES = 5
 """Lines of the page that the picture cannot have: breadcrumb, tabs, its caption, one of air, keys."""
 
 
-class EventPage(DetailPage):
+class EventPage(Stepping, DetailPage):
     """The event whose id is `about`."""
 
     name_key: ClassVar[str] = "event"
@@ -59,6 +60,10 @@ class EventPage(DetailPage):
         """The node whose camera saw it."""
         event = self._find()
         return event.node if event else None
+
+    def subject(self) -> Subject | None:
+        """The event of the page."""
+        return event_subject(event_of(self.desk.live(EVENTS).value, self.about) or self._event)
 
     def _find(self) -> CameraEvent | None:
         self._event = event_of(self.desk.seen(EVENTS).value, self.about) or self._event
@@ -94,10 +99,11 @@ class EventPage(DetailPage):
             self.field("node", desk.name_of(event.node)),
             self.field("territory", event.territory or "-"),
             self.field("ended", words("yes") if event.ended else words("no")),
+            self.field("was_real", words.term("was_real", event.verdict or "none")),
             Text(""),
             self.field("algorithm", event.algorithm or "-"),
             self.field("algorithm_hash", (event.algorithm_sha256 or "-")[:HASH_CHARACTERS]),
-            self.field("evidence_grade", str(event.evidence_grade or "-")),
+            self.field("evidence_grade", words.term("evidence_grade_long", event.evidence_grade or "none")),
             self.field("evidence_hash", (event.evidence_sha256 or "-")[:HASH_CHARACTERS]),
         ]
 

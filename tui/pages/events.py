@@ -7,15 +7,20 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from node.incidents.states import DISMISSED, RESOLVED, Step
 from tui.answers import CameraEvent
 from tui.desk import age_of
 from tui.feed import Question
 from tui.pages.list_page import ListPage
+from tui.pages.stepping import Stepping, Subject
 from tui.questions import EVENTS
 from tui.widgets.table import Column, Row, rest_of
 
+STATE_OF_VERDICT = {"true": RESOLVED, "false": DISMISSED}
+VERDICT_STEPS = frozenset({Step.DISMISS, Step.RESOLVE, Step.REOPEN})
 
-class EventsPage(ListPage):
+
+class EventsPage(Stepping, ListPage):
     """One row per event."""
 
     name_key: ClassVar[str] = "events"
@@ -31,6 +36,10 @@ class EventsPage(ListPage):
         event = event_of(self.desk.seen(EVENTS).value, self.table.cursor_key)
         return event.node if event else None
 
+    def subject(self) -> Subject | None:
+        """The event under the cursor."""
+        return event_subject(event_of(self.desk.live(EVENTS).value, self.table.cursor_key))
+
     def columns(self, cells: int) -> Sequence[Column]:
         """Camera and node share what the narrow columns leave."""
         words = self.desk.words
@@ -40,8 +49,10 @@ class EventsPage(ListPage):
             Column(words("column_rule"), 12),
             Column(words("column_score"), 5, right=True),
             Column(words("column_picture"), 4),
+            Column(words("column_proved"), 6),
+            Column(words("column_was_real"), 3),
         )
-        room = rest_of(cells, (age, *others), least=20, most=80)
+        room = rest_of(cells, (age, *others), least=14, most=80)
         node = room * 5 // 12
         return (age, Column(words("column_node"), node), Column(words("column_camera"), room - node - 1), *others)
 
@@ -61,10 +72,19 @@ class EventsPage(ListPage):
             words.term("rule", event.rule),
             words.number(event.score, digits=2),
             words("has_picture") if event.evidence_sha256 else "-",
+            words.term("evidence_grade", event.evidence_grade or "none"),
+            words.term("was_real", event.verdict or "none"),
         )
         style = "" if self.desk.seen(EVENTS).answered else self.desk.palette.stale
         search = f"{node} {event.node} {event.camera} {event.class_} {event.rule} {shown[3]} {shown[4]} {event.place} {event.territory}"
         return Row(event.event_id, tuple(self.cell(value, style) for value in shown), search=search[:600])
+
+
+def event_subject(event: CameraEvent | None) -> Subject | None:
+    """What may be said about an event: whether it was an alarm. The node knows its incident."""
+    return (
+        None if event is None else Subject(event.event_id, STATE_OF_VERDICT.get(event.verdict, ""), event.class_, takes_only=VERDICT_STEPS)
+    )
 
 
 def event_of(events: Struct | None, event_id: str | None) -> CameraEvent | None:

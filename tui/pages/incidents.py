@@ -13,11 +13,12 @@ from tui.desk import age_of
 from tui.feed import Question
 from tui.pages.detail_page import DetailPage
 from tui.pages.list_page import ListPage
+from tui.pages.stepping import Stepping, Subject
 from tui.questions import INCIDENTS
 from tui.widgets.table import Column, Row, rest_of
 
 
-class IncidentsPage(ListPage):
+class IncidentsPage(Stepping, ListPage):
     """One row per incident, newest first."""
 
     name_key: ClassVar[str] = "incidents"
@@ -27,6 +28,10 @@ class IncidentsPage(ListPage):
     def questions(self) -> Sequence[Question[Struct]]:
         """The newest incidents."""
         return (INCIDENTS,)
+
+    def subject(self) -> Subject | None:
+        """The incident under the cursor."""
+        return _subject(self, self.table.cursor_key)
 
     def columns(self, cells: int) -> Sequence[Column]:
         """The summary takes what the others leave."""
@@ -60,7 +65,7 @@ class IncidentsPage(ListPage):
         return Row(incident.incident_id, tuple(self.cell(value, style) for value in shown), search=search[:600])
 
 
-class IncidentPage(DetailPage):
+class IncidentPage(Stepping, DetailPage):
     """The incident whose id is `about`."""
 
     name_key: ClassVar[str] = "incident"
@@ -69,6 +74,10 @@ class IncidentPage(DetailPage):
     def questions(self) -> Sequence[Question[Struct]]:
         """The newest incidents."""
         return (INCIDENTS,)
+
+    def subject(self) -> Subject | None:
+        """The incident of the page."""
+        return _subject(self, self.about)
 
     def lines(self, cells: int) -> Sequence[Text]:
         """Everything known about the incident."""
@@ -82,6 +91,7 @@ class IncidentPage(DetailPage):
             self.field("class", words.term("class", incident.class_), f"bold {self.desk.palette.accent}"),
             self.field("severity", words.number(incident.severity)),
             self.field("state", words.term("incident", incident.state)),
+            *self._said(incident, cells),
             self.field("handling", words.term("level", incident.handling_level or "-")),
             self.field("territory", incident.territory or "-"),
             self.field("age", words.age(age_of(incident.age_s, seen.age_s))),
@@ -90,3 +100,18 @@ class IncidentPage(DetailPage):
             Text(""),
             *self.paragraph(incident.summary or "", cells),
         ]
+
+    def _said(self, incident: Incident, cells: int) -> Sequence[Text]:
+        """Who said the state, where, when and why; nothing for an incident nobody spoke about."""
+        if not incident.by:
+            return []
+        words, age = self.desk.words, age_of(incident.state_age_s, self.desk.seen(INCIDENTS).age_s)
+        by = words("incident_by", by=words.value(incident.by), node=self.desk.name_of(incident.state_node), age=words.age(age))
+        return [*self.named("said_by", by, cells), *self.named("said_why", incident.why, cells)]
+
+
+def _subject(page: Stepping, incident_id: str | None) -> Subject | None:
+    """The incident of that id as the newest answer has it, freeze or not."""
+    seen = page.desk.live(INCIDENTS)
+    found = [each for each in seen.value.incidents if each.incident_id == incident_id] if seen.value else []
+    return Subject(found[0].incident_id, found[0].state, found[0].summary or found[0].class_) if found else None

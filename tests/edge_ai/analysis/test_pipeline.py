@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge_ai.capture.gate import CALIBRATING_FRAMES, MUTED_FRAMES
+from edge_ai.evidence.box_track import read_track
+from edge_ai.picture import Shot
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from simulations.devices.street_clip import write_street_clip
 from simulations.devices.street_scene import WIDTH, StreetScene, TrueBox
+from sync.model import Instant
 from tests.edge_ai.replay import DATA, needs_data, pipeline_for, replay
 
 VIDEO = DATA / "video"
@@ -22,7 +27,7 @@ STREET_FPS = 5.0
 
 
 def rendered(clip: Path, rule: RuleSpec) -> CameraSpec:
-    return CameraSpec(id="street", kind=CameraKind.RENDERED, source=str(clip), algorithm="demo-street", rules=(rule,))
+    return CameraSpec(id="street", kind=CameraKind.RENDERED, source=str(clip), algorithm="street-s", rules=(rule,))
 
 
 def true_crossings(seed: int) -> Counter[str]:
@@ -86,17 +91,35 @@ def test_motion_objects_find_cars_from_above_without_weights() -> None:
 def test_every_beginning_carries_its_picture_and_every_end_follows_one(tmp_path: Path) -> None:
     clip = tmp_path / "street.avi"
     write_street_clip(clip, seed=7, seconds=20, fps=STREET_FPS)
-    zone = RuleSpec(name="street", kind=RuleKind.ZONE, points=((0.2, 0.3), (0.8, 0.3), (0.8, 1.0), (0.2, 1.0)))
+    zone = RuleSpec(name="street", kind=RuleKind.ZONE, points=((0.2, 0.3), (0.8, 0.3), (0.8, 1.0), (0.2, 1.0)), clip_s=(2.0, 3.0))
     camera = rendered(clip, zone)
     begun: set[str] = set()
-    for timed in replay(camera, pipeline_for(camera)):
+    pipeline = pipeline_for(camera)
+    for timed in replay(camera, pipeline):
         row = timed.message.row
         if row.ended:
             assert row.event_id in begun
-            assert timed.message.jpeg == b""
+            assert (timed.message.jpeg, row.clip) == (b"", None)
         else:
+            assert row.clip is not None
+            assert (row.clip.at_us - row.clip.since_us, row.clip.until_us - row.clip.at_us) == (2_000_000, 3_000_000)
             assert row.event_id not in begun
             assert timed.message.jpeg.startswith(b"\xff\xd8")
             assert len(timed.message.thumb_rgb) == row.evidence.thumb_width * row.evidence.thumb_height * 3
             begun.add(row.event_id)
     assert begun
+    assert pipeline.boxes is not None
+    laid = pipeline.boxes.due(Instant(1 << 60))
+    assert {event_id for event_id, _ in laid} == begun
+    assert read_track(laid[0][1]) is not None
+
+
+@pytest.mark.parametrize(("algorithm", "analysed"), [("motion-object", 0), ("still-object", CALIBRATING_FRAMES + MUTED_FRAMES)])
+def test_while_the_gate_learns_only_who_sees_by_it_alone_is_not_asked(algorithm: str, analysed: int) -> None:
+    pipeline = pipeline_for(CameraSpec(id="c", kind=CameraKind.FILE, source="", algorithm=algorithm))
+    pixels = np.full((48, 64, 3), 90, np.uint8)
+    for index in range(CALIBRATING_FRAMES):
+        pipeline.analyse(Shot("c", pixels, Instant(200_000 * index), 0, 0))
+    for index in range(MUTED_FRAMES):
+        pipeline.analyse(Shot("c", pixels, Instant(9_000_000 + 200_000 * index), 0, 1))
+    assert pipeline.counts.analysed == analysed

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ import zmq
 
 from edge_ai.analysis.bell import Bell
 from edge_ai.analysis.ledger import Ledger
+from edge_ai.analysis.worker import _Models
+from edge_ai.clock import SystemClock
+from edge_ai.detectors.motion_object import MotionObject
 from edge_ai.serving import EXIT_FAILED, EXIT_REFUSED
 from edge_ai.spec import CameraKind, CameraSpec, CaptureSpec, RingSpec, RuleKind, RuleSpec, WorkerSpec, encode_spec
 from edge_ai.wire import (
@@ -24,15 +28,18 @@ from edge_ai.wire import (
     AnalysisRow,
     EventMessage,
     StateRow,
+    ViewMessage,
+    ViewOrder,
     ack_parts,
     parse_from_worker,
+    view_order_parts,
 )
 from tests.edge_ai.quick_street import ANALYSED_FPS, write_quick_street
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_MS = 30_000
 LINE = RuleSpec(name="middle", kind=RuleKind.LINE, points=((0.5, 0.0), (0.5, 1.0)), frames_min=2)
-Message = EventMessage | StateRow | AnalysisRow
+Message = EventMessage | StateRow | AnalysisRow | ViewMessage
 HANGING = (
     "import sys, threading\n"
     "from edge_ai.analysis.worker import AnalysisWorker\n"
@@ -47,6 +54,18 @@ HANGING = (
 """An analysis process whose detector never comes back."""
 
 
+BREAKING = (
+    "import os, sys\n"
+    "import edge_ai.analysis.worker as module\n"
+    "class Breaks:\n"
+    "    classes = ('lorry',)\n"
+    "    def look_at(self, pixels, box): os._exit(9)\n"
+    "module.StageShelf = lambda folder: type('Shelf', (), {'of': lambda self, camera: {'crop': Breaks()}})()\n"
+    "sys.exit(module.main())\n"
+)
+"""An analysis process whose second stage takes it along."""
+
+
 class Node:
     """The node's end of the socket, and the processes' files."""
 
@@ -59,7 +78,7 @@ class Node:
             id="street",
             kind=CameraKind.RENDERED,
             source=str(folder / "street.avi"),
-            algorithm="demo-street",
+            algorithm="street-s",
             loop=True,
             rules=(LINE,),
             analysed_fps=ANALYSED_FPS,
@@ -156,7 +175,7 @@ def test_event_without_ack_is_sent_again_by_the_next_process_after_a_kill(node: 
             node.wait_event(lambda message: message.row.event_id != before.row.event_id)
             node.send(b"w", STOP_PARTS)
             assert second.wait(PATIENCE_MS / 1000) == 0
-            counted = Ledger(node.folder / "w.ledger", ["street"])
+            counted = Ledger(node.folder / "w.ledger", {"street": ""})
             assert counted.died_with("street") <= 1, "only the killed process may have lost a frame"
     kept = [path.read_bytes() for path in (node.folder / "w.spool").glob("*.event")]
     assert not any(before.row.event_id.encode() in data for data in kept)
@@ -174,10 +193,14 @@ def test_hanging_detector_ends_the_process_and_its_frame_is_counted_by_the_next(
 
 
 @pytest.mark.slow
-def test_interrupt_is_left_to_the_parent_and_terminate_ends_both_processes(node: Node) -> None:
+def test_a_look_is_answered_interrupt_is_left_to_the_parent_and_terminate_ends_both_processes(node: Node) -> None:
     with ended(capture := node.capture(), analysis := node.analysis()):
         node.wait_state("live")
-        node.wait_analysis()
+        node.wait_analysis(lambda row: row.analysed > 0)
+        node.send(b"w", view_order_parts(ViewOrder(camera="street", number=7, text="who looks")))
+        picture = node.wait(ViewMessage)
+        assert isinstance(picture, ViewMessage)
+        assert (picture.row.number, picture.row.masking, picture.jpeg[:2]) == (7, "none", b"\xff\xd8")
         for process in (capture, analysis):
             process.send_signal(signal.SIGINT)
         node.wait_state("live")
@@ -195,6 +218,15 @@ def test_processes_without_their_parent_end(node: Node) -> None:
 
 
 @pytest.mark.slow
+def test_second_stage_that_takes_the_process_with_it_counts_against_its_camera(node: Node) -> None:
+    asked = replace(node.camera, rules=(replace(LINE, second_stage="crop", second_class="lorry"),))
+    with ended(node.capture(asked), worker := node.analysis(asked, script=BREAKING)):
+        assert worker.wait(PATIENCE_MS / 1000) == 9
+    ledger = Ledger(node.folder / "w.ledger", {"street": ""})
+    assert ledger.died_with("street") == 1
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["edge_ai.analysis.worker", "edge_ai.capture.worker"])
 def test_process_refuses_a_damaged_description_in_one_line(module: str, tmp_path: Path) -> None:
     config = tmp_path / "worker.json"
@@ -204,3 +236,22 @@ def test_process_refuses_a_damaged_description_in_one_line(module: str, tmp_path
     assert worker.returncode == EXIT_REFUSED
     assert b": worker description refused" in words
     assert words.count(b"\n") == 1
+
+
+def test_models_that_remember_a_camera_are_made_for_each_and_others_for_each_caller(tmp_path: Path) -> None:
+    (tmp_path / "m.onnx").write_bytes(b"a model")
+    own = {"f": "", "y": str(tmp_path / "m.onnx")}
+    asked = (("f1", "fire-smoke"), ("f2", "fire-smoke"), ("y1", "yolox-nano"), ("y2", "yolox-nano"))
+    cameras = tuple(CameraSpec(id=name, kind=CameraKind.FILE, source="x", algorithm=each, model=own[name[0]]) for name, each in asked)
+    rings = (RingSpec(path="ring", cameras=tuple(camera.id for camera in cameras)),)
+    spec = WorkerSpec(
+        worker="a", endpoint="", spool_dir="", nonce="", parent_pid=1, cameras=cameras, rings=rings, bell=0, ledger="", callers=2
+    )
+    models = _Models(spec, SystemClock(), lambda _: MotionObject())
+    for camera in cameras:
+        models.add(camera)
+    first, second = models.tables
+    assert first["f1"] is second["f1"]
+    assert first["f1"] is not first["f2"]
+    assert first["y1"] is first["y2"]
+    assert first["y1"] is not second["y1"]

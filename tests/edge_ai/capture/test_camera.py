@@ -96,6 +96,54 @@ def test_file_that_ends_is_off_and_closed() -> None:
     assert source.closed.is_set()
 
 
+class Recording(Scripted):
+    """Remembers which frames were read; the others were passed over."""
+
+    def __init__(self, frames: int, fps: float) -> None:
+        super().__init__(frames)
+        self.fps = fps
+        self._frames = frames
+        self.was_read: list[int] = []
+
+    def read(self) -> Pixels | None:
+        if not self.skip():
+            return None
+        self.was_read.append(self._frames - self._left - 1)
+        return np.zeros((8, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("fps", "analysed_fps", "was_read"),
+    [(1_000.0, 60.0, [0, 17, 34]), (50.0, 60.0, list(range(12))), (300.0, 60.0, list(range(0, 40, 5))), (240.0, 0.1, [0])],
+)
+def test_of_a_clip_one_frame_of_each_period_is_read_and_every_frame_counted(fps: float, analysed_fps: float, was_read: list[int]) -> None:
+    frames = {1_000.0: 50, 50.0: 12, 300.0: 40, 240.0: 150}[fps]
+    source = Recording(frames, fps)
+    with reading(camera(analysed_fps=analysed_fps), lambda _: source) as (capture, _):
+        report = wait_report(capture, lambda report: report.state is CameraState.OFF)
+    assert source.was_read == was_read
+    assert report.frames == frames
+
+
+def test_frames_of_a_clip_are_passed_over_together_and_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    source = Recording(51, 1_000.0)
+    capture = CameraCapture(camera(analysed_fps=60), Mailbox(), SystemClock(), Random(1), lambda _: source)
+    wait = capture._stop.wait
+
+    def waited(seconds: float | None = None) -> bool:
+        pauses.append(seconds or 0.0)
+        return wait(seconds)
+
+    monkeypatch.setattr(capture._stop, "wait", waited)
+    capture.start()
+    report = wait_report(capture, lambda report: report.state is CameraState.OFF)
+    capture.stop()
+    assert report.frames == 51
+    assert len(pauses) == 5, "one pause for each frame that is read, and one for the rest"
+    assert max(pauses) <= 0.018
+
+
 def test_live_camera_that_ends_is_lost_and_tried_again_later() -> None:
     with reading(camera(kind=CameraKind.RTSP, source="rtsp://x"), lambda _: Scripted(5)) as (capture, _):
         report = wait_report(capture, lambda report: report.state is CameraState.LOST)

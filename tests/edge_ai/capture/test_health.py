@@ -18,14 +18,14 @@ def health() -> Health:
 
 def test_first_frame_makes_a_camera_live() -> None:
     camera = health()
-    camera.frame(START.plus(1))
+    camera.frames(START.plus(1))
     report = camera.report(START.plus(1))
     assert (report.state, report.frames, report.since) == (CameraState.LIVE, 1, START.plus(1))
 
 
 def test_stall_shows_within_ten_seconds_although_the_read_still_blocks() -> None:
     camera = health()
-    camera.frame(START)
+    camera.frames(START)
     assert camera.report(START.plus(1.9)).state is CameraState.LIVE
     assert camera.report(START.plus(2)).state is CameraState.DEGRADED
     late = camera.report(START.plus(10))
@@ -34,9 +34,9 @@ def test_stall_shows_within_ten_seconds_although_the_read_still_blocks() -> None
 
 def test_stalled_camera_that_goes_on_is_live_again() -> None:
     camera = health()
-    camera.frame(START)
+    camera.frames(START)
     camera.report(START.plus(11))
-    camera.frame(START.plus(12))
+    camera.frames(START.plus(12))
     assert camera.report(START.plus(12)).state is CameraState.LIVE
 
 
@@ -56,7 +56,7 @@ def test_refused_camera_is_lost_without_another_attempt() -> None:
 
 def test_file_at_its_end_is_off() -> None:
     camera = health()
-    camera.frame(START)
+    camera.frames(START)
     camera.ended(START.plus(1), "end of file after 1 frames")
     assert camera.report(START.plus(60)).state is CameraState.OFF
 
@@ -64,7 +64,7 @@ def test_file_at_its_end_is_off() -> None:
 def test_rate_is_of_the_last_second_or_more() -> None:
     camera = health()
     for index in range(20):
-        camera.frame(START.plus(index / 10))
+        camera.frames(START.plus(index / 10))
     assert camera.report(START.plus(2)).fps == 10.0
 
 
@@ -81,7 +81,7 @@ def test_reconnects_are_those_of_the_last_hour() -> None:
 def test_stalls_are_counted_once_each() -> None:
     camera = health()
     for second in (0, 5, 30):
-        camera.frame(START.plus(second))
+        camera.frames(START.plus(second))
         for later in (2, 3, 4):
             camera.report(START.plus(second + later))
     assert camera.report(START.plus(35)).stalls == 3
@@ -90,13 +90,13 @@ def test_stalls_are_counted_once_each() -> None:
 def test_a_camera_is_degraded_for_a_while_after_damage() -> None:
     camera = health()
     camera.damage(START, 0)
-    camera.frame(START)
+    camera.frames(START)
     assert camera.report(START).state is CameraState.LIVE
     camera.damage(START.plus(1), 4)
-    camera.frame(START.plus(1))
+    camera.frames(START.plus(1))
     report = camera.report(START.plus(1))
     assert (report.state, report.damaged) == (CameraState.DEGRADED, 4)
-    camera.frame(START.plus(6.1))
+    camera.frames(START.plus(6.1))
     assert camera.report(START.plus(6.1)).state is CameraState.LIVE
 
 
@@ -109,12 +109,12 @@ def test_modes_that_show_pictures_rarely_have_longer_limits() -> None:
     assert stall_limits(spec(DecodeMode.KEYFRAME)).degraded_s > 10
     assert stall_limits(spec(DecodeMode.STILL)) == StallLimits(degraded_s=105, lost_s=195)
     camera = Health(Backoff(Random(1)), START, stall_limits(spec(DecodeMode.KEYFRAME)))
-    camera.frame(START)
+    camera.frames(START)
     assert camera.report(START.plus(10)).state is CameraState.LIVE
 
 
 def test_a_stall_by_damage_names_both() -> None:
     camera = health()
-    camera.frame(START)
+    camera.frames(START)
     camera.damage(START.plus(9), 30)
     assert camera.report(START.plus(10)).why.startswith("no frame for 10 s; 30 pictures did not arrive whole")

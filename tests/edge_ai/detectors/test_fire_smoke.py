@@ -1,4 +1,4 @@
-"""Flames by colour and flicker: on rendered pictures, and on real clips."""
+"""A rule proposes, a classifier confirms: the whole detector with the net that ships, on rendered scenes and on real clips."""
 
 from __future__ import annotations
 
@@ -7,68 +7,123 @@ import re
 import numpy as np
 import pytest
 
+from edge_ai.algorithm import load_algorithm
 from edge_ai.capture.gate import GateState, Motion
-from edge_ai.detectors.fire_smoke import PICTURES, SCORE, FireSmoke
-from edge_ai.picture import Pixels
+from edge_ai.detectors.build import build_detector
+from edge_ai.detectors.fire_smoke import ASK_EVERY, ASKS_MAX, FIRE, SMOKE, FireSmoke
+from edge_ai.detectors.fire_smoke_flames import PICTURES
+from edge_ai.errors import ModelError
+from edge_ai.picture import Detections, Floats, Pixels
 from edge_ai.presets import preset_named
 from edge_ai.spec import CameraKind, CameraSpec, RuleSpec
 from tests.edge_ai.replay import DATA, Timed, needs_data, pipeline_for, replay
+from training.fire_scene import FireScene
 
 MOTION = Motion(GateState.MOTION, np.zeros((0, 4), np.float32), 0.1)
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-WIDTH, HEIGHT = 320, 180
-FLAME = (150, 100, 170, 130)
-_RNG = np.random.default_rng(1)
-NOISE = _RNG.normal(0, 2, (2 * HEIGHT, 2 * WIDTH, 3)).astype(np.float32)
+CAMERA = CameraSpec(id="c", kind=CameraKind.FILE, source="", algorithm="fire-smoke")
+PICTURE_S = 0.2
+BURNING, SMOKING = 970_001, 970_000
+"""Seeds of scenes."""
 
 
-def scene(seed: int, *, warmth: float, flicker: float) -> Pixels:
-    """A grey yard with something warm in it that changes its brightness from picture to picture."""
-    rng = np.random.default_rng(seed)
-    picture = np.full((HEIGHT, WIDTH, 3), np.float32(90))
-    x1, y1, x2, y2 = FLAME
-    shape = (y2 - y1, x2 - x1)
-    bright = 225 + flicker * rng.normal(0, 1, (shape[0] // 5, shape[1] // 5)).repeat(5, 0).repeat(5, 1)
-    picture[y1:y2, x1:x2] = np.stack([bright - warmth, bright - warmth / 2, bright + 10], axis=-1)
-    row, column = seed * 37 % HEIGHT, seed * 61 % WIDTH
-    return np.asarray(np.clip(picture + NOISE[row : row + HEIGHT, column : column + WIDTH], 0, 255), np.uint8)
+def detector() -> FireSmoke:
+    made = build_detector(load_algorithm(CAMERA))
+    assert isinstance(made, FireSmoke)
+    return made
 
 
-def found(count: int, *, warmth: float, flicker: float) -> list[int]:
-    detector = FireSmoke()
-    return [len(detector.detect(scene(seed, warmth=warmth, flicker=flicker), MOTION)) for seed in range(count)]
+def pictures(seed: int, *, fire: bool = False, smoke: bool = False, before: int, after: int) -> list[Pixels]:
+    """A scene before and after something begins to burn, or smoke."""
+    scene = FireScene(seed, fire=fire, smoke=smoke)
+    steps = range(-before, after)
+    return [scene.frame_at(step * PICTURE_S, burns=step >= 0).pixels for step in steps]
 
 
-def test_flickering_warm_thing_is_a_fire_where_it_is() -> None:
-    detector = FireSmoke()
-    seen = [detector.detect(scene(seed, warmth=120, flicker=25), MOTION) for seed in range(PICTURES + 3)]
-    assert not any(len(each) for each in seen[: PICTURES - 1])
-    x1, y1, x2, y2 = seen[-1].boxes[0]
-    assert FLAME[0] - 6 <= x1 < x2 <= FLAME[2] + 6
-    assert FLAME[1] - 6 <= y1 < y2 <= FLAME[3] + 6
-    assert seen[-1].scores[0] >= SCORE
+class Scripted:
+    """A net that always says the same, and counts its strips."""
+
+    def __init__(self, *scores: float) -> None:
+        self._scores = np.array(scores, np.float32)
+        self.strips: list[Pixels] = []
+
+    def scores(self, pixels: Pixels) -> Floats:
+        self.strips.append(pixels)
+        return self._scores
 
 
-@pytest.mark.parametrize(("warmth", "flicker"), [(120, 0), (0, 25)])
-def test_still_lamp_and_flickering_white_are_no_fire(warmth: float, flicker: float) -> None:
-    assert sum(found(PICTURES + 5, warmth=warmth, flicker=flicker)) == 0
+def with_net(net: Scripted) -> FireSmoke:
+    made = detector()
+    made._net = net  # type: ignore[assignment]
+    return made
 
 
-def test_passers_by_before_a_warm_wall_are_no_fire() -> None:
-    detector, count = FireSmoke(), 0
-    for step in range(40):
-        picture = scene(step, warmth=120, flicker=0)
-        if step % 3 == 0:
-            picture[100:130, 155:163] = 30
-        count += len(detector.detect(picture, MOTION))
-    assert count == 0
+def seen(by: FireSmoke, frames: list[Pixels]) -> list[Detections]:
+    return [by.detect(frame, MOTION) for frame in frames]
+
+
+@pytest.mark.slow
+def test_flame_is_told_where_it_burns_and_nothing_before() -> None:
+    scene = FireScene(BURNING, fire=True, smoke=False)
+    found = seen(detector(), pictures(BURNING, fire=True, before=10, after=20))
+    assert not any(len(each) for each in found[:10])
+    assert FIRE in found[-1].classes
+    x1, y1, x2, y2 = (round(float(value)) for value in found[-1].boxes[list(found[-1].classes).index(FIRE)])
+    assert scene.frame_at(19 * PICTURE_S).fire[max(y1, 0) : y2, max(x1, 0) : x2].mean() > 0.1
+
+
+@pytest.mark.slow
+def test_smoke_is_told_and_the_same_place_without_it_is_not() -> None:
+    with_smoke = seen(detector(), pictures(SMOKING, smoke=True, before=15, after=40))
+    without = seen(detector(), pictures(SMOKING, before=15, after=40))
+    assert any(SMOKE in each.classes for each in with_smoke[15:])
+    assert not any(len(each) for each in without)
+
+
+def test_what_the_net_calls_neither_is_not_told() -> None:
+    net = Scripted(0.01, 0.01, 0.98)
+    assert not any(len(each) for each in seen(with_net(net), pictures(BURNING, fire=True, before=0, after=20)))
+    assert net.strips, "the rule proposed something"
+
+
+@pytest.mark.parametrize(("fire", "asked", "told"), [(0.9, 1, 20), (0.01, 5, 0)])
+def test_one_place_is_asked_about_once_in_a_second_until_the_net_agrees(fire: float, asked: int, told: int) -> None:
+    net = Scripted(fire, 0.05, 0.05)
+    by = with_net(net)
+    by._proposed = lambda now: [(FIRE, (100.0, 60.0, 120.0, 90.0))]  # type: ignore[method-assign]
+    found = seen(by, [np.zeros((180, 320, 3), np.uint8)] * (PICTURES + 4 * ASK_EVERY))
+    assert sum(len(each) for each in found[PICTURES:]) == told
+    assert len(net.strips) == asked
+
+
+def test_questions_about_one_picture_are_bounded_and_the_others_come_next() -> None:
+    net = Scripted(0.9, 0.05, 0.05)
+    by = with_net(net)
+    places = [(FIRE, (30.0 * number, 60.0, 30.0 * number + 20, 90.0)) for number in range(ASKS_MAX + 2)]
+    by._proposed = lambda now: places  # type: ignore[method-assign]
+    found = seen(by, [np.zeros((180, 320, 3), np.uint8)] * (PICTURES + 1))
+    assert [len(each) for each in found[-2:]] == [ASKS_MAX, ASKS_MAX + 2]
+    assert len(net.strips) == ASKS_MAX + 2
 
 
 def test_picture_of_another_shape_begins_anew() -> None:
-    detector = FireSmoke()
-    for seed in range(PICTURES):
-        detector.detect(scene(seed, warmth=120, flicker=25), MOTION)
-    assert len(detector.detect(np.zeros((240, 320, 3), np.uint8), MOTION)) == 0
+    by = detector()
+    seen(by, pictures(BURNING, fire=True, before=0, after=PICTURES))
+    assert len(by.detect(np.zeros((240, 320, 3), np.uint8), MOTION)) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 3000, 3), (3000, 2, 3), (33, 31, 3)])
+def test_pictures_of_absurd_shapes_are_looked_at(shape: tuple[int, int, int]) -> None:
+    by, rng = detector(), np.random.default_rng(3)
+    for _ in range(PICTURES + 2):
+        by.detect(rng.integers(0, 255, shape, np.uint8), MOTION)
+
+
+def test_model_of_another_form_is_refused() -> None:
+    model = load_algorithm(CAMERA).model
+    assert model is not None
+    with pytest.raises(ModelError, match="expected shape"):
+        FireSmoke(model, ("fire", "smoke", "steam"), score_min=0.5, overlap_max=0.5)
 
 
 def watched(clip: str, *, from_s: float = 0.0, to_s: float) -> list[Timed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from edge_ai.evidence import handing as handing_module
-from edge_ai.evidence.handing import DISK_FLOOR, DISK_FULL, NODE_BEHIND, Handing, write_whole
+from edge_ai.evidence.handing import DISK_FLOOR, DISK_REFUSED, NODE_BEHIND, Handing, disk_word, way_out, write_whole
 from edge_ai.wire import INCOMING, EventMessage, EvidenceInfo
 from tests.edge_ai.test_wire import event
 
@@ -37,19 +38,50 @@ def test_a_disk_near_its_floor_takes_no_picture(tmp_path: Path) -> None:
     assert list((tmp_path / INCOMING).iterdir()) == []
 
 
-def test_a_disk_that_refuses_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize(
+    ("number", "word"),
+    [
+        (errno.ENOSPC, "disk-full"),
+        (errno.EDQUOT, "disk-quota"),
+        (errno.EACCES, "no-permission"),
+        (errno.EROFS, "read-only"),
+        (errno.EIO, "disk-error"),
+        (errno.ENAMETOOLONG, DISK_REFUSED),
+    ],
+)
+def test_a_disk_that_refuses_leaves_no_half_file_and_is_called_by_its_fault(
+    number: int, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(_: int) -> None:
+        raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "fsync", full)
-    assert Handing(tmp_path, floor_bytes=0).hand_over(with_original()) == DISK_FULL
+    monkeypatch.setattr(os, "fsync", refuses)
+    assert Handing(tmp_path, floor_bytes=0).hand_over(with_original()) == word
     assert list((tmp_path / INCOMING).iterdir()) == []
+
+
+def test_every_word_of_a_disk_has_its_way_out() -> None:
+    words = {disk_word(OSError(number, "")) for number in (errno.ENOSPC, errno.EDQUOT, errno.EPERM, errno.EROFS, errno.EIO)}
+    assert len({way_out(word) for word in words}) == 5
+    assert "folder" in way_out(disk_word(OSError("no number at all")))
 
 
 def test_a_node_that_takes_nothing_over_is_not_buried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handing_module, "INCOMING_BYTES_MAX", len(ORIGINAL))
     handing = Handing(tmp_path, floor_bytes=0)
     assert [handing.hand_over(with_original()), handing.hand_over(with_original("e2"))] == ["", NODE_BEHIND]
+
+
+def test_a_file_that_the_node_takes_away_meanwhile_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with a busy node: the folder was listed, then a file in it was gone."""
+    listed = os.scandir
+
+    class Gone:
+        def stat(self, *, follow_symlinks: bool) -> os.stat_result:
+            raise FileNotFoundError(errno.ENOENT, "gone")
+
+    monkeypatch.setattr(os, "scandir", lambda folder: [*listed(folder), Gone()])
+    assert Handing(tmp_path, floor_bytes=0).hand_over(with_original()) == ""
 
 
 def test_what_a_crash_left_half_written_is_never_taken_for_the_file(tmp_path: Path) -> None:

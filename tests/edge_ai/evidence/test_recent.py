@@ -103,12 +103,13 @@ def test_a_camera_may_ask_for_a_mosaic_whatever_its_detector_finds() -> None:
     assert shown(recent.evidence_for(1), mosaic(pixels))
 
 
-def test_who_is_missed_in_one_frame_is_masked_by_the_frames_beside_it() -> None:
+def test_who_is_missed_is_masked_where_any_of_the_last_frames_found_them() -> None:
     pixels, seen = noise(360, 640, 1), found((300, 100, 360, 280))
     recent = RecentFrames(STREET, shows_people=True)
     recent.add(noise(360, 640, 2), [], seen)
+    for number in range(3):
+        recent.add(noise(360, 640, 3 + number), [], NOTHING)
     recent.add(pixels, [track((10, 10, 60, 90))], NOTHING)
-    recent.add(noise(360, 640, 3), [], NOTHING)
     assert shown(recent.evidence_for(1), masked_boxes(pixels, [seen], STREET))
 
 

@@ -5,10 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 
 from edge_ai.errors import SpecError
-from edge_ai.looks.capacity import FPS_DEGRADED_MIN, AlgorithmCost, Excess, Measured, admit, decode_measured, load_ms
+from edge_ai.looks.capacity import (
+    FPS_DEGRADED_MIN,
+    PROCESSES_BY_STEPS,
+    AlgorithmCost,
+    Excess,
+    Measured,
+    admit,
+    decode_measured,
+    load_ms,
+)
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
 
 MEASURED = Measured(
@@ -22,8 +32,10 @@ def camera(name: str = "c", **changes: object) -> CameraSpec:
     return CameraSpec(**(values | changes))  # type: ignore[arg-type]
 
 
-def test_load_is_the_stream_and_each_analysed_picture() -> None:
-    assert load_ms(camera(), MEASURED) == pytest.approx(25 * 2.0 + 5 * (0.5 + 0.1 + 0.4 + 3.0))
+def test_load_is_the_stream_and_each_analysed_picture_and_what_processes_add() -> None:
+    assert load_ms(camera(), MEASURED) == pytest.approx(PROCESSES_BY_STEPS * (25 * 2.0 + 5 * (0.5 + 0.1 + 0.4 + 3.0)))
+    handled = msgspec.structs.replace(MEASURED, handle_ms=0.6)
+    assert load_ms(camera(), handled) == pytest.approx(PROCESSES_BY_STEPS * (25 * 2.0 + 5 * (0.5 + 0.1 + 0.4 + 0.6 + 3.0)))
 
 
 def test_sub_stream_keyframes_and_stills_cost_less_in_this_order() -> None:
@@ -41,22 +53,22 @@ def test_algorithm_that_was_not_measured_counts_as_the_dearest() -> None:
 
 def test_cameras_beyond_the_capacity_are_refused_with_the_numbers() -> None:
     admission = admit([camera(f"c{index}") for index in range(30)], MEASURED, Excess.REFUSE)
-    assert len(admission.cameras) == 20
-    assert list(admission.refused) == [f"c{index}" for index in range(20, 30)]
-    assert "camera c20 refused: it asks 70 ms of CPU a second, 0 of 1400 are left (70% of 2 cores)" in admission.refused["c20"]
+    assert len(admission.cameras) == 16
+    assert list(admission.refused) == [f"c{index}" for index in range(16, 30)]
+    assert "camera c16 refused: it asks 88 ms of CPU a second, 0 of 1400 are left (70% of 2 cores)" in admission.refused["c16"]
 
 
 def test_camera_without_room_runs_slower_where_that_is_wanted() -> None:
-    cameras = [camera(f"c{index}", algorithm="large") for index in range(5)]
+    cameras = [camera(f"c{index}", algorithm="large") for index in range(4)]
     admission = admit(cameras, MEASURED, Excess.DEGRADE)
-    assert [each.analysed_fps for each in admission.cameras] == [5.0, 5.0, 5.0, 5.0, 2.5]
-    assert "analysed at 2.5 of 5 pictures/s" in admission.slowed["c4"]
+    assert [each.analysed_fps for each in admission.cameras] == [5.0, 5.0, 5.0, 3.0]
+    assert "analysed at 3 of 5 pictures/s" in admission.slowed["c3"]
     assert admission.granted_ms <= MEASURED.capacity_ms
 
 
 def test_alarm_class_is_admitted_first() -> None:
-    admission = admit([*(camera(f"c{index}") for index in range(20)), camera("fire", alarm=True)], MEASURED, Excess.REFUSE)
-    assert list(admission.refused) == ["c19"]
+    admission = admit([*(camera(f"c{index}") for index in range(16)), camera("fire", alarm=True)], MEASURED, Excess.REFUSE)
+    assert list(admission.refused) == ["c15"]
     assert [each.id for each in admission.cameras][-1] == "fire"
 
 

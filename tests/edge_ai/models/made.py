@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,34 @@ def seeing(size: tuple[int, int] = (32, 32), *, score: float = 0.9) -> onnx.Mode
     rows = np.zeros((1, 21, 6), np.float32)
     rows[0, 0] = (1, 1, 0.5, 0.5, 1.0, score)
     return constant_model({"output": rows}, size)
+
+
+def telling_red(classes: int = 2, size: tuple[int, int] = (32, 32)) -> onnx.ModelProto:
+    """A classifier that looks: class 1 where red outweighs green in the picture, else class 0; pictures come red first."""
+    weights = np.zeros((3, classes), np.float32)
+    weights[:2, 1] = (4, -4)
+    bias = np.full(classes, -9, np.float32)
+    bias[:2] = (0, -4)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["picture"], ["means"]),
+        helper.make_node("Flatten", ["means"], ["colours"]),
+        helper.make_node("Gemm", ["colours", "weights", "bias"], ["output"]),
+    ]
+    shown = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, *size])
+    told = helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, classes])
+    return model_of(nodes, [shown], [told], [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(bias, "bias")])
+
+
+def keep(library: Library, model: onnx.ModelProto, version: str = "1", **changes: Any) -> Card:
+    """Put a package whose model can be loaded into a library, and make it live where nothing is."""
+    raw = model.SerializeToString()
+    made = manifest(version, sha256=hashlib.sha256(raw).hexdigest(), **changes)
+    files = {MANIFEST: encode_manifest(made), MODEL: raw, LICENCE: b"none", EXPECTED: b'{"pictures":{}}'}
+    card = card_of(made.id, version, files)
+    library.add(card, files, UNSIGNED, at_us=1)
+    if not library.state(made.id).live:
+        library.activate(made.id, version, at_us=1)
+    return card
 
 
 def grey_picture(folder: Path, name: str = "a.png", size: tuple[int, int] = (40, 60)) -> Path:

@@ -20,8 +20,8 @@ from edge_ai.spec import CameraKind, CameraSpec
 from sync.model import Instant
 from tests.edge_ai.models.made import add
 
-STREET = SHIPPED / "demo-street"
-MANIFEST = decode_manifest((STREET / "manifest.toml").read_bytes(), "demo-street")
+STREET = SHIPPED / "street-s"
+MANIFEST = decode_manifest((STREET / "manifest.toml").read_bytes(), "street-s")
 CAMERA = CameraSpec(id="cam-1", kind=CameraKind.RENDERED, source="a.mp4", algorithm="yard")
 STILL = Motion(GateState.QUIET, np.zeros((0, 4), np.float32), 0.0)
 PICTURE = np.zeros((360, 640, 3), np.uint8)

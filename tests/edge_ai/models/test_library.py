@@ -11,8 +11,10 @@ import pytest
 
 from edge_ai.errors import AlgorithmError
 from edge_ai.models import library as module
-from edge_ai.models.library import HISTORY_MAX, Library
+from edge_ai.models import room
+from edge_ai.models.library import Library
 from edge_ai.models.package import MODEL
+from edge_ai.models.standing import HISTORY_MAX
 from tests.edge_ai.models.made import UNSIGNED, add, package
 
 
@@ -172,3 +174,21 @@ def test_only_processes_that_ended_count_against_a_version(library: Library) -> 
     assert library.begin_trial("yard", "1") == 1
     library.end_trial("yard", "1")
     assert not (library.root / "yard" / ".trials" / f"1@{os.getpid()}").exists()
+
+
+def test_package_over_the_bound_of_bytes_is_refused_with_the_way_out(library: Library) -> None:
+    card, files = package()
+    size = sum(len(data) for data in files.values())
+    small = Library(library.root, bytes_max=size + 10)
+    assert small.add(card, files, UNSIGNED, at_us=1)
+    more, its_files = package("2")
+    with pytest.raises(AlgorithmError, match=r"yard 2 refused: its \d+ bytes and the \d+ that are here are over \d+; `yunnao"):
+        small.add(more, its_files, UNSIGNED, at_us=2)
+    assert small.versions("yard") == ("1",)
+
+
+def test_package_leaves_the_disk_its_floor(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "DISK_FLOOR_BYTES", 1 << 62)
+    with pytest.raises(AlgorithmError, match=r"would leave \d+ on the disk, at least \d+ stay free"):
+        add(library)
+    assert library.versions("yard") == ()

@@ -12,7 +12,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from edge_ai.capture.gate import CALIBRATING_FRAMES, GateState
+from edge_ai.capture.gate import CALIBRATING_FRAMES, MUTED_FRAMES, GateState
 from edge_ai.errors import RingError
 from edge_ai.picture import Pixels, Shot
 from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, place_of, ring_bytes
@@ -124,9 +124,40 @@ def test_size_that_changes_in_mid_stream_comes_with_each_frame(tmp_path: Path) -
 def test_quiet_pictures_are_published_once_a_second_for_the_heartbeat(tmp_path: Path) -> None:
     writer, reader = ring(tmp_path, "a")
     still = picture(3)
-    published = sum(writer.put(Shot("a", still, START.plus(index / 5), index, 0)) for index in range(CALIBRATING_FRAMES + 50))
-    assert 9 <= published <= 11
-    assert reader.news()[0][1].motion.state is GateState.QUIET
+    told, states = 0, list[GateState]()
+    for index in range(CALIBRATING_FRAMES + 50):
+        told += writer.put(Shot("a", still, START.plus(index / 5), index, 0))
+        states += [offered.motion.state for _, offered in reader.news()]
+    assert told == CALIBRATING_FRAMES
+    assert states[:told] == [GateState.CALIBRATING] * CALIBRATING_FRAMES
+    assert 9 <= len(states[told:]) <= 11
+    assert set(states[told:]) == {GateState.QUIET}
+
+
+@pytest.mark.parametrize("jump_us", [3_600_000_000, -3_600_000_000])
+def test_a_wall_clock_that_jumps_an_hour_changes_no_order_and_is_told_as_it_was(tmp_path: Path, jump_us: int) -> None:
+    writer, reader = ring(tmp_path, "a")
+    wall_us, seen = 1_800_000_000_000_000, list[tuple[Instant, int]]()
+    for value in range(12):
+        shown_us = wall_us + value * 200_000 + (jump_us if value >= 6 else 0)
+        writer.put(Shot("a", picture(value), START.plus(value / 5), shown_us, 0))
+        taken = [reader.take(camera, offered.number) for camera, offered in reader.news()]
+        seen += [(each.shot.now, each.shot.wall_us - wall_us) for each in taken if each is not None]
+    assert [now for now, _ in seen] == [START.plus(value / 5) for value in range(12)]
+    assert [wall for _, wall in seen][5:7] == [1_000_000, 1_200_000 + jump_us]
+
+
+def test_pictures_after_a_reconnection_are_published_and_a_storm_is_not(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 3)
+    assert [offered.motion.state for _, offered in reader.news()] == [GateState.MOTION]
+    feed(writer, "a", 0, 1, generation=1)
+    assert [offered.motion.state for _, offered in reader.news()] == [GateState.MUTED]
+    feed(writer, "a", 1, MUTED_FRAMES, generation=1)
+    reader.news()
+    assert not writer.put(Shot("a", 255 - picture(0) // 4, START.plus(99), 1, 1))
+    assert reader.news() == []
+    assert writer.storms("a") == 1
 
 
 def test_every_still_is_published_however_alike_they_are(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def told(rules: tuple[RuleSpec, ...], folder: Path) -> Counter[str]:
     clip = folder / "street.avi"
     write_street_clip(clip, seed=SEED, seconds=SECONDS, fps=FPS)
     ground = GroundSpec(size_m=(WIDTH * METRES_PER_PIXEL, HEIGHT * METRES_PER_PIXEL))
-    camera = CameraSpec(id="s", kind=CameraKind.RENDERED, source=str(clip), algorithm="demo-street", rules=rules, ground=ground)
+    camera = CameraSpec(id="s", kind=CameraKind.RENDERED, source=str(clip), algorithm="street-s", rules=rules, ground=ground)
     return Counter(timed.message.row.rule for timed in replay(camera, pipeline_for(camera)) if timed.message.jpeg)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edge_ai.condition import VALUE_AGE_S_MAX, SensorValues
+from edge_ai.errors import SpecError
 from edge_ai.rules import Rule, RuleOutcome
 from edge_ai.spec import RuleKind
 from sync.model import Instant
@@ -46,3 +49,17 @@ def test_stay_begins_anew_when_a_rule_comes_on() -> None:
     values.take("g", "level", 2.0, Instant(0).plus(10))
     assert visit(rule, 10, 8) == []
     assert said(visit(rule, 11.6, 8)) == ["begun"]
+
+
+def test_what_is_seen_with_a_low_score_or_where_nothing_counts_makes_no_event() -> None:
+    corner = (((0.45, 0.45), (0.55, 0.45), (0.55, 0.55), (0.45, 0.55)),)
+    assert visit(Rule(spec(RuleKind.ZONE, leave_out=corner), CLASSES), 0, 5) == []
+    assert visit(Rule(spec(RuleKind.ZONE, score_min=0.95), CLASSES), 0, 5) == []
+    elsewhere = (((0.0, 0.0), (0.1, 0.0), (0.1, 0.1)),)
+    assert said(visit(Rule(spec(RuleKind.ZONE, score_min=0.9, leave_out=elsewhere), CLASSES), 0, 5)) == ["begun"]
+
+
+@pytest.mark.parametrize("changes", [{"score_min": 1.0}, {"leave_out": (((0.1, 0.1), (0.2, 0.2)),)}, {"leave_out": (((0.1, 2.0),) * 3,)}])
+def test_a_bad_score_or_place_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match=r"rule 'r' has (a|score_min)"):
+        spec(RuleKind.ZONE, **changes)

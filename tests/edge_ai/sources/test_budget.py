@@ -25,3 +25,10 @@ def test_places_that_nobody_took_are_not_saved_up() -> None:
 def test_a_process_has_its_part() -> None:
     budget = OpenBudget(OPENS_PER_S / 5)
     assert [round(budget.wait_s(Instant(0)), 3) for _ in range(3)] == [0, 1, 2]
+
+
+def test_another_part_holds_for_whoever_asks_from_now_on() -> None:
+    budget = OpenBudget(5)
+    assert [round(budget.wait_s(Instant(0)), 3) for _ in range(2)] == [0, 0.2]
+    budget.change(1)
+    assert [round(budget.wait_s(Instant(0)), 3) for _ in range(3)] == [0.4, 1.4, 2.4]

@@ -55,6 +55,33 @@ def test_passing_over_a_picture_is_as_good_as_reading_it() -> None:
         assert marks(take(source, 1)) == [whole[10]]
 
 
+@pytest.mark.parametrize("name", ["small.h264", "bframes.h264", "small.h265"])
+def test_one_picture_in_five_is_the_same_as_when_all_are_read(name: str) -> None:
+    whole, seen = clean(name), list[bytes]()
+    with watched(stream(name)) as source:
+        for _ in range(6):
+            assert all(source.skip() for _ in range(4))
+            seen += marks(take(source, 1))
+    assert seen == whole[4::5]
+
+
+def test_pictures_passed_over_for_long_are_decoded_before_they_pile_up() -> None:
+    whole = clean()
+    with watched(stream(SMALL)) as source:
+        assert all(source.skip() for _ in range(2 * live.PASSED_MAX + 1))
+        assert isinstance(source, live.LiveSource)
+        assert len(source._ready) <= live.PASSED_MAX
+        assert marks(take(source, 1)) == [whole[(2 * live.PASSED_MAX + 1) % 30]]
+
+
+def test_a_camera_that_falls_silent_is_seen_while_pictures_are_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "READ_S", 0.2)
+    with watched(stream(SMALL), fault=CameraFault.STALL, after_s=0.1) as source:
+        take(source, 1)
+        with pytest.raises(SourceError, match="silent"):
+            all(source.skip() for _ in range(1_000))
+
+
 @pytest.mark.parametrize("fault", [CameraFault.LOSS, CameraFault.CORRUPT])
 def test_after_damage_nothing_torn_is_shown(fault: CameraFault) -> None:
     whole = set(clean())

@@ -50,3 +50,13 @@ def test_without_a_key_packet_there_is_no_clip() -> None:
     ring = PacketRing()
     ring.add(Packet(b"x", Instant(0), 0, False, SMALL))
     assert ring.keep_clip() is None
+
+
+def test_what_came_after_a_packet_is_told_and_nothing_once_it_is_gone() -> None:
+    ring = filled(PacketRing(seconds=2), 2)
+    last = ring.keep_clip()
+    assert last is not None
+    assert ring.after(last.packets[-1]) == []
+    assert [packet.at for packet in ring.after(last.packets[-3]) or ()] == [packet.at for packet in last.packets[-2:]]
+    filled(ring, 9, begin=2)
+    assert ring.after(last.packets[-1]) is None

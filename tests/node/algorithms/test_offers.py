@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import process_time
 
 import msgspec
 import pytest
@@ -17,7 +18,7 @@ from node.algorithms import offers as module
 from node.algorithms import shelf as shelf_module
 from node.algorithms.errors import AlgorithmRefused
 from node.algorithms.kind import Published
-from node.algorithms.offers import OFFERS, PIECE, AskPiece, Offer, OfferDesk, Offers, Piece
+from node.algorithms.offers import BEGUN_MAX, OFFERS, PIECE, AskPiece, Offer, OfferDesk, Offers, Piece
 from node.algorithms.seal import PackageSeal
 from node.algorithms.shelf import Shelf
 from node.config.config import load_config
@@ -87,7 +88,7 @@ def there(pair: Pair) -> list[str]:
 
 
 async def test_package_comes_in_pieces_is_kept_and_offered_on(pair: Pair) -> None:
-    taken = await pair.taker.take("shandong", "yard", "1")
+    taken = await pair.taker.take("shandong", "yard", "1", by="t")
     assert len(pair.line.asked) > 5
     assert pair.taker.shelf.library.versions("yard") == ("1",)
     assert pair.taker.offered() == (taken,)
@@ -97,10 +98,10 @@ async def test_package_comes_in_pieces_is_kept_and_offered_on(pair: Pair) -> Non
 async def test_broken_line_goes_on_where_it_was(pair: Pair) -> None:
     pair.line.breaks_after = 3
     with pytest.raises(RouteRefused):
-        await pair.taker.take("shandong", "yard", "1")
+        await pair.taker.take("shandong", "yard", "1", by="t")
     assert len(there(pair)) == 1
     pair.line.breaks_after = 1 << 30
-    await pair.taker.take("shandong", "yard", "1")
+    await pair.taker.take("shandong", "yard", "1", by="t")
     offsets = [asked.offset for asked in pair.line.asked]
     assert offsets == sorted(set(offsets))
 
@@ -144,10 +145,31 @@ async def test_hostile_answer_is_refused_and_leaves_nothing(
 ) -> None:
     pair.line.spoil = spoil
     with pytest.raises(AlgorithmRefused, match=words):
-        await pair.taker.take("shandong", "yard", version)
+        await pair.taker.take("shandong", "yard", version, by="t")
     assert pair.taker.offered() == ()
     pair.line.spoil = lambda verb, answer: answer
-    assert (await pair.taker.take("shandong", "yard", "1")).package.version == "1"
+    assert (await pair.taker.take("shandong", "yard", "1", by="t")).package.version == "1"
+
+
+async def test_package_without_room_is_refused_after_its_first_piece(pair: Pair) -> None:
+    pair.taker.shelf.library = Library(pair.taker.shelf.library.root, bytes_max=3_000)
+    with pytest.raises(AlgorithmRefused, match=r"refused: its \d+ bytes and the \d+ that are here are over 3000"):
+        await pair.taker.take("shandong", "yard", "1", by="t")
+    assert len(pair.line.asked) == 1
+
+
+async def test_what_was_begun_and_never_ended_does_not_fill_the_disk(pair: Pair) -> None:
+    pair.taker.shelf.library.root.mkdir(exist_ok=True)
+    for number in range(9):
+        (pair.taker.shelf.library.root / f".fetch-{number:064x}.tar").write_bytes(b"x")
+    await pair.taker.take("shandong", "yard", "1", by="t")
+    assert len(there(pair)) == BEGUN_MAX - 1
+
+
+async def test_damaged_package_is_not_offered_and_hides_no_other(pair: Pair) -> None:
+    add(pair.giver.shelf.library, "2")
+    (pair.giver.shelf.library.root / "yard" / "2" / "package.json").write_bytes(b"{")
+    assert [offer.package.version for offer in pair.giver.offered()] == ["1"]
 
 
 async def test_only_what_is_offered_is_handed_out(pair: Pair) -> None:
@@ -174,3 +196,10 @@ async def test_four_hundred_packages_are_offered_in_one_answer(pair: Pair, monke
     assert len(msgspec.msgpack.decode(answer, type=Offers).offers) == ALGORITHMS_MAX
     assert len(answer) < ANSWER_BYTES_MAX / 50
     assert len(library.held()) == ALGORITHMS_MAX
+    began = process_time()
+    for _ in range(10):
+        pair.giver.offered()
+    # Each piece of a package asks this; cards are read once.
+    assert (process_time() - began) / 10 < 0.1
+    await pair.taker.take("shandong", "yard", "1", by="t")
+    assert pair.taker.shelf.library.ids() == ["yard"]

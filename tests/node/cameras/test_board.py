@@ -1,7 +1,10 @@
-"""What the console shows of a camera when one of its two processes is down."""
+"""What the console shows of a camera when one of its two processes is down, starts again, or the list changes."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec
 from edge_ai.wire import AnalysisRow, Refusal, StateRow
 from node.cameras.board import CameraBoard, Down
@@ -47,3 +50,59 @@ def test_capture_is_told_of_a_refusal_until_it_has_stopped_reading() -> None:
     shown = board("live")
     assert shown.take_analysis(analysis(refused=True, why="no such model")) == Refusal("c", "no such model")
     assert board("lost").take_analysis(analysis(refused=True, why="no such model")) is None
+
+
+CAMERA = CameraSpec(id="c", kind=CameraKind.RTSP, source="rtsp://x/", algorithm="motion-object")
+
+
+def said(frames: int, state: str = "live", *, stalls: int = 0) -> StateRow:
+    return StateRow(camera="c", state=state, since_us=7, fps=25, frames=frames, dropped=0, retry_in_s=None, why="", stalls=stalls)
+
+
+def shown(made: CameraBoard) -> tuple[object, ...]:
+    [row] = made.rows(NOW)
+    return row["state"], row["frames"], row["stalls"], row["why"]
+
+
+def test_counts_go_on_over_processes_that_were_killed_or_started_again() -> None:
+    made = board("live")
+    made.take_state(said(100, stalls=2), NOW)
+    made.capture_down(["c"], Down("capture-0 ended with status -9", 1.5), NOW, 8)
+    assert shown(made) == ("lost", 100, 2, "capture-0 ended with status -9")
+    made.take_state(said(3), NOW)
+    made.take_state(said(50, stalls=1), NOW)
+    assert shown(made) == ("live", 150, 3, "")
+    made.capture_ended(["c"], 9)
+    assert shown(made) == ("connecting", 150, 3, "")
+    made.take_state(said(1), NOW)
+    assert shown(made) == ("live", 151, 3, "")
+
+
+def test_a_camera_that_stays_keeps_what_is_known_and_one_with_another_address_is_connected_anew() -> None:
+    made = board("live")
+    made.change([replace(CAMERA, name="gate"), replace(CAMERA, id="new")], NOW, 8)
+    assert [(row["camera"], row["name"], row["state"], row["frames"]) for row in made.rows(NOW)] == [
+        ("c", "gate", "live", 9), ("new", "", "connecting", 0),
+    ]  # fmt: skip
+    made.change([replace(CAMERA, source="rtsp://y/")], NOW, 9)
+    assert shown(made) == ("connecting", 9, 0, "")
+    made.change([], NOW, 10)
+    assert (made.rows(NOW), made.knows("c")) == ([], False)
+
+
+def test_a_camera_that_has_room_after_all_is_no_longer_lost() -> None:
+    made = board("live")
+    made.change([CAMERA], NOW, 8)
+    made.take_admission(Admission((), {"c": "no room"}, {}, 1.0, 0.0), 8)
+    assert shown(made) == ("lost", 9, 0, "no room")
+    made.change([CAMERA], NOW, 9)
+    assert shown(made) == ("connecting", 9, 0, "")
+
+
+def test_a_process_that_ends_after_its_camera_was_taken_out_changes_nothing() -> None:
+    made = board("live")
+    made.change([], NOW, 8)
+    made.capture_down(["c"], Down("x", None), NOW, 8)
+    made.capture_ended(["c"], 8)
+    made.analysis_down(["c"], Down("x", None))
+    assert made.rows(NOW) == []

@@ -1,4 +1,4 @@
-"""The cameras of a running node over changes of their list: replaced when it says something else, kept when it cannot run."""
+"""The cameras of a running node over changes of their list: changed when it says something else, kept when it cannot run."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from edge_ai.looks.capacity import Admission, Measured
 from edge_ai.spec import CameraSpec
+from node.cameras.admission import MEASUREMENT, cores
 from node.cameras.credentials import CREDENTIALS_NAME, Credentials
 from node.cameras.errors import CameraRefused
 from node.cameras.host import CameraHost
@@ -24,56 +27,70 @@ SOUTH = CameraEntry(id="south-1", kind="rtsp", source="rtsp://10.0.0.9/live", al
 class Supervisor:
     """Runs until cancelled and says whom it serves."""
 
-    def __init__(self, specs: Sequence[CameraSpec], running: list[list[str]]) -> None:
-        self.names = [spec.id for spec in specs]
-        self.running = running
+    def __init__(self) -> None:
+        self.served: list[list[str]] = []
+        self.admissions: list[Admission | None] = []
+        self.is_running = False
+
+    def change(self, specs: Sequence[CameraSpec], admission: Admission | None = None) -> None:
+        self.served.append([spec.id for spec in specs])
+        self.admissions.append(admission)
 
     async def run(self) -> None:
-        self.running.append(self.names)
+        self.is_running = True
         try:
             await asyncio.Event().wait()
         finally:
-            self.running.remove(self.names)
+            self.is_running = False
 
     def cameras(self) -> list[dict[str, object]]:
-        return [{"camera": name, "state": "live"} for name in self.names]
+        return [{"camera": name, "state": "live"} for name in self.served[-1]]
 
 
-async def settle() -> None:
-    """Let what is ready run."""
-    for _ in range(10):
-        await asyncio.sleep(0)
+def host_of(folder: Path, supervisor: Supervisor) -> CameraHost:
+    def supervise(specs: Sequence[CameraSpec], admission: Admission | None) -> Any:
+        supervisor.change(specs, admission)
+        return supervisor
+
+    return CameraHost(made(folder, GATE), supervise, {})
 
 
-def host_of(folder: Path, running: list[list[str]]) -> CameraHost:
-    made_of: Any = lambda specs: Supervisor(specs, running)  # noqa: E731 - a supervisor by shape
-    return CameraHost(made(folder, GATE), made_of, {})
-
-
-async def test_a_changed_list_is_served_and_one_supervisor_runs_at_a_time(tmp_path: Path) -> None:
-    running: list[list[str]] = []
-    host = host_of(tmp_path, running)
+async def test_a_changed_list_goes_to_the_supervisor_that_runs(tmp_path: Path) -> None:
+    supervisor = Supervisor()
+    host = host_of(tmp_path, supervisor)
     serving = asyncio.create_task(host.run())
-    await settle()
-    assert running == [["gate-1"]]
+    await asyncio.sleep(0)
     listed = CameraList(load_config(tmp_path / "node.toml"))
     listed.put(SOUTH, Credentials("a", "b"))
     listed.save()
     assert await host.reload() == {"cameras": 2, "changed": True}
-    await settle()
-    assert running == [["gate-1", "south-1"]]
     assert list(host.codes()) == [CODE]
     assert await host.reload() == {"cameras": 2, "changed": False}
-    await settle()
-    assert host.starts == 2
+    assert supervisor.served == [["gate-1"], ["gate-1", "south-1"]]
+    assert supervisor.is_running
     serving.cancel()
     await asyncio.gather(serving, return_exceptions=True)
-    assert running == []
+
+
+async def test_a_changed_list_is_admitted_anew(tmp_path: Path) -> None:
+    supervisor = Supervisor()
+    host = host_of(tmp_path, supervisor)
+    measured = Measured(
+        at_us=1, cpu="x", cores=cores(), software={}, clip="", decode_ms=1e5, convert_ms=1, gate_ms=1, copy_ms=1, algorithms={}
+    )  # fmt: skip
+    (tmp_path / MEASUREMENT).write_bytes(msgspec.json.encode(measured))
+    listed = CameraList(load_config(tmp_path / "node.toml"))
+    listed.put(SOUTH, None)
+    listed.save()
+    await host.reload()
+    before, after = supervisor.admissions
+    assert before is None
+    assert after is not None
+    assert set(after.refused) == {"gate-1", "south-1"}
 
 
 async def test_a_list_that_cannot_run_leaves_the_one_before(tmp_path: Path) -> None:
-    running: list[list[str]] = []
-    host = host_of(tmp_path, running)
+    host = host_of(tmp_path, Supervisor())
     listed = CameraList(load_config(tmp_path / "node.toml"))
     listed.put(SOUTH, Credentials("a", "b"))
     listed.save()

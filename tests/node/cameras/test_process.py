@@ -1,4 +1,4 @@
-"""One worker process: failures in its words, silence, memory, and an ordered end."""
+"""One worker process: failures in its words, silence, memory, other work, and an ordered end."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Told:
 
     downs: list[tuple[str, float]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
+    ended: int = 0
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def down(self, _work: Work, why: str, retry_in_s: float) -> None:
@@ -36,6 +37,9 @@ class Told:
     def ask(self, identity: str) -> None:
         self.asked.append(identity)
         self.came.set()
+
+    def end(self, _work: Work) -> None:
+        self.ended += 1
 
     async def wait(self) -> None:
         await asyncio.wait_for(self.came.wait(), PATIENCE_S)
@@ -56,11 +60,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "RESTART", BackoffLimits(floor_s=0.01, cap_s=0.02))
 
 
+def work_of(does: str, *, bytes_max: int = 1 << 40) -> Work:
+    return Work(identity="w", module="tests.node.cameras.scripted", cameras=(), bytes_max=bytes_max, describe=does.encode)
+
+
 @asynccontextmanager
 async def kept(folder: Path, does: str, *, bytes_max: int = 1 << 40) -> AsyncIterator[tuple[WorkerProcess, Told]]:
     told = Told()
-    work = Work(identity="w", module="tests.node.cameras.scripted", cameras=("c",), bytes_max=bytes_max, describe=does.encode)
-    worker = WorkerProcess(work, folder / "w.json", SystemClock(), Random(1), told.ask, told.down)
+    work = work_of(does, bytes_max=bytes_max)
+    worker = WorkerProcess(work, folder / "w.json", SystemClock(), Random(1), told.ask, told.down, told.end)
     task = asyncio.create_task(worker.keep_running())
     try:
         yield worker, told
@@ -120,6 +128,27 @@ async def test_old_process_is_recycled(tmp_path: Path, monkeypatch: pytest.Monke
     async with kept(tmp_path, "deaf") as (worker, told):
         await told.wait()
         assert (told.asked[0], worker.counts.recycled) == ("w", 1)
+
+
+@pytest.mark.slow
+async def test_process_with_other_work_ends_in_order_and_starts_with_it(tmp_path: Path) -> None:
+    async with kept(tmp_path, "live") as (worker, told):
+        await asyncio.to_thread(wait_until, lambda: worker.pid is not None)
+        worker.rework(work_of("fail"))
+        await told.wait()
+        assert (told.asked, told.downs, worker.counts.reworked) == (["w"], [], 1)
+        await told.wait()
+        assert told.downs[0][0] == "w ended with status 2: no room for a frame ring"
+        assert told.ended >= 2
+
+
+@pytest.mark.slow
+async def test_process_that_waits_for_its_next_start_begins_other_work_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "RESTART", BackoffLimits(floor_s=1_000, cap_s=2_000))
+    async with kept(tmp_path, "fail") as (worker, told):
+        await told.wait()
+        worker.rework(work_of("live"))
+        await asyncio.to_thread(wait_until, lambda: worker.counts.starts == 2 and worker.pid is not None)
 
 
 def test_memory_of_a_process_that_is_gone_is_nothing() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from edge_ai.wire import EventRow, EvidenceInfo
 from node.cameras.rows import EVENTS, EVIDENCE, REMEMBERED_MAX, CameraRows
-from node.incident_rows import INCIDENTS
+from node.incidents.rows import INCIDENTS
 from node.ingest.inbox import Inbox, PendingBatch
 from policies.bundle import schemas_of
 from tests.policies.city import city
@@ -36,7 +36,7 @@ class Desk:
 @pytest.fixture
 def event() -> EventRow:
     return EventRow(
-        event_id="e1", camera="cam", territory="", rule="door", label="person", score=0.9, time_us=5, algorithm="demo-street",
+        event_id="e1", camera="cam", territory="", rule="door", label="person", score=0.9, time_us=5, algorithm="street-s",
         algorithm_sha256="a" * 64, evidence_sha256="b" * 64, evidence_grade="rendered-only", scene="rendered", ended=False, place="gate",
         evidence=EvidenceInfo(sha256="b" * 64, thumb_width=1, thumb_height=1),
     )  # fmt: skip

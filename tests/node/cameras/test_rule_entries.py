@@ -9,7 +9,7 @@ import pytest
 from edge_ai.errors import SpecError
 from edge_ai.spec import RuleKind
 from node.cameras.rule_entries import ground_spec, rule_spec, severities, watches
-from node.cameras.supervisor import camera_spec
+from node.cameras.specs import camera_spec
 from node.config.config import ConfigError, parse_config
 from node.config.model import GroundEntry, RuleEntry
 

@@ -23,7 +23,8 @@ from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from edge_ai.wire import EventRow
 from node.cameras.grouping import ring_folder
-from node.cameras.supervisor import CameraSupervisor, camera_spec
+from node.cameras.specs import camera_spec
+from node.cameras.supervisor import CameraSupervisor
 from node.clock import SystemClock
 from node.config.model import CameraEntry, RuleEntry
 from tests.edge_ai.quick_street import ANALYSED_FPS, write_quick_street
@@ -63,7 +64,7 @@ def street(clip: Path, **changes: object) -> CameraSpec:
         "id": "street",
         "kind": CameraKind.RENDERED,
         "source": str(clip),
-        "algorithm": "demo-street",
+        "algorithm": "street-s",
         "loop": True,
         "territory": "370202",
         "rules": (LINE,),
@@ -118,7 +119,8 @@ async def test_events_come_with_pictures_and_come_again_after_each_kind_of_proce
         assert supervisor.counts.refused == 0
         assert len({row.event_id for row in events.rows}) == len(events.rows)
         rings = ring_folder(path.parent / "cameras")
-        assert sorted(found.name for found in rings.iterdir()) == ["capture-0.ring", "worker-0.ledger"]
+        left = sorted(found.name.partition(".")[0] + found.suffix for found in rings.iterdir())
+        assert left == ["capture-0.ring", "worker-0.ledger"]
     assert not rings.exists()
 
 
@@ -132,7 +134,7 @@ async def test_one_bad_camera_is_shown_with_its_reason_and_disturbs_no_other(cli
     async with running(street(clip), *bad) as (supervisor, events, _):
         await events.wait_next()
         words = {name: str((await wait_state(supervisor, name, "lost"))["why"]) for name in ("real", "gone", "folder")}
-        assert "algorithm demo-street refused for camera real: it knows only rendered scenes" in words["real"]
+        assert "algorithm street-s refused for camera real: it knows only rendered scenes" in words["real"]
         assert "gone.mp4 does not exist" in words["gone"]
         assert "is a folder" in words["folder"]
         assert (await wait_state(supervisor, "street", "live"))["why"] == ""
@@ -153,6 +155,24 @@ async def test_hostile_messages_are_counted_and_the_node_goes_on(clip: Path) -> 
         context.term()
         assert "no worker of this node" in supervisor.counts.refused_why
         await events.wait_next()
+
+
+@pytest.mark.slow
+async def test_other_rules_begin_the_analysis_anew_and_leave_the_reading_alone(clip: Path) -> None:
+    """About three seconds."""
+    async with running(street(clip, rules=())) as (supervisor, events, _):
+        await wait_state(supervisor, "street", "live")
+        reader, analyst = (supervisor.processes()[identity] for identity in ("capture-0", "worker-0"))
+        pid, frames = reader.pid, int(str(supervisor.cameras()[0]["frames"]))
+        supervisor.change([street(clip)])
+        await events.wait_next()
+        assert (analyst.counts.reworked, analyst.counts.starts) == (1, 2)
+        assert (reader.pid, reader.counts.starts) == (pid, 1)
+        assert int(str(supervisor.cameras()[0]["frames"])) > frames
+        supervisor.change([])
+        while supervisor.processes():  # noqa: ASYNC110 - the product gives no event for it
+            await asyncio.sleep(0)
+        assert supervisor.cameras() == []
 
 
 def test_socket_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:

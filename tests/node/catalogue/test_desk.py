@@ -229,7 +229,7 @@ def test_late_is_counted_past_a_tenth_of_a_long_period() -> None:
         (Filter(text="居民"), ["residents", "residents-summary"]),
         (Filter(text="ＲＥＳＩＤＥＮＴＳ 公安"), ["residents"]),
         (Filter(grade=3), ["residents"]),
-        (Filter(share=Share.CONDITIONAL), ["residents"]),
+        (Filter(share=Share.CONDITIONAL), ["camera-clips", "residents"]),
         (Filter(provider="环境"), ["air-quality"]),
         (Filter(issuer="qingdao"), []),
         (Filter(text="air", library="base"), []),

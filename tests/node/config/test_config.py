@@ -15,7 +15,7 @@ from node.config.template import render_config, write_config
 from sync.model import DEFAULT_LIMITS, Level, Territory
 
 STREET = '[node]\nid = "badaguan"\nlevel = "street"\nterritory = "370202006"\n'
-CAMERA = '[[camera]]\nid = "gate-1"\nkind = "file"\nsource = "a.mp4"\nalgorithm = "demo-street"\n'
+CAMERA = '[[camera]]\nid = "gate-1"\nkind = "file"\nsource = "a.mp4"\nalgorithm = "street-s"\n'
 DOCS = Path(__file__).parents[3] / "docs" / "config.md"
 
 

@@ -46,8 +46,8 @@ def test_node_without_cameras_is_not_asked(files: IdentityFiles) -> None:
 
 
 def test_motion_and_demo_algorithms_are_no_field_tested_detector(files: IdentityFiles) -> None:
-    seen = found(files, "motion-object", "demo-street")
-    assert (seen.severity, seen.saw) == (Severity.WARN, "no field-tested detector: cameras use demo-street, motion-object")
+    seen = found(files, "motion-object", "street-s")
+    assert (seen.severity, seen.saw) == (Severity.WARN, "no field-tested detector: cameras use motion-object, street-s")
 
 
 def test_imported_model_counts_only_when_it_was_tested_in_the_field(files: IdentityFiles) -> None:

@@ -15,9 +15,11 @@ from node.audit.entry import Detail
 from node.audit.errors import AuditRefused
 from node.evidence.book import FILE_NAME, EvidenceBook
 from node.evidence.desk import Ack, EvidenceDesk
-from node.evidence.incidents import IncidentBook
+from node.evidence.incidents import IncidentNews
 from node.evidence.keeping import DAY_US, Keeping, KeepRules, KindRule
 from node.evidence.store import FOLDER, EvidenceStore
+from node.incidents.book import IncidentBook
+from node.incidents.following import Following
 from tests.edge_ai.test_wire import event
 from tests.node.cases.town import HandClock
 from tests.node.shelf import Shelf, open_shelf
@@ -43,6 +45,7 @@ class Office:
     """The audit log takes nothing."""
     desk: EvidenceDesk = field(init=False)
     shelf: Shelf = field(init=False)
+    _followed: Following | None = None
     clock: HandClock = field(default_factory=lambda: HandClock(NOON_US))
 
     def __post_init__(self) -> None:
@@ -55,10 +58,15 @@ class Office:
         book, store = EvidenceBook(self.folder / FILE_NAME), EvidenceStore(self.folder / FOLDER)
         return EvidenceDesk(
             book=book, store=store, keeping=Keeping(book, store, self.rules), node="grid-1",
-            incidents=IncidentBook(book, self.shelf.journal), rule_kinds=KINDS, opens_incident=lambda kind: kind == "zone",
+            incidents=IncidentNews(book, self._following()), rule_kinds=KINDS, opens_incident=lambda kind: kind == "zone",
             rows=self._rows, note_gone=self._enter, clock=self.clock,
             is_clock_sure=lambda: self.sure,
         )  # fmt: skip
+
+    def _following(self) -> Following:
+        if self._followed is None:
+            self._followed = Following(IncidentBook(self.folder / "incidents.db"), self.shelf.journal, "grid-1")
+        return self._followed
 
     def again(self) -> None:
         """As after a new start of the process."""
@@ -69,6 +77,7 @@ class Office:
     def close(self) -> None:
         """Release the files."""
         self.desk.book.close()
+        self._following().book.close()
         self.shelf.journal.close()
 
     def _rows(self, row: EventRow, jpeg: bytes, thumb_rgb: bytes, ack: Ack) -> None:

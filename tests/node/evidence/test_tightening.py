@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+import cv2
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from edge_ai.evidence import remask
+from edge_ai.evidence.coding import original_named_in
+from edge_ai.evidence.masking import mosaic
+from edge_ai.evidence.watermark import opened
+from edge_ai.wire import Remasked
+from node.evidence import remasking
+from node.evidence.book import Picture
+from node.evidence.remasking import Remasking
 from policies import Basis, Bundle, Contents, Entry, Ruleset, Verdict, Way, merge
 from policies.catalogue import Scalar
 from policies.presets import preset_bundle
 from sync.model import Level
+from tests.node.evidence.office import NOON_US, Office
 from tests.policies.city import END_US, city, gate, rows_of, stored, up_to
 
 QUOTE = "pictures of the square stay in the street"
@@ -46,3 +60,67 @@ def test_a_relay_withholds_a_picture_under_a_stricter_policy_and_passes_the_rest
     under = sent(rules(ENTRY), relay, target)
     assert (under["jpeg"], under["thumb_rgb"]) == (None, None)
     assert (under["event_id"], under["sha256"]) == ("e1", "a" * 64)
+
+
+def test_a_relay_withholds_older_pictures_until_the_origin_sends_them_again() -> None:
+    entry = replace(ENTRY, predicate="event_time < '2026-09-22T00:00:00Z'")
+    made_us = NOON_US + 86_400_000_000
+    old, new = rows_of(EVIDENCE, [ROW | {"event_time": NOON_US}]), rows_of(EVIDENCE, [ROW | {"event_time": made_us, "sha256": "b" * 64}])
+    relay = gate(Level.STREET, rules(entry))
+    passed = [relay.release(up_to(Level.DISTRICT), stored(EVIDENCE, rows, distance=1), rows) for rows in (old, new)]
+    told = [rows if one.rows is None else one.rows for one, rows in zip(passed, (old, new), strict=True)]
+    assert [[row["jpeg"] for row in pa.Table.from_batches([rows]).to_pylist()] for rows in told] == [[None], [JPEG]]
+
+
+@pytest.fixture
+def sent_again(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Remasked, int]]:
+    """What was sent again; masking happens here instead of in a process."""
+
+    async def here(original: bytes) -> Remasked:
+        return remask.remasked(original)
+
+    monkeypatch.setattr(remasking, "remasked", here)
+    return []
+
+
+def remasking_of(office: Office, sent: list[tuple[str, Remasked, int]]) -> Remasking:
+    def resend(picture: Picture, made: Remasked, at_us: int, done: Callable[[], None]) -> None:
+        sent.append((picture.event_id, made, at_us))
+        done()
+
+    return Remasking(office.desk, resend, office.clock)
+
+
+async def test_a_stricter_wish_masks_what_had_left_anew_once(office: Office, sent_again: list[tuple[str, Remasked, int]]) -> None:
+    original = bytes(cv2.imencode(".jpg", np.random.default_rng(1).integers(0, 255, (240, 320, 3), np.uint8))[1])
+    office.happened("e1", original=original)
+    job = remasking_of(office, sent_again)
+    assert await job.look() == 0
+    office.desk.wants_mosaic = lambda camera: camera == "c"
+    assert [await job.look(), await job.look()] == [1, 0]
+    ((event_id, made, at_us),) = sent_again
+    assert (event_id, at_us, made.info.masking) == ("e1", NOON_US, "mosaic")
+    assert original_named_in(made.jpeg) == hashlib.sha256(original).hexdigest()
+    shown = opened(made.jpeg)
+    assert np.abs(shown.astype(int) - mosaic(opened(original)).astype(int)).mean() < 8
+    assert office.desk.picture("e1").masking == "mosaic"
+
+
+async def test_what_left_coarse_or_has_no_original_any_more_is_not_sent_again(office: Office, sent_again: list[Any]) -> None:
+    office.desk.wants_mosaic = lambda camera: True
+    office.happened("e1")
+    office.happened("e2")
+    office.desk.book.masked_as("e1", "mosaic")
+    office.desk.drop("e2")
+    assert await remasking_of(office, sent_again).look() == 0
+    assert sent_again == []
+
+
+async def test_a_picture_from_before_the_book_knew_is_judged_by_what_lies_beside_it(office: Office, sent_again: list[Any]) -> None:
+    office.happened("e1")
+    office.desk.book.masked_as("e1", "")
+    office.desk.wants_mosaic = lambda camera: True
+    path = office.desk.store.boxes_of("e1", NOON_US)
+    path.write_bytes(path.read_bytes().replace(b'"masking":"boxes"', b'"masking":"mosaic"'))
+    assert await remasking_of(office, sent_again).look() == 1
+    assert (sent_again, office.desk.picture("e1").masking) == ([], "mosaic")

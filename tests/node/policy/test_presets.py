@@ -22,7 +22,7 @@ from sync.model import MICROSECONDS, Level
 from tests.node.station import call, make_station, running
 
 SHIPPED = city_bundle_contents(Level.PROVINCIAL)
-OTHERS_NEWER = {"camera-directory", "devices", "sealed-envelopes", "sensor-alarms"}
+OTHERS_NEWER = {"camera-clips", "camera-directory", "devices", "model-usage", "sealed-envelopes", "sensor-alarms"}
 NEWER = frozenset(resource.code for resource in SHIPPED.catalogue if resource.is_of_facts) | OTHERS_NEWER
 """What ships since the first program."""
 DAY_US = 86_400 * MICROSECONDS

@@ -101,5 +101,5 @@ def test_box_is_measured_by_a_process_and_the_figures_are_kept_without_sources(f
     found, unmeasured = admission.measure_box(config, [], None)
     assert measurement_of(folder) == found
     assert unmeasured == []
-    assert set(found.algorithms) == {"motion-object", "demo-street"}
+    assert set(found.algorithms) == {"motion-object", "street-s"}
     assert "rtsp" not in (folder / MEASUREMENT).read_text(encoding="utf-8")

@@ -82,7 +82,7 @@ def test_way_back_names_who_and_why(tmp_path: Path, capsys: pytest.CaptureFixtur
     held(folder).activate("yard", "2", at_us=2)
     code, out, _ = said(capsys, folder, "rollback", "yard", "--why", "it sees ghosts", "--by", "Li")
     assert (code, out) == (EXIT_OK, "yard 1 is live again\n")
-    assert "taken back  2        by Li: it sees ghosts" in said(capsys, folder, "show", "yard")[1]
+    assert "taken back  2        Li   it sees ghosts" in said(capsys, folder, "show", "yard")[1]
     assert said(capsys, folder, "rollback", "yard")[0] == EXIT_REFUSED
     assert said(capsys, folder, "remove", "yard", 2)[0] == EXIT_OK
     assert said(capsys, folder, "remove", "yard", 1)[0] == EXIT_REFUSED

@@ -17,7 +17,7 @@ CAMERA = """
 id = "street"
 kind = "rendered"
 source = "other.avi"
-algorithm = "demo-street"
+algorithm = "street-s"
 [[camera.rule]]
 name = "road"
 kind = "zone"

@@ -1,0 +1,1 @@
+"""Incidents of a node: states, what people say, what ends by itself, which alarms were false."""
