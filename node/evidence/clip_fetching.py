@@ -19,7 +19,7 @@ from node.cameras.rows import CLIPS, GRADE
 from node.evidence.clip_copies import ClipCopies, ClipCopy
 from node.evidence.handing_out import GRADE_ORIGINAL, MASKED, check_resource, filtered_by, handed_out, only_row, row_of
 from node.evidence.stamping import Stamp
-from node.requests.envelope import Cursor, Paper, Question, Seal, Signer, check_format, parsed, signed_paper, signer_of
+from node.requests.envelope import Cursor, Question, Seal, Signer, read_asked, signed_paper
 from node.requests.errors import FetchRefused
 from node.requests.giving import Giving
 from node.requests.taking import Taking
@@ -58,13 +58,7 @@ def clip_paper(question: Question, seal: Seal, *, event: str, unmasked: bool) ->
 
 def read_clip_question(data: bytes, seal: Seal) -> tuple[ClipQuestion, Signer]:
     """A question for one clip and who signed it. Raises FetchRefused."""
-    paper = parsed(data, Paper)
-    asked = parsed(paper.front, ClipQuestion)
-    check_format(asked.question.format)
-    signer = signer_of(_ASKING, paper, seal)
-    if signer.who.node != asked.question.asker:
-        raise FetchRefused(f"a question of {asked.question.asker} was signed by {signer.who.node}")
-    return asked, signer
+    return read_asked(_ASKING, data, ClipQuestion, seal)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from node.evidence.book import Picture
 from node.evidence.desk import EvidenceDesk
 from node.evidence.handing_out import GRADE_ORIGINAL, MASKED, check_resource, filtered_by, handed_out, only_row, row_of
 from node.evidence.stamping import Stamp, stamped
-from node.requests.envelope import Cursor, Paper, Question, Seal, Signer, check_format, parsed, signed_paper, signer_of
+from node.requests.envelope import Cursor, Question, Seal, Signer, read_asked, signed_paper
 from node.requests.errors import FetchRefused
 from node.requests.giving import Giving
 from node.requests.taking import Taking
@@ -59,13 +59,7 @@ def picture_paper(question: Question, seal: Seal, *, picture: str) -> bytes:
 
 def read_picture_question(data: bytes, seal: Seal) -> tuple[PictureQuestion, Signer]:
     """A question for one picture and who signed it. Raises FetchRefused."""
-    paper = parsed(data, Paper)
-    asked = parsed(paper.front, PictureQuestion)
-    check_format(asked.question.format)
-    signer = signer_of(_ASKING, paper, seal)
-    if signer.who.node != asked.question.asker:
-        raise FetchRefused(f"a question of {asked.question.asker} was signed by {signer.who.node}")
-    return asked, signer
+    return read_asked(_ASKING, data, PictureQuestion, seal)
 
 
 @dataclass(slots=True)

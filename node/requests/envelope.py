@@ -11,7 +11,7 @@ import hashlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -122,15 +122,50 @@ def ask_paper(question: Question, seal: Seal) -> bytes:
     return signed_paper(_ASKING, msgspec.msgpack.encode(question), b"", seal)
 
 
+class Signed(Protocol):
+    """What every question says of itself."""
+
+    @property
+    def format(self) -> int:
+        """As FORMAT."""
+
+    @property
+    def asker(self) -> str:
+        """The node that asks."""
+
+
+class Asking(Protocol):
+    """A question for something else than a page."""
+
+    @property
+    def question(self) -> Question:
+        """As for a page."""
+
+
+_Asked = TypeVar("_Asked", bound=Asking)
+
+
 def read_question(data: bytes, seal: Seal) -> tuple[Question, Signer]:
     """A question and who signed it. Raises FetchRefused."""
     paper = parsed(data, Paper)
     question = parsed(paper.front, Question)
+    return question, asker_of(_ASKING, paper, question, seal)
+
+
+def read_asked(label: bytes, data: bytes, wanted: type[_Asked], seal: Seal) -> tuple[_Asked, Signer]:
+    """A question for something else than a page, under a label of its own, and who signed it. Raises FetchRefused."""
+    paper = parsed(data, Paper)
+    asked = parsed(paper.front, wanted)
+    return asked, asker_of(label, paper, asked.question, seal)
+
+
+def asker_of(label: bytes, paper: Paper, question: Signed, seal: Seal) -> Signer:
+    """Who signed `question`, which nobody does for another. Raises FetchRefused."""
     check_format(question.format)
-    signer = signer_of(_ASKING, paper, seal)
+    signer = signer_of(label, paper, seal)
     if signer.who.node != question.asker:
         raise FetchRefused(f"a question of {question.asker} was signed by {signer.who.node}")
-    return question, signer
+    return signer
 
 
 def page_paper(body: PageBody, question: Question, target: ec.EllipticCurvePublicKey, seal: Seal) -> bytes:

@@ -32,6 +32,7 @@ from node.requests.envelope import (
     Seal,
     Signer,
     Word,
+    asker_of,
     check_format,
     opened_body,
     parsed,
@@ -185,11 +186,7 @@ class SketchKeys:
     def _read(self, body: bytes) -> tuple[KeyQuestion, Signer]:
         paper = parsed(body, Paper)
         question = parsed(paper.front, KeyQuestion)
-        check_format(question.format)
-        signer = signer_of(_ASKING, paper, self.seal)
-        if signer.who.node != question.asker:
-            raise FetchRefused(f"a question of {question.asker} was signed by {signer.who.node}")
-        return question, signer
+        return question, asker_of(_ASKING, paper, question, self.seal)
 
     def _told(self, key: SketchKey, question: KeyQuestion, signer: Signer) -> bytes:
         ephemeral = new_tls_key()

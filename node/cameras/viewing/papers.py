@@ -10,8 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from node.requests.envelope import Paper, Question, Seal, Signer, check_format, parsed, signed_paper, signer_of
-from node.requests.errors import FetchRefused
+from node.requests.envelope import Question, Seal, Signer, read_asked, signed_paper
 
 VIEW = "camera-view"
 """Verb of the question between nodes."""
@@ -40,10 +39,4 @@ def view_paper(question: Question, seal: Seal, *, camera: str, view: str, turn: 
 
 def read_view_question(data: bytes, seal: Seal) -> tuple[ViewQuestion, Signer]:
     """A question for a live picture and who signed it. Raises FetchRefused."""
-    paper = parsed(data, Paper)
-    asked = parsed(paper.front, ViewQuestion)
-    check_format(asked.question.format)
-    signer = signer_of(_LOOKING, paper, seal)
-    if signer.who.node != asked.question.asker:
-        raise FetchRefused(f"a question of {asked.question.asker} was signed by {signer.who.node}")
-    return asked, signer
+    return read_asked(_LOOKING, data, ViewQuestion, seal)
