@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,9 @@ from random import Random
 
 import psutil
 
-from benchmarks.soak_verdict import Grown, Quiet, Sample, grown, quiet
+from benchmarks.soak_verdict import Grown, Quiet, Sample, Series, grown, quiet
+from edge_ai.capture.backoff import BackoffLimits
+from edge_ai.sources.packets import RING_S
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from node.cameras.grouping import ring_folder
 from node.cameras.supervisor import CameraSupervisor
@@ -30,10 +32,15 @@ from node.clock import SystemClock
 
 SAMPLE_S, LINE_S = 5.0, 60.0
 WARM_SHARE = 0.15
-"""Of what is asked for: libraries and allocators have taken what they keep."""
+"""Of what is asked for."""
+WARM_S_MIN = max(RING_S, 2 * BackoffLimits().cap_s)
+"""Seconds after which libraries are loaded, packet rings full, and every camera that breaks was opened, lost and opened again: until then
+memory that grows tells nothing."""
 QUIET_SAMPLES = 6
 CUT_S_MAX, START_S_MAX = 120.0, 120.0
 ANALYSED_FPS = 4.0
+LIVE = ("live", "degraded")
+"""States of a camera that is connected."""
 NODE = "node"
 """This process, which does what a node does about cameras."""
 RULE = RuleSpec(name="anywhere", kind=RuleKind.ZONE, points=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)), frames_min=2)
@@ -88,6 +95,15 @@ async def _playing(count: int | None) -> AsyncIterator[Street]:
         await process.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """What had happened when the measurement began, after the first power cut."""
+
+    seconds: int
+    frames: int
+    reconnects: int
+
+
 @dataclass(slots=True)
 class Soak:
     """One run."""
@@ -99,20 +115,22 @@ class Soak:
     frames: int = 0
     zombies: int = 0
     """Children found dead and not taken leave of in two samples in a row."""
-    series: dict[str, list[Sample]] = field(default_factory=dict)
-    is_warm: bool = False
+    series: dict[str, Series] = field(default_factory=dict)
+    warm: Warm | None = None
+    """None during the warm-up."""
     _seen: dict[str, int] = field(default_factory=dict)
     _dead: set[int] = field(default_factory=set)
     _line_due_s: float = 0.0
 
     async def run(self) -> list[Grown]:
         """Warm up, cut the power, go on to the goals, cut it again; what grew."""
-        await self._go_on_to(WARM_SHARE)
+        await self._go_on_to(WARM_SHARE, seconds_min=WARM_S_MIN)
         before = await self._cut()
         self.series.clear()
+        self.warm = Warm(round(self.seconds), self.frames, self.street.reconnects)
         starts = self._starts()
         await self._go_on_to(1.0)
-        samples = {identity: list(found) for identity, found in self.series.items()}
+        samples = {identity: found.samples() for identity, found in self.series.items()}
         after = await self._cut()
         again = {identity: count - starts.get(identity, count) for identity, count in self._starts().items()}
         return [
@@ -121,8 +139,8 @@ class Soak:
             if identity in before and identity in after
         ]
 
-    async def _go_on_to(self, share: float) -> None:
-        while self.goals.progress(self.frames, self.street.reconnects, self.seconds) < share:
+    async def _go_on_to(self, share: float, *, seconds_min: float = 0.0) -> None:
+        while self.seconds < seconds_min or self.goals.progress(self.frames, self.street.reconnects, self.seconds) < share:
             await asyncio.sleep(SAMPLE_S)
             await self.street.order("counts")
             self._sample()
@@ -139,7 +157,7 @@ class Soak:
         """The whole street without power until every camera is lost; then every process at rest, and the power is back."""
         await self.street.order("off")
         async with asyncio.timeout(CUT_S_MAX):
-            while any(row["state"] in ("live", "degraded") for row in self.supervisor.cameras()):  # noqa: ASYNC110 - the product gives no event for it
+            while any(row["state"] in LIVE for row in self.supervisor.cameras()):  # noqa: ASYNC110 - the product gives no event for it
                 await asyncio.sleep(1)
         kept, self.series = self.series, {}
         for _ in range(QUIET_SAMPLES):
@@ -147,7 +165,7 @@ class Soak:
             self._sample()
         at_rest, self.series = self.series, kept
         await self.street.order("on")
-        return {identity: quiet(found) for identity, found in at_rest.items()}
+        return {identity: quiet(found.samples()) for identity, found in at_rest.items()}
 
     def _sample(self) -> None:
         for row in self.supervisor.cameras():
@@ -155,26 +173,33 @@ class Soak:
             # Counted anew by a process that was started again.
             self.frames += frames - self._seen.get(name, 0) if frames >= self._seen.get(name, 0) else frames
             self._seen[name] = frames
-        known = {process.pid: identity for identity, process in self.supervisor.processes().items() if process.pid is not None}
-        for pid, identity in {**known, psutil.Process().pid: NODE}.items():
+        for identity, pid, cameras in self._processes():
             with suppress(psutil.NoSuchProcess):
                 found = psutil.Process(pid)
                 sample = Sample(
-                    self.seconds, pid, found.memory_info().rss, found.num_fds(), found.num_threads(), self.street.reconnects
+                    self.seconds, pid, found.memory_info().rss, found.num_fds(), found.num_threads(), self.street.reconnects, cameras
                 )  # fmt: skip
-                self.series.setdefault(identity, []).append(sample)
+                self.series.setdefault(identity, Series()).add(sample)
         dead = zombies()
         self.zombies += len(dead & self._dead)
         self._dead = dead
+
+    def _processes(self) -> Iterator[tuple[str, int, frozenset[str]]]:
+        """Identity, id, and the cameras connected to it of each process, this one too."""
+        live = {str(row["camera"]) for row in self.supervisor.cameras() if row["state"] in LIVE}
+        yield NODE, psutil.Process().pid, frozenset()
+        for identity, process in self.supervisor.processes().items():
+            if process.pid is not None:
+                yield identity, process.pid, frozenset(() if process.work.rings else live.intersection(process.work.names))
 
     def _starts(self) -> dict[str, int]:
         return {identity: process.counts.starts for identity, process in self.supervisor.processes().items()}
 
     def _say(self) -> None:
-        newest = {identity: found[-1] for identity, found in sorted(self.series.items())}
+        newest = {identity: found.newest() for identity, found in sorted(self.series.items())}
         parts = [f"{identity} {sample.rss_bytes / (1 << 20):.1f} MiB {sample.fds} fds" for identity, sample in newest.items()]
         states = [str(row["state"]) for row in self.supervisor.cameras()]
-        live = sum(state in ("live", "degraded") for state in states)
+        live = sum(state in LIVE for state in states)
         _say(
             f"{self.seconds / 60:5.1f} min  {self.frames} frames  {self.street.reconnects} reconnects  {live}/{len(states)} live  "
             f"{self.supervisor.counts.events} events  {sum(self._starts().values())} starts  {self.zombies} zombies  | {', '.join(parts)}"
@@ -229,6 +254,7 @@ def _verdict(run: Soak, told: Sequence[Grown], left: Sequence[str]) -> dict[str,
         "frames": run.frames,
         "reconnects": run.street.reconnects,
         "seconds": round(run.seconds),
+        "measured_from": None if run.warm is None else asdict(run.warm),
         "events": run.supervisor.counts.events,
         "refused": run.supervisor.counts.refused,
         "zombies": run.zombies,

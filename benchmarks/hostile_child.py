@@ -2,7 +2,7 @@
 
 It uses the identity below FOLDER, real TLS and the real handshake, so that what it sends reaches as far as an admitted child's can. Each
 attack is repeated until its seconds are over. Prints one JSON line for each: how often it was made, and the last words of the parent.
-Called by tests/e2e/test_hostile_child.py and hostile_bench.py.
+Called by hostile_bench.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A sensor's word in a picture's rule: `METRIC of DEVICE > VALUE`, and the port where the newest values come in.
 
-Pure. A value that is unknown or old makes no condition true. Called by edge_ai/spec.py for its bounds, by edge_ai/rules, and by whoever
-feeds the values.
+Pure. A value that is unknown or old makes no condition true. Called by edge_ai/rule_spec.py for its bounds, by edge_ai/rules, and by
+whoever feeds the values.
 """
 
 from __future__ import annotations

@@ -32,6 +32,8 @@ class Outlet:
         self._socket.connect(endpoint)
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
+        self._may_have_mail = True
+        """False when the newest wait saw nothing from the node: asking the socket again would cost more than the turn."""
         self.stopped = False
         """The node said stop."""
         self.refused = 0
@@ -46,7 +48,8 @@ class Outlet:
 
     def wait(self, seconds: float) -> None:
         """Return when the node has sent something or a watched handle has something to read, or after `seconds`."""
-        self._poller.poll(round(seconds * 1_000))
+        ready = dict(self._poller.poll(round(seconds * 1_000)))
+        self._may_have_mail = self._socket in ready
 
     def watch(self, handle: int) -> None:
         """Let `wait` return for this file handle too."""
@@ -55,7 +58,7 @@ class Outlet:
     def orders(self) -> list[Order]:
         """What the node sent since the last call; a stop is remembered in `stopped`."""
         came: list[Order] = []
-        for _ in range(ORDERS_PER_TURN_MAX):
+        for _ in range(ORDERS_PER_TURN_MAX if self._may_have_mail else 0):
             try:
                 order = parse_from_node(self._socket.recv_multipart(zmq.NOBLOCK))
             except zmq.Again:

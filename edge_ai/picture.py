@@ -32,7 +32,13 @@ class Shot:
 
 
 class FrameSink(Protocol):
-    """Takes the frames of cameras, from their threads. Implementations: the capture process's ring; a list in tests."""
+    """Takes the frames of cameras, from their threads. Implementations: the capture process's ring; a mailbox in tests."""
+
+    def room(self, camera: str) -> Pixels | None:
+        """Memory for the camera's next picture, if that has the size of its last: what is put from there needs no copy. None: none.
+
+        The caller's until it calls `put` or `room` for this camera again.
+        """
 
     def put(self, shot: Shot) -> None:
         """Take a frame; never waits."""

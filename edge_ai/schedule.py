@@ -1,6 +1,6 @@
 """When a rule is on: weekday and time windows in a fixed offset from UTC, as text such as `mon-fri 07:00-22:00`.
 
-Holidays are not known. Pure. Called by edge_ai/spec.py for its bounds and by edge_ai/rules.
+Holidays are not known. Pure. Called by edge_ai/rule_spec.py for its bounds and by edge_ai/rules.
 """
 
 from __future__ import annotations

@@ -32,6 +32,9 @@ OVERLAYS_MAX = 100
 VIEW_BYTES_MAX = 100_000
 """Of one picture of a live view, which comes up to a few times a second."""
 VIEW_TEXT_CHARS_MAX = 240
+VIDEO_BYTES_MAX = 900_000
+"""Of one piece of live video, which passes the socket: a single picture may weigh so much."""
+MARK_BYTES_MAX = 1_024
 
 T = TypeVar("T")
 Text = Annotated[str, msgspec.Meta(max_length=128)]
@@ -275,6 +278,42 @@ class ViewMessage(msgspec.Struct, frozen=True):
     jpeg: bytes = b""
 
 
+class VideoOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody may see a camera unmasked: the node asks the process that reads it for the packets behind `mark`, as they came."""
+
+    camera: Text
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    """Of the question; the answer repeats it."""
+    mark: Annotated[bytes, msgspec.Meta(max_length=MARK_BYTES_MAX)] = b""
+    """As the answer before said; empty: begin with the newest key picture."""
+
+
+class VideoRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a VideoOrder; with a piece of transport stream unless `missing` says why there is none."""
+
+    camera: Text
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    time_us: Annotated[int, msgspec.Meta(ge=0, le=1 << 62)] = 0
+    """Wall clock of its last picture."""
+    codec: Text = ""
+    pictures: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 0
+    lost_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    """Seconds without pictures before the piece: the camera was away, or whoever watches is slower than it."""
+    more: bool = False
+    """True: what is behind the piece is here already."""
+    mark: Annotated[bytes, msgspec.Meta(max_length=MARK_BYTES_MAX)] = b""
+    """What the next order repeats; only the process that wrote it reads it."""
+    missing: Text = ""
+    """same (nothing new came), no-packets, not-connected, no-key-picture, other-codec or too-large; empty: the piece is there."""
+
+
+class VideoMessage(msgspec.Struct, frozen=True):
+    """A piece of live video; `data` is empty where `row.missing` says why."""
+
+    row: VideoRow
+    data: bytes = b""
+
+
 class EventMessage(msgspec.Struct, frozen=True):
     """An event with its pictures; both blobs empty for the end of an event."""
 
@@ -285,7 +324,7 @@ class EventMessage(msgspec.Struct, frozen=True):
     """As it was taken, until the spool has made a file of it; it is no part of the message on the socket."""
 
 
-Order = Ack | Refusal | Value | ViewOrder | ClipOrder | Opens
+Order = Ack | Refusal | Value | ViewOrder | VideoOrder | ClipOrder | Opens
 """What the node tells a worker, but for the order to end."""
 
 
@@ -344,11 +383,25 @@ def view_parts(message: ViewMessage) -> list[bytes]:
     return [b"view", msgspec.json.encode(message.row), message.jpeg]
 
 
+def video_order_parts(order: VideoOrder) -> list[bytes]:
+    """The parts of a question for live video on the socket."""
+    return [b"watch", msgspec.json.encode(order)]
+
+
+def video_parts(message: VideoMessage) -> list[bytes]:
+    """The parts of a piece of live video on the socket."""
+    return [b"video", msgspec.json.encode(message.row), message.data]
+
+
 STOP_PARTS = [b"stop", b"{}"]
 """The parts of the order to end."""
 
 
-def parse_from_worker(parts: Sequence[bytes]) -> EventMessage | StateRow | AnalysisRow | UsageRow | ViewMessage | ClipNote:
+FromWorker = EventMessage | StateRow | AnalysisRow | UsageRow | ViewMessage | VideoMessage | ClipNote
+"""What a worker tells the node."""
+
+
+def parse_from_worker(parts: Sequence[bytes]) -> FromWorker:
     """The message in `parts`; raises MessageError naming what is wrong."""
     kind, header = _kind_and_header(parts)
     if kind == b"state" and len(parts) == 2:
@@ -362,10 +415,15 @@ def parse_from_worker(parts: Sequence[bytes]) -> EventMessage | StateRow | Analy
     if kind == b"event" and len(parts) == 4:
         return _checked(EventMessage(_decode(header, EventRow), parts[2], parts[3]))
     if kind == b"view" and len(parts) == 3:
-        return _checked_view(ViewMessage(_decode(header, ViewRow), parts[2]))
-    raise MessageError(
-        f"message of kind {kind[:16]!r} with {len(parts)} parts refused: expected state, analysis or clip (2 parts), view (3) or event (4)"
-    )
+        view = ViewMessage(_decode(header, ViewRow), parts[2])
+        _check_size("view", view.row, len(view.jpeg), VIEW_BYTES_MAX)
+        return view
+    if kind == b"video" and len(parts) == 3:
+        video = VideoMessage(_decode(header, VideoRow), parts[2])
+        _check_size("video", video.row, len(video.data), VIDEO_BYTES_MAX)
+        return video
+    known = "state, analysis, usage or clip (2 parts), view or video (3), event (4)"
+    raise MessageError(f"message of kind {kind[:16]!r} with {len(parts)} parts refused: expected {known}")
 
 
 def value_parts(value: Value) -> list[bytes]:
@@ -374,7 +432,7 @@ def value_parts(value: Value) -> list[bytes]:
 
 
 _ORDERS: dict[bytes, type[Order]] = {
-    b"ack": Ack, b"refuse": Refusal, b"value": Value, b"look": ViewOrder, b"clip-order": ClipOrder, b"opens": Opens,
+    b"ack": Ack, b"refuse": Refusal, b"value": Value, b"look": ViewOrder, b"watch": VideoOrder, b"clip-order": ClipOrder, b"opens": Opens,
 }  # fmt: skip
 
 
@@ -419,9 +477,7 @@ def _checked(message: EventMessage) -> EventMessage:
     return message
 
 
-def _checked_view(message: ViewMessage) -> ViewMessage:
-    """One that has a picture exactly where it says so."""
-    row, size = message.row, len(message.jpeg)
-    if size > VIEW_BYTES_MAX or bool(size) is bool(row.missing):
-        raise MessageError(f"view of {row.camera} refused: {size} bytes, at most {VIEW_BYTES_MAX}; missing: {row.missing or 'nothing'}")
-    return message
+def _check_size(what: str, row: ViewRow | VideoRow, size: int, bytes_max: int) -> None:
+    """Refuse an answer that does not have its bytes exactly where it says so."""
+    if size > bytes_max or bool(size) is bool(row.missing):
+        raise MessageError(f"{what} of {row.camera} refused: {size} bytes, at most {bytes_max}; missing: {row.missing or 'nothing'}")

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from node.algorithms.api import AlgorithmVerbs
+from node.algorithms.grading import with_grades
 from node.attachment.api import AttachVerbs
 from node.audit.api import AuditVerbs
 from node.audit.operator import noted
@@ -196,6 +197,7 @@ class Api:
         regrades = RegradeVerbs(lambda: self._services.governing.regrading, lambda: self._services.directory)
         devices = DeviceVerbs(lambda: self._services.devices.registry, lambda: self._services.devices.commands, lambda: self._showing)
         algorithms = AlgorithmVerbs(lambda: self._services.algorithms, lambda: self._showing)
+        alarms = SensorAlarmVerbs(lambda: self._services.sensors, lambda: self._showing)
         cameras = CameraVerbs(lambda: self._services.cameras, lambda: self._services.camera_directory, lambda: self._showing)
         evidence = EvidenceVerbs(lambda: self._services.evidence, lambda: self._services.requests.taking)
         self.verbs: Mapping[str, Entry] = {
@@ -218,7 +220,7 @@ class Api:
             **{name: Entry(*entry) for name, entry in ReturnVerbs(lambda: self._services.returns).table.items()},
             **{name: Entry(*entry) for name, entry in SealedVerbs(lambda: self._services.sealed).table.items()},
             **{name: Entry(*entry) for name, entry in TerritoryVerbs(lambda: self._services.territories).table.items()},
-            **{name: Entry(*entry) for name, entry in SensorAlarmVerbs(lambda: self._services.sensors).table.items()},
+            **{name: Entry(*entry) for name, entry in alarms.table.items()},
             **{name: Entry(*entry) for name, entry in devices.table.items()},
             **{name: Entry(*entry) for name, entry in cameras.table.items()},
             **{name: Entry(*entry) for name, entry in ViewVerbs(lambda: self._services.views.desk, lambda: self._showing).table.items()},
@@ -244,8 +246,8 @@ class Api:
     def _incident_verbs(self) -> IncidentVerbs:
         services = self._services
         return IncidentVerbs(
-            lambda: services.incidents, lambda: services.evidence, lambda: services.cameras.specs, lambda: self._showing,
-            lambda: services.clock,
+            lambda: services.incidents, lambda: services.incident_steps, lambda: services.evidence, lambda: services.cameras.specs,
+            lambda: self._showing, lambda: services.clock,
         )  # fmt: skip
 
     async def call(self, verb: str, body: bytes) -> bytes:
@@ -272,6 +274,7 @@ class Api:
         services = self._services
         incidents = await asyncio.to_thread(services.incidents.facts)
         cameras = await asyncio.to_thread(services.incidents.with_verdicts, services.cameras.cameras())
+        cameras = await asyncio.to_thread(with_grades, cameras, services.algorithms.shelf.library)
         own = services.board.status()
         children = services.links.children()
         backlog_bytes = sum(queue.bytes for queue in own.queues.values())
@@ -313,9 +316,11 @@ class Api:
 
     async def _events(self, asked: Events) -> Plain:
         rows = await self._showing.rows("camera-events", asked, limit=asked.limit, before_lsn=asked.before_lsn)
-        incidents = self._services.incidents
+        incidents, names = self._services.incidents, [str(row.get("event_id")) for row in rows]
         await asyncio.to_thread(incidents.following.follow)
-        said = await asyncio.to_thread(incidents.events.verdicts, [str(row.get("event_id")) for row in rows])
+        # Of an event of a node below that opened no incident nothing is known here but the steps that were sent there.
+        said = await asyncio.to_thread(self._services.incident_steps.verdicts, names)
+        said |= await asyncio.to_thread(incidents.events.verdicts, names)
         return {"events": [self._event(_plain(row)) | {"verdict": said.get(str(row.get("event_id")), "")} for row in rows]}
 
     def _event(self, row: Plain) -> Plain:

@@ -243,7 +243,7 @@ class Appliance:
         background.append(services.devices.commands.run())
         background += services.algorithms.background()
         background += services.views.background()
-        background += [*room.background(), services.camera_directory.run(), services.incidents.run()]
+        background += [*room.background(), services.camera_directory.run(), services.incidents.run(), services.incident_steps.run()]
         background += [services.platform.run()] if services.platform is not None else []
         if parts.parent is not None:
             background.append(totals_of(parts).keep_releasing())

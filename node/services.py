@@ -21,6 +21,7 @@ from node.evidence.desk import EvidenceDesk
 from node.gb28181.client import PlatformClient
 from node.identity.admissions import Admissions
 from node.incidents.desk import IncidentDesk
+from node.incidents.step_desk import StepDesk
 from node.ingest.handing_in import HandingIn
 from node.keeping.care import Care
 from node.keeping.storage import Storage
@@ -102,6 +103,7 @@ class Services:
     sensors: SensorDesk
     evidence: EvidenceDesk
     incidents: IncidentDesk
+    incident_steps: StepDesk
     algorithms: AlgorithmDesk
 
     def catalogue(self) -> list[Plain]:

@@ -23,7 +23,8 @@ from node.gb28181.wiring import platform_of
 from node.identity.bundle_seal import BundleSeal
 from node.identity.chance import new_rng
 from node.incidents.desk import IncidentDesk
-from node.incidents.wiring import incidents_of
+from node.incidents.step_case import STEP_CASE
+from node.incidents.wiring import incidents_of, steps_of
 from node.ingest.handing_in import HandingIn
 from node.ingest.plane import DevicePlane
 from node.keeping.care import Care
@@ -66,6 +67,7 @@ def services_of(parts: Parts, plane: DevicePlane, room: CameraRoom, care: Care, 
     recalls.on_kept = forgetting_of(sensors, parts.journal)
     directory, devices = directory_of(parts, room.host), devices_of(parts, plane, negative_list.cases, requests.parties, sensors)
     sealed = sealed_of(parts, requests, handing_in)
+    incidents = _incidents(parts, room, handing_in, sensors)
     tell: tuple[Callable[[], list[str]], ...] = (
         care.repairs.troubles, care.quarantine.troubles, storage.troubles, parts.forks.troubles, catalogue.troubles,
         negative_list.troubles, requests.desk.troubles, governing.troubles, quality.troubles, audit.witnesses.troubles,
@@ -85,7 +87,7 @@ def services_of(parts: Parts, plane: DevicePlane, room: CameraRoom, care: Care, 
         devices=devices,
         cameras=room.host,
         camera_directory=directory,
-        views=views_of(parts, room.pictures, requests),
+        views=views_of(parts, room.pictures, room.video, requests),
         platform=platform_of(parts, directory, new_rng()),
         door_facts=plane.facts,
         carrier=Carrier(parts),
@@ -107,7 +109,8 @@ def services_of(parts: Parts, plane: DevicePlane, room: CameraRoom, care: Care, 
         territories=TerritoryDesk(issuer, parts.me.territory, parts.directory.all_below),
         sensors=sensors,
         evidence=room.evidence,
-        incidents=_incidents(parts, room, handing_in, sensors),
+        incidents=incidents,
+        incident_steps=steps_of(parts, incidents, negative_list.cases),
         algorithms=algorithms_of(parts, negative_list.cases, requests, handing_in, room.usage),
     )
 
@@ -155,7 +158,7 @@ def _refusing(plane: DevicePlane) -> list[str]:
 
 def _kinds(terms: Terms) -> list[Kind]:
     """Every kind of case that a node keeps."""
-    return [ENTRY, request_kind(terms), TICKET, RECALL, COMMAND, ALGORITHM, *KINDS]
+    return [ENTRY, request_kind(terms), TICKET, RECALL, COMMAND, ALGORITHM, STEP_CASE, *KINDS]
 
 
 def _counts(cameras: Sequence[Mapping[str, object]]) -> dict[str, int]:

@@ -1,8 +1,10 @@
 """Rows that a grant gives: the strictest of the legal floor, live entries, the ceiling with the grant, and both filters of the request.
 
 Owns the order: rows judged as they are stored, masks, the columns granted, then the requester's own filter over what is left, so that no
-filter tells more than the columns do. What is given is a derived set: it carries no origins and no numbers, and pseudonyms under the
-recipient's own key, so that two recipients cannot join theirs. Pure. Called by `CompiledGate.give` and, at the recipient, `check_given`.
+filter tells more than the columns do. Owns the rule of pictures, too: what was not masked is given only where a filter of the grant speaks
+of it, so that nobody grants unmasked pictures by granting rows. What is given is a derived set: it carries no origins and no numbers, and
+pseudonyms under the recipient's own key, so that two recipients cannot join theirs. Pure. Called by `CompiledGate.give` and, at the
+recipient, `check_given`.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ from policies.predicate import Predicate, compile_predicate
 from policies.words import GRADES
 from sync.model import Level
 
+MASKED = "masked"
+"""The column, true or false, of what shows people: whether pixels were masked. What a grant does not speak of it does not open."""
 GRADE_COLUMN = "grade"
 """Travels with every row: who receives it is bound by it."""
 MASK_BYTES_MAX = 100
@@ -80,6 +84,8 @@ def check_given(book: PlanBook, grant: Grant, rows: pa.RecordBatch, *, level: Le
     wrong = [name for name in names if _flat(known.field(name).type) != _flat(rows.schema.field(name).type)]
     if wrong:
         raise PolicyError(f"rows of {grant.resource} refused: column {wrong[0]} is not of the catalogue's type")
+    if MASKED in names and _unspoken(grant, resource, rows).any():
+        raise PolicyError(f"rows of {grant.resource} refused: one was not masked, and the grant does not speak of that")
     plan = replace(plan, rows=())
     codes = row_codes(plan, rows)
     if codes.any():
@@ -88,6 +94,26 @@ def check_given(book: PlanBook, grant: Grant, rows: pa.RecordBatch, *, level: Le
     changed = mask_columns(plan, rows, TokenTable(KeyRing())).changed
     if changed:
         raise PolicyError(f"rows of {grant.resource} refused: column {changed[0]} is not masked as this node's rules say")
+
+
+def speaks_of(grant: Grant, resource: Resource, column: str, text: str | None = None) -> bool:
+    """True when a filter of the grant reads `column`, or compares it with `text` where that is given; what passes is the gate's."""
+    known = schema(resource)
+    filters = [compile_predicate(one, known) for one in (grant.asked, grant.limit) if one]
+    return any(column in one.columns if text is None else (column, text) in one.named for one in filters)
+
+
+def _unspoken(grant: Grant, resource: Resource, rows: pa.RecordBatch) -> Chosen:
+    """True for each row that is not surely masked, under a grant that does not speak of that."""
+    if not _tells_of_masking(resource) or speaks_of(grant, resource, MASKED):
+        return np.full(rows.num_rows, False)
+    if MASKED not in rows.schema.names:
+        return np.full(rows.num_rows, True)
+    return ~to_flags(call("fill_null", rows.column(MASKED), False))
+
+
+def _tells_of_masking(resource: Resource) -> bool:
+    return any(item.name == MASKED and item.type == "bool" for item in resource.fields)
 
 
 def check_filter(resource: Resource, text: str, columns: tuple[str, ...] | None) -> None:
@@ -128,9 +154,11 @@ def judged_blind(rule: RowRule, masked: frozenset[str]) -> RowRule:
 
 
 def surely_given(grant: Grant | None, resource: Resource, rows: pa.RecordBatch) -> Chosen:
-    """True for each stored row inside the provider's filter; without a grant for every row."""
-    predicate = _compiled(resource, grant.limit, None) if grant is not None and grant.limit else None
-    return _surely(predicate, rows)
+    """True for each stored row that the grant speaks of and that is inside the provider's filter; without a grant for every row."""
+    if grant is None:
+        return _surely(None, rows)
+    predicate = _compiled(resource, grant.limit, None) if grant.limit else None
+    return np.logical_and(_surely(predicate, rows), ~_unspoken(grant, resource, rows))
 
 
 def surely_asked(grant: Grant | None, resource: Resource, rows: pa.RecordBatch) -> Chosen:

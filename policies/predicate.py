@@ -63,6 +63,8 @@ class Predicate:
     columns: frozenset[str]
     """Columns it reads."""
     evaluate: Evaluate
+    named: frozenset[tuple[str, str]] = frozenset()
+    """Texts that a column is compared with, by column: what the condition speaks of by name."""
     _judged: dict[tuple[int, int], tuple[Column, Chosen] | None] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def matches(self, rows: pa.RecordBatch) -> Column:
@@ -99,7 +101,7 @@ def compile_predicate(text: str, schema: pa.Schema) -> Predicate:
     """The predicate `text` over rows of `schema`; raises PredicateError with the position of what is not allowed."""
     builder = _Builder(text, schema)
     evaluate = builder.build(_parsed(text))
-    return Predicate(text, frozenset(builder.columns), evaluate)
+    return Predicate(text, frozenset(builder.columns), evaluate, frozenset(builder.named))
 
 
 @lru_cache(maxsize=PARSED_MAX)
@@ -124,6 +126,7 @@ class _Builder:
         self._text = text
         self._schema = schema
         self.columns: set[str] = set()
+        self.named: set[tuple[str, str]] = set()
 
     def build(self, node: exp.Expr) -> Evaluate:
         if isinstance(node, exp.Paren):
@@ -195,6 +198,8 @@ class _Builder:
         value = _literal_value(node)
         if value is None:
             raise self._refusal(node, "expected a literal: a quoted text, a number, TRUE or FALSE")
+        if isinstance(value, str):
+            self.named.add((field.name, value))
         try:
             return _scalar(value, kind)
         except (pa.ArrowException, ValueError, TypeError, OverflowError):

@@ -1,7 +1,7 @@
 """What a world may have beside faults: a plot, in which people decide things at its nodes, and which says what must come of it.
 
 A plot never tells the checkers that a record may be where it must not; it only says which need not be somewhere, and judges by itself what
-the checkers do not know. Called by simulations/trial.py; the plots are in simulations/scenarios.
+the checkers do not know. Called by simulations/world.py; the plots are in simulations/scenarios.
 """
 
 from __future__ import annotations

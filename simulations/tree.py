@@ -1,7 +1,7 @@
 """Where a simulated node stands: its directory of the nodes around it and its attachment orders, kept by the product's own desks.
 
 Heartbeats are told when they say something new: between nodes that lose none, what was said stays known. Statuses carry no ages, because
-nothing that is simulated asks for them. Called by simulations/sessions.py and simulations/host.py; orders are given by inject_moves.py.
+nothing that is simulated asks for them. Called by simulations/host.py; orders are given by the injected moves.
 """
 
 from __future__ import annotations

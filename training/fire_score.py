@@ -3,7 +3,7 @@
     python -m training.fire_score --out edge_ai/algorithms/fire-smoke [--clips ../shared/data/video]
 
 Runs in the product's environment. An event is what the preset
-tells, once for a scene; it is right when the middle of its box lies on what burns or smokes, or near it.
+tells when it counts smoke as well, once for a scene; it is right when the middle of its box lies on what burns or smokes, or near it.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ class Watched:
 
 
 def pipeline_for(algorithm: Algorithm) -> tuple[CameraPipeline, Watched]:
-    """A camera with the preset over the whole picture."""
+    """A camera with the preset over the whole picture, but that it counts smoke as well."""
     preset, detector = preset_named("fire-smoke"), Watched(algorithm)
-    rule = RuleSpec(name="fire", kind=preset.kind, points=WHOLE, **preset.rule)  # type: ignore[arg-type]
+    rule = RuleSpec(name="fire", kind=preset.kind, points=WHOLE, **(preset.rule | {"classes": CLASSES[:2]}))  # type: ignore[arg-type]
     camera = CameraSpec(id="c", kind=CameraKind.FILE, source="", algorithm="fire-smoke", rules=(rule,))
     return CameraPipeline(camera, algorithm, detector, nonce="score"), detector
 

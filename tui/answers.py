@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
+from tui.camera_answers import Camera
 from tui.errors import ApiProblem
 
 RowValue = str | int | float | bool | None
@@ -90,18 +91,6 @@ class Link(Struct, frozen=True):
     rtt_ms: float | None = None
 
 
-class Camera(Struct, frozen=True):
-    """One camera worker's last word."""
-
-    camera: str = ""
-    state: str = ""
-    fps: float | None = None
-    frames: int | None = None
-    dropped: int | None = None
-    retry_in_s: float | None = None
-    why: str | None = None
-
-
 class Status(Struct, frozen=True):
     """The answering node in detail."""
 
@@ -153,6 +142,18 @@ class Evidence(Struct, frozen=True):
     masked: bool = False
 
 
+class SentStep(Struct, frozen=True):
+    """A step that a node above said about an incident, with what became of it."""
+
+    step: str = ""
+    by: str = ""
+    said_at: str = ""
+    """The node at which it was said."""
+    state: str = ""
+    answer: str = ""
+    """Why the incident's node did not take it."""
+
+
 class Incident(Struct, frozen=True, rename={"class_": "class"}):
     """One incident as it stands."""
 
@@ -173,6 +174,8 @@ class Incident(Struct, frozen=True, rename={"class_": "class"}):
     by: str = ""
     """Who said the state; empty when nobody did."""
     why: str = ""
+    sent_steps: list[SentStep] = []
+    """While it waits or came to nothing: the newest of them."""
 
 
 class Incidents(Struct, frozen=True):
@@ -247,6 +250,9 @@ class SensorAlarm(Struct, frozen=True):
     """An alarm of a sensor that holds."""
 
     id: str
+    node: str = ""
+    """Empty: the answering node."""
+    territory: str = ""
     resource: str = ""
     device: str = ""
     quantity: str = ""
@@ -258,7 +264,7 @@ class SensorAlarm(Struct, frozen=True):
 
 
 class SensorAlarms(Struct, frozen=True):
-    """The alarms of the node's own sensors."""
+    """Alarms of the node's own sensors, or of sensors of nodes below."""
 
     holding: list[SensorAlarm] = []
 

@@ -22,6 +22,9 @@ from tui.decision import Ask, Decided, Do, Outcome, Result, carry_out
 from tui.desk import Desk
 from tui.feed import Feed, Question
 from tui.keys import QUIT, THEME
+from tui.pages.alarms import AlarmPage
+from tui.pages.camera import CameraPage
+from tui.pages.cameras import CamerasPage
 from tui.pages.device import DevicePage
 from tui.pages.devices import DevicesPage
 from tui.pages.dialog import DecisionDialog
@@ -31,14 +34,17 @@ from tui.pages.event import EventPage
 from tui.pages.events import EventsPage
 from tui.pages.governance import GovernancePage
 from tui.pages.help import HelpPage
-from tui.pages.incidents import IncidentPage, IncidentsPage
+from tui.pages.incident import IncidentPage
+from tui.pages.incidents import IncidentsPage
 from tui.pages.matter import MatterPage
 from tui.pages.node import NodePage
 from tui.pages.oversight import OversightPage
 from tui.pages.oversight_details import LogEntryPage, ScorePage, VerdictPage
 from tui.pages.page import Fetch, Go, Page, Typed
+from tui.pages.point import PointPage
 from tui.pages.resource import ResourcePage
 from tui.pages.resources import ResourcesPage
+from tui.pages.rule import RulePage
 from tui.pages.tree import TreePage
 from tui.palette import DEFAULT_PALETTE, PALETTES
 from tui.questions import TREE
@@ -62,6 +68,7 @@ LISTS: dict[str, type[Page]] = {
     "entries": EntriesPage,
     "governance": GovernancePage,
     "oversight": OversightPage,
+    "cameras": CamerasPage,
 }
 DETAILS: dict[str, type[Page]] = {
     "node": NodePage,
@@ -69,6 +76,10 @@ DETAILS: dict[str, type[Page]] = {
     "resource": ResourcePage,
     "incident": IncidentPage,
     "device": DevicePage,
+    "alarm": AlarmPage,
+    "camera": CameraPage,
+    "point": PointPage,
+    "rule": RulePage,
     "entry": EntryPage,
     "matter": MatterPage,
     "score": ScorePage,
@@ -140,7 +151,8 @@ class Console(App[int]):
             return
         said = self.desk.words("told_fault", error=self.desk.words.value(repr(event.worker.error)))
         if event.worker.group == "decision":
-            self._settle(Outcome(Result.UNKNOWN, said))
+            if self.dialog is not None:
+                self.dialog.settle(Outcome(Result.UNKNOWN, said))
             return
         self.page.tell(said)
         self.set_timer(self._poll_s, self._start_feed)
@@ -204,21 +216,24 @@ class Console(App[int]):
         outcome = await carry_out(self._api, message.decision, by=self.desk.setting.person, why="", filled={})
         self.feed.shelf.overtake()
         await self.refresh_answers()
-        told = outcome.words if outcome.result is Result.DONE else self.desk.words(f"dialog_{outcome.result.value}", said=outcome.words)
-        self.page.tell(told)
+        self._tell(outcome, is_seen=False)
 
     async def _decide(self, said: Decided) -> None:
         """Tell the node, look at the thing again, then show what came of it: so what may be pressed next rests on fresh answers."""
         outcome = await carry_out(self._api, said.decision, by=said.by, why=said.why, filled=said.filled)
         self.feed.shelf.overtake()
         await self.refresh_answers()
-        self._settle(outcome)
+        dialog = self.dialog if self.dialog is not None and self.dialog.decision is said.decision else None
+        if dialog is not None:
+            dialog.settle(outcome)
+        self._tell(outcome, is_seen=dialog is not None)
 
-    def _settle(self, outcome: Outcome) -> None:
-        if self.dialog is not None:
-            self.dialog.settle(outcome)
+    def _tell(self, outcome: Outcome, *, is_seen: bool) -> None:
+        """Say on the page what was done, and whatever no dialog says."""
         if outcome.result is Result.DONE:
             self.page.tell(outcome.words)
+        elif not is_seen:
+            self.page.tell(self.desk.words(f"dialog_{outcome.result.value}", said=outcome.words))
 
     def on_wanted(self) -> None:
         """A page needs other answers than before."""

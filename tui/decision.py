@@ -64,6 +64,13 @@ class Decision:
     """False where the verb knows no reason."""
     told: Callable[[Mapping[str, str]], Mapping[str, ArgumentValue]] = _as_filled
     """What the verb gets from what was filled into the blanks; may read files, raises ApiProblem for what it cannot use."""
+    timeout_s: float = DECISION_TIMEOUT_S
+    """After which it counts as unanswered."""
+
+    @property
+    def is_long(self) -> bool:
+        """True when nobody should have to wait before the dialog for it."""
+        return self.timeout_s > DECISION_TIMEOUT_S
 
 
 class Result(Enum):
@@ -117,7 +124,7 @@ async def carry_out(api: ConsoleApi, decision: Decision, *, by: str, why: str, f
         told = {**dict(decision.arguments), **await asyncio.to_thread(decision.told, filled), "by": by}
         if decision.takes_why:
             told["why"] = why
-        answer = await api.call(decision.verb, timeout_s=DECISION_TIMEOUT_S, **told)
+        answer = await api.call(decision.verb, timeout_s=decision.timeout_s, **told)
         return Outcome(Result.DONE, decision.answered(answer))
     except ApiProblem as problem:
         result = Result.REFUSED if problem.code in REFUSALS else Result.UNKNOWN

@@ -43,6 +43,7 @@ TABS = (
     ("entries", Key("6", "6", "tab('entries')", "tab_entries", hint=False)),
     ("governance", Key("7", "7", "tab('governance')", "tab_governance", hint=False)),
     ("oversight", Key("8", "8", "tab('oversight')", "tab_oversight", hint=False)),
+    ("cameras", Key("9", "9", "tab('cameras')", "tab_cameras", hint=False)),
 )
 """The list pages and their keys, in the order of the tab bar."""
 
@@ -70,8 +71,24 @@ INCIDENT_STEPS = (
 )
 """What may be said about an incident or an event: on its page, and on the list about the row under the cursor."""
 
+RULE = Key("r", "r", "rule", "rule")
+"""On an event or an incident: the rule that made it, how often it was right, and what would help."""
+
+CAMERA_COMMANDS = (
+    Key("l", "l", "copy_command('view')", "copy_view"),
+    Key("z", "z", "copy_command('zone')", "copy_zone"),
+)
+"""On a camera: commands that this console does not run itself, put on the terminal's clipboard."""
+
+NEXT_CHANGE = Key("tab", "Tab", "next_change", "next_change")
+CHANGE_RULE = Key("a", "a", "decide('change_rule')", "change_rule")
+RULE_KEYS = (NEXT_CHANGE, CHANGE_RULE)
+"""On the page of a rule."""
+
 SECTION_NAMES = {
-    "governance": ("all", "emergency", "recall", "regrade", "review", "quality", "request"),
+    "devices": ("sensors", "alarms"),
+    "cameras": ("cameras", "rules", "directory"),
+    "governance": ("all", "emergency", "recall", "regrade", "review", "quality", "request", "model"),
     "oversight": ("returns", "scores", "log"),
 }
 """Sections of the pages that have some, the most urgent first."""
@@ -91,7 +108,7 @@ def _says(press: str, *names: str) -> dict[str, Key]:
 
 
 SAYS = {
-    **_says("a", "approve", "grant", "accept"),
+    **_says("a", "approve", "grant", "accept", "take"),
     **_says("r", "refuse"),
     **_says("v", "review", "verify"),
     **_says("w", "withdraw"),

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from tui.answers import Devices, DeviceShown, Events, Evidence, Explanation, Incidents, Resources, SensorAlarms, Specimen, Status, Tree
+from tui.answers import (
+    Devices,
+    DeviceShown,
+    Events,
+    Evidence,
+    Explanation,
+    Incident,
+    Incidents,
+    Resources,
+    SensorAlarms,
+    Specimen,
+    Status,
+    Tree,
+)
+from tui.camera_answers import Directory, RuleVerdicts
 from tui.case_answers import EntryCase, EntryCases, Register
 from tui.feed import Question
 from tui.oversight_answers import LogPage, LogVerdict, Returns, Scores
@@ -17,10 +31,15 @@ SETTLED_LASTS_S = 5.0
 REGISTER_LASTS_S = 10.0
 """The node folds every case it lists, so what seldom changes is not asked every second."""
 DEVICE_LASTS_S = 2.0
+INCIDENT_LASTS_S = 2.0
 LOG_PAGE = 200
 """Entries of the audit log on one page."""
 LOG_LASTS_S = 5.0
 OVERSIGHT_LASTS_S = 5.0
+RULES_LASTS_S = 20.0
+"""The node looks at hundreds of events for it."""
+BELOW_LASTS_S = 5.0
+DIRECTORY_MAX = 500
 VERIFY_TIMEOUT_S = 3_600.0
 """A walk over a long log takes its time; the console goes on meanwhile."""
 
@@ -31,6 +50,9 @@ NEWEST = Question("events", Events, (("limit", 1),))
 INCIDENTS = Question("incidents", Incidents, (("limit", INCIDENTS_MAX),))
 DEVICES = Question("devices", Devices, (("limit", DEVICES_MAX),))
 ALARMS = Question("sensor_alarms", SensorAlarms)
+ALARMS_BELOW = Question("sensor_alarms_below", SensorAlarms, lasts_s=BELOW_LASTS_S)
+RULES = Question("rule_verdicts", RuleVerdicts, lasts_s=RULES_LASTS_S)
+DIRECTORY = Question("camera_directory", Directory, (("limit", DIRECTORY_MAX),), lasts_s=BELOW_LASTS_S)
 RESOURCES = Question("resources", Resources)
 WAITING = Question("entry_list", EntryCases, (("states", ("proposed", "reviewed")), ("limit", WAITING_MAX)))
 APPROVED = Question("entry_list", EntryCases, (("states", ("approved",)), ("limit", SETTLED_MAX)), lasts_s=SETTLED_LASTS_S)
@@ -47,6 +69,16 @@ REGISTER = Question("entry_register", Register, lasts_s=REGISTER_LASTS_S)
 def device_shown(name: str) -> Question[DeviceShown]:
     """One device whole."""
     return Question("device_show", DeviceShown, (("device", name),), lasts_s=DEVICE_LASTS_S)
+
+
+def rule_verdicts(camera: str, rule: str = "") -> Question[RuleVerdicts]:
+    """How often a rule of a camera of the answering node, or all of the camera, were right."""
+    return Question("rule_verdicts", RuleVerdicts, (("camera", camera), ("rule", rule)), lasts_s=RULES_LASTS_S)
+
+
+def incident_shown(incident_id: str) -> Question[Incident]:
+    """One incident, however old."""
+    return Question("incident_show", Incident, (("id", incident_id),), lasts_s=INCIDENT_LASTS_S)
 
 
 def entry_case(case_id: str) -> Question[EntryCase]:

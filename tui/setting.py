@@ -30,6 +30,8 @@ class Setting:
     """Who sits here, as the machine knows them; a dialog lets them write another name."""
     read_only: bool = False
     """True when nothing may be decided in this console."""
+    folder: str = ""
+    """The node's folder as commands name it; empty where they need not."""
 
     @property
     def poll_s(self) -> float:

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         slow_link=arguments.slow_link,
         zone=datetime.fromtimestamp(0, tz=UTC).astimezone().tzinfo or UTC,
     )
-    return _open(arguments.dir, replace(look, person=person(), read_only=arguments.read_only))
+    return _open(arguments.dir, replace(look, person=person(), read_only=arguments.read_only, folder=str(arguments.dir.resolve())))
 
 
 def person() -> str:

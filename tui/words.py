@@ -20,6 +20,8 @@ _AGE_STEPS = (
 _COMPACT_STEPS = ((1_000, ""), (1_000_000, "k"), (1_000_000_000, "M"), (1_000_000_000_000, "G"))
 WHOLE_CHARACTERS_MAX = 10 * VALUE_CHARACTERS_MAX
 """Of a text that must be read whole; the facts of a case are shorter."""
+SENSOR_RULE = "sensor-"
+"""Begins what an incident that an alarm of a sensor opened says of its rule."""
 NOTHING = "-"
 """Stands for a figure that nobody gave."""
 
@@ -63,6 +65,12 @@ class Words:
         """The text `console.<group>_<word>`, or the word itself where the catalogue has none."""
         key = f"{group}_{str(word).lower().replace('-', '_')}"
         return catalogue(self.language).get(f"console.{key}", self.value(word))
+
+    def rule(self, name: str) -> str:
+        """What made an event or an incident: a rule of a camera by the name that people gave it, or an alarm of a sensor."""
+        if name.startswith(SENSOR_RULE):
+            return self.term("alarm", name.removeprefix(SENSOR_RULE))
+        return self.term("camera_rule", name)
 
     def state_word(self, word: str) -> tuple[str, str]:
         """A status word (`state.no_uplink`) as its short text and its explanation; unknown words as they are, unexplained."""

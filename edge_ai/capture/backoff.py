@@ -1,6 +1,6 @@
 """When to try a camera again: full jitter between a floor and a rising ceiling. Pure; chance and time are arguments.
 
-Called by edge_ai/capture/health.py for cameras and by node/cameras/supervisor.py for worker processes.
+Called by edge_ai/capture/health.py for cameras and by node/cameras/process.py for worker processes.
 Source: Brooker, Exponential Backoff and Jitter, 2015; the floor and the late reset follow EDGE_AI failure 2 (flapping cameras).
 """
 

@@ -111,9 +111,11 @@ class CameraCapture:
                 while self._read_once():
                     pass
             except SourceError as error:
-                self._wait_for_retry(str(error))
+                why = str(error)
             else:
                 return
+            # Only now: an error at hand holds what it came through, and with it the connection's last seconds.
+            self._wait_for_retry(why)
 
     def _wait_for_place(self) -> None:
         if not self.camera.kind.is_clip:
@@ -223,7 +225,7 @@ class CameraCapture:
             self._damaged = damaged
 
     def _deliver(self, source: FrameSource) -> bool:
-        pixels = source.read()
+        pixels = source.read(self._sink.room(self.camera.id))
         if pixels is None:
             return False
         self._put(pixels, self._generation + source.restarts)

@@ -17,13 +17,15 @@ from edge_ai.capture.camera import CameraCapture
 from edge_ai.clock import Clock, SystemClock
 from edge_ai.evidence.clip_keeping import ClipKeeper
 from edge_ai.evidence.handing import Handing
+from edge_ai.looks.passing import piece
+from edge_ai.memory import GIVE_BACK_PERIOD_S, give_back
 from edge_ai.outlet import Outlet
-from edge_ai.picture import Shot
+from edge_ai.picture import Pixels, Shot
 from edge_ai.ring.writer import RingWriter
 from edge_ai.serving import STATE_PERIOD_S, serve
 from edge_ai.sources.budget import OpenBudget
 from edge_ai.spec import CameraKind, CaptureSpec, decode_capture_spec
-from edge_ai.wire import ClipNote, ClipOrder, Opens, Refusal, StateRow, clip_note_parts, state_parts
+from edge_ai.wire import ClipNote, ClipOrder, Opens, Refusal, StateRow, VideoOrder, clip_note_parts, state_parts, video_parts
 
 TURN_S = 0.5
 """Longest time before a lost parent is noticed."""
@@ -49,6 +51,10 @@ class CaptureWorker:
             for camera in spec.cameras
         }
 
+    def room(self, camera: str) -> Pixels | None:
+        """The ring's memory for a camera's next picture."""
+        return self._ring.room(camera)
+
     def put(self, shot: Shot) -> None:
         """Take a frame from a camera's thread."""
         if self._ring.put(shot):
@@ -58,7 +64,7 @@ class CaptureWorker:
         """Serve until told to stop or orphaned."""
         for capture in self._captures.values():
             capture.start()
-        states_due = self._clock.now()
+        states_due = give_back_due = self._clock.now()
         while not self._stopping and not self._outlet.stopped and os.getppid() == self._spec.parent_pid:
             self._outlet.wait(TURN_S)
             for order in self._outlet.orders():
@@ -66,6 +72,8 @@ class CaptureWorker:
                     self._refuse(order)
                 elif isinstance(order, ClipOrder):
                     self._keep_clip(order)
+                elif isinstance(order, VideoOrder):
+                    self._pass_on(order)
                 elif isinstance(order, Opens):
                     self._opens.change(order.per_s)
             now = self._clock.now()
@@ -73,6 +81,9 @@ class CaptureWorker:
             if now >= states_due:
                 self._send_states()
                 states_due = now.plus(STATE_PERIOD_S)
+            if now >= give_back_due:
+                give_back()
+                give_back_due = now.plus(GIVE_BACK_PERIOD_S)
         self._close()
         return 0
 
@@ -92,6 +103,12 @@ class CaptureWorker:
         capture = self._captures.get(order.camera)
         if capture is not None:
             self._clips.take(order, capture.packets, has_packets=capture.camera.kind is CameraKind.RTSP)
+
+    def _pass_on(self, order: VideoOrder) -> None:
+        capture = self._captures.get(order.camera)
+        if capture is not None:
+            has_packets = capture.camera.kind is CameraKind.RTSP
+            self._outlet.send(video_parts(piece(order, capture.packets, self._clock, has_packets=has_packets)))
 
     def _tell_clips(self, notes: Sequence[ClipNote]) -> None:
         for note in notes:

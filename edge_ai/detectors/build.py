@@ -1,4 +1,4 @@
-"""Makes the detector an algorithm asks for. Called by edge_ai/models/hot.py, edge_ai/analysis/pipeline.py and the golden run."""
+"""Makes the detector an algorithm asks for. Called by edge_ai/models/hot.py, edge_ai/analysis/worker.py and the golden run."""
 
 from __future__ import annotations
 

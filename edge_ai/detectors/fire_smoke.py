@@ -21,6 +21,7 @@ from edge_ai.detectors.classifier import Classifier
 from edge_ai.detectors.fire_smoke_crops import PANELS, STEP, Box, reduced, strip_of
 from edge_ai.detectors.fire_smoke_crops import WIDTH as CROPS_WIDTH
 from edge_ai.detectors.fire_smoke_flames import PICTURES, WIDTH, FlameRule
+from edge_ai.detectors.fire_smoke_ground import Ground
 from edge_ai.detectors.fire_smoke_haze import SmokeRule
 from edge_ai.detectors.port import AS_USUAL
 from edge_ai.models.manifest import Activation, InputSpec
@@ -36,10 +37,6 @@ ASKS_MAX = 4
 SAME_PLACE = 0.2
 """Overlap from which two boxes of one class are one place."""
 PLACES_MAX = 32
-BACKGROUND_FIRST = 15
-"""Pictures whose mean the background begins as."""
-BACKGROUND_RATE = 0.005
-"""Share of a new picture in the background afterwards, where nothing veils it: 40 s at 5 a second."""
 AGREES_MIN = (0.03, 0.9)
 """Score of the net from which it agrees, for fire and for smoke; chosen as docs/model-card.md says."""
 SCORE, SCORE_GROWING = 0.7, 0.9
@@ -78,7 +75,7 @@ class FireSmoke:
         if self._recent and self._recent[0].shape != now.shape:
             self._begin()
         self._recent.append(now)
-        self._learn(now)
+        self._ground.learn(now, moving=self._smoke.moving, veiled=self._smoke.veiled)
         proposed = self._proposed(now)
         if not self._is_ready:
             return NOTHING
@@ -89,8 +86,7 @@ class FireSmoke:
     def _begin(self) -> None:
         self._recent: deque[Pixels] = deque(maxlen=PICTURES)
         self._flames, self._smoke = FlameRule(), SmokeRule()
-        self._background: Floats = np.zeros((0, 0, 3), np.float32)
-        self._seen, self._asked = 0, 0
+        self._ground, self._asked = Ground(), 0
         self._places: list[_Place] = []
 
     def _grow_older(self) -> None:
@@ -111,20 +107,10 @@ class FireSmoke:
         size = (WIDTH, max(1, round(now.shape[0] / _SCALE)))
         small = np.asarray(cv2.resize(now, size, interpolation=cv2.INTER_AREA), np.uint8)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
-        ground = np.asarray(cv2.resize(self._background, size, interpolation=cv2.INTER_AREA), np.uint8)
+        ground = np.asarray(cv2.resize(self._ground.picture, size, interpolation=cv2.INTER_AREA), np.uint8)
         flames = [(FIRE, box) for box in self._flames.proposed(small, grey)]
         smoke = [(SMOKE, box) for box in self._smoke.proposed(small, grey, ground)]
         return [(kind, (x1 * _SCALE, y1 * _SCALE, x2 * _SCALE, y2 * _SCALE)) for kind, (x1, y1, x2, y2) in (*flames, *smoke)]
-
-    def _learn(self, now: Pixels) -> None:
-        """Take the newest picture into the background, but not what veils it."""
-        self._seen += 1
-        if self._background.shape != now.shape:
-            self._background = now.astype(np.float32)
-        free = None
-        if self._seen > BACKGROUND_FIRST and (veiled := self._smoke.veiled).size:
-            free = cv2.resize(1 - veiled, (now.shape[1], now.shape[0]), interpolation=cv2.INTER_NEAREST)
-        cv2.accumulateWeighted(now, self._background, max(1 / self._seen, BACKGROUND_RATE), mask=free)
 
     # ---- the classifier confirms
 
@@ -143,7 +129,7 @@ class FireSmoke:
     def _agreement(self, kind: int, box: Box) -> float:
         """How far the net takes a place for what the rule takes it for, 0-1."""
         pictures = [self._recent[-1 - STEP * back] for back in range(PANELS - 2, -1, -1)]
-        return float(self._net.scores(strip_of([self._background.astype(np.uint8), *pictures], box))[kind])
+        return float(self._net.scores(strip_of([self._ground.picture, *pictures], box))[kind])
 
     def _told(self, confirmed: list[_Place], pixels: Pixels) -> Detections:
         if not confirmed:

@@ -5,6 +5,7 @@ Refuses models whose shapes are not what their family needs, before the first pi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from edge_ai.picture import Floats
 
 MODEL_BYTES_MAX = 256 * 1024 * 1024
 """Bytes of a model file; larger ones are refused unread."""
+REASON_CHARS_MAX = 160
+"""Of what the runtime says of a failure."""
+_TOO_MUCH = re.compile(r"allocate memory for requested buffer of size (\d+)")
 _LOAD_FAILURES = (
     failures.EPFail,
     failures.Fail,
@@ -98,7 +102,7 @@ class ModelSession:
         try:
             produced: list[Floats] = self._session.run(outputs, {self._input: tensor})
         except _RUN_FAILURES as error:
-            raise ModelError(f"model {self.name} failed on a picture: {str(error).splitlines()[0][:160]}") from error
+            raise ModelError(f"model {self.name} failed on a picture: {_why(error)}") from error
         return produced
 
     def _picture_size(self, shape: Shape, kind: str) -> tuple[int, int]:
@@ -129,5 +133,14 @@ def open_session(model: str | bytes, name: str) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _LOAD_FAILURES as error:
-        first_line = str(error).splitlines()[0][:160]
+        first_line = str(error).splitlines()[0][:REASON_CHARS_MAX]
         raise ModelError(f"model {name} does not load: {first_line}; check that the file is whole (sha256)") from error
+
+
+def _why(error: Exception) -> str:
+    """The reason in what the runtime says, without its own source files."""
+    said = str(error).splitlines()[0]
+    asked = _TOO_MUCH.search(said)
+    if asked is not None:
+        return f"it asks for {int(asked[1]) >> 20} MiB at once, more than a model is given"
+    return said.rpartition("Status Message: ")[2][:REASON_CHARS_MAX]

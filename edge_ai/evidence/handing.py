@@ -2,7 +2,7 @@
 
 Owns the write (temporary name, fsync, rename) and its bounds: the disk's floor, and what may wait for the node. Refuses to write beyond
 them with a named reason; the event goes on without its picture. Called by edge_ai/spool.py, clip_keeping.py and the analysis process; the
-node takes the files over (node/evidence/store.py).
+node takes the files over (node/evidence/desk.py).
 """
 
 from __future__ import annotations

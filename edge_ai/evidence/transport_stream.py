@@ -1,7 +1,8 @@
-"""Compressed pictures as a file that any player opens: MPEG transport stream with one video stream, nothing encoded anew. Pure.
+"""Compressed pictures as a stream that any player opens: MPEG transport stream with one video stream, nothing encoded anew. Pure.
 
 A transport stream takes access units as cameras send them (no rewriting of parameter sets, unlike MP4), carries their times, and what a
-crash cut off plays up to the cut. Called by clip_keeping.py. Source: ISO/IEC 13818-1:2019, 2.4.3 (packets, PES) and 2.4.4 (tables).
+crash cut off plays up to the cut. Called by clip_keeping.py for files, and by edge_ai/looks/passing.py piece by piece.
+Source: ISO/IEC 13818-1:2019, 2.4.3 (packets, PES) and 2.4.4 (tables).
 """
 
 from __future__ import annotations
@@ -30,17 +31,36 @@ _DELIMITER = {Codec.H264: b"\x00\x00\x00\x01\x09\xf0", Codec.H265: b"\x00\x00\x0
 _CRC_POLYNOMIAL = 0x04C11DB7
 
 
+Counters = tuple[int, int, int]
+"""Of the packets written so far, modulo 16: of the two tables and of the video."""
+
+
+class StreamWriter:
+    """Writes one video stream; `counters` are those where the piece before it ended."""
+
+    def __init__(self, codec: Codec, counters: Counters = (0, 0, 0)) -> None:
+        self._codec = codec
+        self._counters = dict(zip((_TABLE_PID, _MAP_PID, _VIDEO_PID), counters, strict=True))
+
+    @property
+    def counters(self) -> Counters:
+        """Where whoever goes on has to count from."""
+        return self._counters[_TABLE_PID], self._counters[_MAP_PID], self._counters[_VIDEO_PID]
+
+    def written(self, packet: Packet, shown: int, decoded: int, *, is_broken: bool = False) -> bytes:
+        """One picture, behind the tables where it is a key one; `is_broken` says that pictures before it are missing."""
+        delimiter = _DELIMITER[self._codec]
+        tables = _tables(_STREAM_TYPE[self._codec], self._counters) if packet.is_key else []
+        unit = _pes_head(shown, decoded) + (b"" if packet.data.startswith(delimiter[:5] or b"\xff") else delimiter) + packet.data
+        flags = (0x40 if packet.is_key else 0) | (0x80 if is_broken else 0)
+        return b"".join((*tables, *_packets(unit, decoded, self._counters, flags=flags)))
+
+
 def transport_stream(clip: KeptClip) -> bytes:
     """The clip as a file; its first picture is a key one."""
-    delimiter = _DELIMITER[clip.codec]
-    counters = {_TABLE_PID: 0, _MAP_PID: 0, _VIDEO_PID: 0}
-    parts: list[bytes] = []
-    for packet, (shown, decoded) in zip(clip.packets, times_of(clip.packets), strict=True):
-        if packet.is_key:
-            parts += _tables(_STREAM_TYPE[clip.codec], counters)
-        unit = _pes_head(shown, decoded) + (b"" if packet.data.startswith(delimiter[:5] or b"\xff") else delimiter) + packet.data
-        parts += _packets(unit, decoded, counters, is_key=packet.is_key)
-    return b"".join(parts)
+    writer = StreamWriter(clip.codec)
+    times = zip(clip.packets, times_of(clip.packets), strict=True)
+    return b"".join(writer.written(packet, shown, decoded) for packet, (shown, decoded) in times)
 
 
 def times_of(packets: Sequence[Packet]) -> list[tuple[int, int]]:
@@ -63,9 +83,13 @@ def _camera_times(packets: Sequence[Packet]) -> list[int]:
     """The camera's clock from the first picture on, unwrapped."""
     times = [0]
     for before, after in pairwise(packets):
-        step = (after.rtp_time - before.rtp_time + _WRAP // 2) % _WRAP - _WRAP // 2
-        times.append(times[-1] + step)
+        times.append(times[-1] + camera_step(before.rtp_time, after.rtp_time))
     return times
+
+
+def camera_step(before: int, after: int) -> int:
+    """Ticks from one time of the camera's clock to another, which has wrapped at most once in between; negative when it went back."""
+    return (after - before + _WRAP // 2) % _WRAP - _WRAP // 2
 
 
 def _tables(stream_type: int, counters: dict[int, int]) -> list[bytes]:
@@ -97,9 +121,9 @@ def _time(mark: int, ticks: int) -> bytes:
     return bytes([mark << 4 | high << 1 | 1]) + (middle << 1 | 1).to_bytes(2) + (low << 1 | 1).to_bytes(2)
 
 
-def _packets(unit: bytes, decoded: int, counters: dict[int, int], *, is_key: bool) -> Iterator[bytes]:
-    """One picture cut into packets; the first carries the program clock, the last is filled up."""
-    adaptation = bytes([0x50 if is_key else 0x10]) + _clock(decoded - AHEAD_TICKS)
+def _packets(unit: bytes, decoded: int, counters: dict[int, int], *, flags: int) -> Iterator[bytes]:
+    """One picture cut into packets; the first carries `flags` and the program clock, the last is filled up."""
+    adaptation = bytes([0x10 | flags]) + _clock(decoded - AHEAD_TICKS)
     position = 0
     while position < len(unit):
         room = PACKET_BYTES - 4 - (len(adaptation) + 1 if adaptation else 0)

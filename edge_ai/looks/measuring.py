@@ -1,7 +1,7 @@
 """Measures what pictures cost on this box, in a throw-away process: `python -m edge_ai.looks.measuring --config FILE`, JSON on stdout.
 
 CPU time, one thread, medians, with caches that other work has used in between: a camera's next picture finds the processor so, and a loop
-over warm caches promised a third more cameras than a box could do. Called by node/cameras/admission.py for `yunnao bench ai`.
+over warm caches promised a third more cameras than a box could do. Started by node/cameras/admission.py for `yunnao bench ai`.
 """
 
 from __future__ import annotations

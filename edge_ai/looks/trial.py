@@ -94,6 +94,8 @@ class _Seen:
 
 def try_rule(camera: CameraSpec, rule: RuleSpec, folder: Path, *, wall_us: int, algorithms_dir: str = "") -> Trial:
     """Play the camera's clip, which begins at `wall_us` for schedules, through `rule` alone. Raises EdgeError."""
+    # What the library thinks of a file stands in the error: one sentence for whoever tries.
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     algorithm = load_algorithm(camera, algorithms_dir)
     detector = build_detector(algorithm)
     alone = replace(camera, rules=(rule,))

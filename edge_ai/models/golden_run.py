@@ -20,10 +20,9 @@ from edge_ai.errors import AlgorithmError, ModelError
 from edge_ai.models.facts import GoldenFacts, Seen
 from edge_ai.models.golden import BOXES_MAX
 from edge_ai.models.manifest import Manifest, decode_manifest
+from edge_ai.models.picture_bounds import check_picture
 from edge_ai.picture import Detections, Pixels
 
-PICTURE_SIDE_MAX = 8_192
-PICTURE_PIXELS_MAX = 16_000_000
 STILL = Motion(GateState.QUIET, np.zeros((0, 4), np.float32), 0.0)
 MIB = 1 << 20
 
@@ -49,9 +48,7 @@ def golden_run(manifest_path: Path, model: Path, pictures: Mapping[str, Path], *
 def read_picture(path: Path) -> Pixels:
     """A picture file's pixels; raises AlgorithmError for what is no picture or absurdly large, before it is decoded."""
     data = np.frombuffer(path.read_bytes(), np.uint8)
-    width, height = picture_size(data.tobytes())
-    if not 0 < width * height <= PICTURE_PIXELS_MAX or max(width, height) > PICTURE_SIDE_MAX:
-        raise AlgorithmError(f"picture {path.name} refused: {width}x{height}, at most {PICTURE_PIXELS_MAX} pixels; make it smaller")
+    check_picture(path.name, data.tobytes())
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as error:
@@ -59,19 +56,6 @@ def read_picture(path: Path) -> Pixels:
     if pixels is None:
         raise AlgorithmError(f"picture {path.name} cannot be read: give a JPEG or PNG")
     return np.asarray(pixels, np.uint8)
-
-
-def picture_size(data: bytes) -> tuple[int, int]:
-    """(width, height) that a JPEG or PNG says it has; (0, 0) for anything else."""
-    if data[:8] == b"\x89PNG\r\n\x1a\n":
-        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    place = 2 if data[:2] == b"\xff\xd8" else len(data)
-    while place + 9 < len(data) and data[place] == 0xFF:
-        kind = data[place + 1]
-        if kind in range(0xC0, 0xD0) and kind not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[place + 7 : place + 9], "big"), int.from_bytes(data[place + 5 : place + 7], "big")
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big") if kind != 0xFF else 1
-    return (0, 0)
 
 
 def _manifest(raw: bytes) -> Manifest:

@@ -2,7 +2,7 @@
 
 `detect` is called for every picture by one thread. Once a second it looks whether the library says otherwise; a candidate is loaded and
 warmed by a thread beside it, looks at the same pictures in shadow, and takes over between two calls, so that no picture is lost. What the
-watch decides is written into the library, where the other processes find it. Called by edge_ai/worker.py's callers, one for each algorithm
+watch decides is written into the library, where the other processes find it. Called by edge_ai/analysis/worker.py, one for each algorithm
 and caller thread.
 """
 

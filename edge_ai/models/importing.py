@@ -30,6 +30,7 @@ from edge_ai.models.package import (
     card_of,
     read_bounded,
 )
+from edge_ai.models.picture_bounds import check_picture
 
 PICTURES_MAX = 16
 PICTURE_BYTES_MAX = 4 * 1024 * 1024
@@ -115,6 +116,7 @@ def _pictures(paths: Sequence[Path]) -> dict[str, bytes]:
         kind = _KINDS.get(data[:3])
         if kind is None:
             raise ModelError(f"golden picture {path.name} refused: it is neither JPEG nor PNG")
+        check_picture(path.name, data)
         found[f"{index:02}.{kind}"] = data
     return found
 

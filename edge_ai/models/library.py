@@ -21,6 +21,7 @@ from edge_ai.models.manifest import ID, MANIFEST_BYTES_MAX, VERSION, Manifest, d
 from edge_ai.models.package import CARD, MANIFEST, Card, Signature, check_files, read_bounded, read_card, sync_folder, write_package
 from edge_ai.models.room import Room
 from edge_ai.models.standing import HISTORY_MAX, Happened, Held, Refusals, Standing, noted, replace_standing
+from edge_ai.models.trials import Trials
 
 ALGORITHMS_MAX = 400
 """Algorithms a library holds."""
@@ -145,7 +146,7 @@ class Library:
             watched = watch and bool(state.live)
             new = replace_standing(state, live=version, previous=state.live, shadow="", watched=watched)
             self._write(id_, new := noted(new, Happened(at_us=at_us, what="activated", version=version, why=why, by=by)))
-            self._forget_trials(id_, version)
+            self._trials(id_).forget(version)
             if state.previous in set(self.versions(id_)) - new.kept:
                 _drop(self.root / id_ / state.previous)
             return new
@@ -160,7 +161,7 @@ class Library:
                     f"algorithm {id_} has no other live version to compare {version} with: `yunnao model activate {id_} {version}`"
                 )
             new = noted(replace_standing(state, shadow=version), Happened(at_us=at_us, what="shadowed", version=version, by=by))
-            self._forget_trials(id_, version)
+            self._trials(id_).forget(version)
             self._write(id_, new)
             return new
 
@@ -213,25 +214,17 @@ class Library:
 
     def begin_trial(self, id_: str, version: str) -> int:
         """Note that this process tries a version; how many processes ended while they tried it."""
-        marks = self._trial(id_, version, os.getpid()).parent
         try:
-            marks.mkdir(exist_ok=True, mode=0o700)
-            dead = [mark for mark in marks.glob(f"{version}@*") if not _is_alive(mark.name.rpartition("@")[2])]
-            self._trial(id_, version, os.getpid()).touch()
+            return self._trials(id_).begin(version)
         except OSError as error:
             raise AlgorithmError(f"library {self.root} cannot be written ({error.strerror}): free space, then again") from error
-        return len(dead)
 
     def end_trial(self, id_: str, version: str) -> None:
         """The version has proved itself in this process, or is not tried any more."""
-        self._trial(id_, version, os.getpid()).unlink(missing_ok=True)
+        self._trials(id_).end(version)
 
-    def _forget_trials(self, id_: str, version: str) -> None:
-        for mark in (self.root / id_ / ".trials").glob(f"{version}@*"):
-            mark.unlink(missing_ok=True)
-
-    def _trial(self, id_: str, version: str, process: int) -> Path:
-        return self.root / id_ / ".trials" / f"{version}@{process}"
+    def _trials(self, id_: str) -> Trials:
+        return Trials(self.root / id_ / ".trials")
 
     # ---- inside
 
@@ -268,10 +261,6 @@ class Library:
             raise AlgorithmError(f"library {self.root} cannot be written ({error.strerror}): free space, then again") from error
         finally:
             os.close(handle)
-
-
-def _is_alive(process: str) -> bool:
-    return process.isdigit() and Path(f"/proc/{process}").exists()
 
 
 def _drop(folder: Path) -> None:

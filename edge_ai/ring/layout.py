@@ -9,14 +9,12 @@ from __future__ import annotations
 import mmap
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from struct import Struct
+from typing import NamedTuple
 
 from edge_ai.capture.gate import BOXES_MAX, GateState
 from edge_ai.errors import RingError
-from edge_ai.spec import CAMERAS_PER_WORKER_MAX
 
 MAGIC = 0x59_4E_52_49_4E_47
 """First word of a ring's file."""
@@ -29,30 +27,45 @@ PAGE_BYTES = 4_096
 STATES = tuple(GateState)
 """Gate states by their number in a slot."""
 
-HEAD = np.dtype(
-    [("magic", "<u8"), ("cameras", "<u8"), ("published", "<u8", (CAMERAS_PER_WORKER_MAX,))],
-)
-"""Start of the file. `published`: frames so far, by camera."""
+WORD_BYTES = 8
+"""Of a counter. One is stored and read in one go, unlike what `Struct` packs: the file is seen as an array of them too."""
+MAGIC_WORD, CAMERAS_WORD, PUBLISHED_WORD = 0, 1, 2
+"""Words at the start of the file; of `published`, frames so far, there is one for each camera."""
 
-SLOT = np.dtype(
-    [
-        ("sequence", "<u8"), ("generation", "<u8"), ("taken_us", "<i8"), ("wall_us", "<i8"), ("width", "<u4"), ("height", "<u4"),
-        ("state", "<u4"), ("boxes_count", "<u4"), ("share", "<f4"), ("reserved", "<u4"), ("boxes", "<f4", (BOXES_MAX, 4)),
-    ],
-)  # fmt: skip
-"""Start of a slot. `sequence`: 2n when it holds the camera's frame n whole, odd while it is written; the rest describes the frame."""
-PIXELS_AT = -(-SLOT.itemsize // 64) * 64
-"""Offset of the pixels in a slot."""
+
+class Description(NamedTuple):
+    """What a slot says of its frame, behind its sequence."""
+
+    generation: int
+    taken_us: int
+    wall_us: int
+    width: int
+    height: int
+    state: int
+    """Index into STATES."""
+    boxes: int
+    """How many of the gate's boxes follow."""
+    share: float
+
+
+DESCRIPTION = Struct("<QqqIIIIf")
+DESCRIPTION_AT = WORD_BYTES
+"""Offsets in a slot. It begins with its sequence: 2n when it holds the camera's frame n whole, odd while it is written."""
+BOXES_AT = 64
+"""Four float32 each."""
+PIXELS_AT = BOXES_AT + BOXES_MAX * 16
 SLOT_BYTES = -(-(PIXELS_AT + PIXELS_MAX * 3) // PAGE_BYTES) * PAGE_BYTES
 
 _fence_lock = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Offsets of one slot."""
+class Place(NamedTuple):
+    """Offsets of one slot in the file."""
 
-    header: int
+    sequence: int
+    """Its word."""
+    description: int
+    boxes: int
     pixels: int
 
 
@@ -64,7 +77,7 @@ def ring_bytes(cameras: int) -> int:
 def place_of(camera: int, number: int) -> Place:
     """The slot of frame `number` of a camera."""
     start = PAGE_BYTES + (camera * SLOTS_PER_CAMERA + number % SLOTS_PER_CAMERA) * SLOT_BYTES
-    return Place(start, start + PIXELS_AT)
+    return Place(start // WORD_BYTES, start + DESCRIPTION_AT, start + BOXES_AT, start + PIXELS_AT)
 
 
 def fence() -> None:

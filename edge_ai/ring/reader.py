@@ -12,11 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_ai.capture.gate import BOXES_MAX, Motion
 from edge_ai.picture import Shot
-from edge_ai.ring.layout import HEAD, MAGIC, PIXELS_MAX, SLOT, STATES, fence, place_of, ring_bytes
+from edge_ai.ring.layout import (
+    CAMERAS_WORD,
+    DESCRIPTION,
+    MAGIC,
+    MAGIC_WORD,
+    PIXELS_MAX,
+    PUBLISHED_WORD,
+    STATES,
+    Description,
+    Place,
+    fence,
+    place_of,
+    ring_bytes,
+)
 from sync.model import Instant
 
 
@@ -44,8 +56,8 @@ class RingReader:
         self._path = path
         self.cameras = cameras
         self._memory: mmap.mmap | None = None
+        self._words: memoryview[int] = memoryview(b"").cast("Q")
         self._inode = 0
-        self._published: NDArray[np.uint64] = np.zeros(len(cameras), np.uint64)
         self._looked = [0] * len(cameras)
         self.torn = dict.fromkeys(cameras, 0)
         """Frames that were overwritten before they were copied out, by camera."""
@@ -68,56 +80,57 @@ class RingReader:
         if self._memory is None:
             return []
         found: list[tuple[str, Offered]] = []
-        for index, number in enumerate(self._published.tolist()):
+        for index, camera in enumerate(self.cameras):
+            number = self._words[PUBLISHED_WORD + index]
             if number != self._looked[index]:
                 self._looked[index] = number
                 header = self._header(index, number)
                 if header is not None:
-                    found.append((self.cameras[index], Offered(number, Instant(int(header["taken_us"][0])), _motion(header))))
+                    described, motion = header
+                    found.append((camera, Offered(number, Instant(described.taken_us), motion)))
         return found
 
     def take(self, camera: str, number: int) -> Seen | None:
         """A copy of a frame that `news` named; None when it was overwritten meanwhile, which is counted."""
         index = self.cameras.index(camera)
         header = self._header(index, number)
-        seen = None if header is None else self._copied(camera, index, number, header)
+        seen = None if header is None else self._copied(camera, place_of(index, number), number, *header)
         if seen is None:
             self.torn[camera] += 1
         return seen
 
-    def _copied(self, camera: str, index: int, number: int, header: NDArray[np.void]) -> Seen | None:
+    def _copied(self, camera: str, place: Place, number: int, described: Description, motion: Motion) -> Seen | None:
         assert self._memory is not None
-        width, height = int(header["width"][0]), int(header["height"][0])
+        width, height = described.width, described.height
         if not 0 < width * height <= PIXELS_MAX:
             return None
-        place = place_of(index, number)
         pixels = np.frombuffer(self._memory, np.uint8, height * width * 3, place.pixels).reshape(height, width, 3).copy()
-        if not self._whole(index, number):
+        if not self._is_whole(place, number):
             return None
-        shot = Shot(camera, pixels, Instant(int(header["taken_us"][0])), int(header["wall_us"][0]), int(header["generation"][0]))
-        return Seen(shot, _motion(header))
+        return Seen(Shot(camera, pixels, Instant(described.taken_us), described.wall_us, described.generation), motion)
 
-    def _header(self, index: int, number: int) -> NDArray[np.void] | None:
-        """A copy of the header of a camera's frame; None when the slot holds another frame, or none whole."""
+    def _header(self, index: int, number: int) -> tuple[Description, Motion] | None:
+        """What a camera's frame says of itself; None when the slot holds another frame, or none whole."""
         assert self._memory is not None
-        header = np.frombuffer(self._memory, SLOT, 1, place_of(index, number).header).copy()
-        return header if int(header["sequence"][0]) == 2 * number and self._whole(index, number) else None
+        place = place_of(index, number)
+        if not self._is_whole(place, number):
+            return None
+        described = Description._make(DESCRIPTION.unpack_from(self._memory, place.description))
+        boxes = np.frombuffer(self._memory, np.float32, 4 * min(described.boxes, BOXES_MAX), place.boxes).reshape(-1, 4).copy()
+        if not self._is_whole(place, number):
+            return None
+        return described, Motion(STATES[min(described.state, len(STATES) - 1)], boxes, described.share)
 
-    def _whole(self, index: int, number: int) -> bool:
-        assert self._memory is not None
+    def _is_whole(self, place: Place, number: int) -> bool:
+        """True while the slot holds frame `number`: before it is read, and again afterwards."""
         fence()
-        return int(np.frombuffer(self._memory, "<u8", 1, place_of(index, number).header)[0]) == 2 * number
+        held = self._words[place.sequence] == 2 * number
+        fence()
+        return held
 
     def _map(self, memory: mmap.mmap, inode: int) -> None:
-        head = np.frombuffer(memory, HEAD, 1)
-        if int(head["magic"][0]) != MAGIC or int(head["cameras"][0]) != len(self.cameras):
+        words = memoryview(memory).cast("Q")
+        if words[MAGIC_WORD] != MAGIC or words[CAMERAS_WORD] != len(self.cameras):
             return
-        self._memory, self._inode = memory, inode
-        self._published = head["published"][0][: len(self.cameras)]
+        self._memory, self._words, self._inode = memory, words, inode
         self._looked = [0] * len(self.cameras)
-
-
-def _motion(header: NDArray[np.void]) -> Motion:
-    count = min(int(header["boxes_count"][0]), BOXES_MAX)
-    state = STATES[min(int(header["state"][0]), len(STATES) - 1)]
-    return Motion(state, header["boxes"][0][:count].copy(), float(header["share"][0]))

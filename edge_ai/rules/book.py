@@ -1,7 +1,7 @@
 """All rules of one camera, their open events, and their memory over restarts.
 
 An event that begins is noted with the row that told it; it ends exactly once, also when the worker died in between. Called by
-edge_ai/analysis/pipeline.py.
+edge_ai/analysis.
 """
 
 from __future__ import annotations

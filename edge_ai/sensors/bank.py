@@ -1,7 +1,7 @@
 """All series of a node under watch: readings in, alarms that begin or end out. Pure; the one class of this package that others call.
 
 Owns: which alarms hold, and the state of every rule, which goes to JSON and back. Refuses readings that are no numbers or not newer than
-the last of their series (counted). Called by the node's ingest and by benchmarks/detection_bench.py.
+the last of their series (counted). Called by the node's ingest and by benchmarks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Whether sensors that move together still do: one distance for a whole group, and what each member adds to it.
 
 Pure. The Mahalanobis distance of the members' deviations from their usual, under a correlation matrix that forgets; its logarithm is held
-against its own past as a series is (baseline.py). The shares of the members add up to 1 and are in the alarm. Called by bank.py.
+against its own past as a series is (baseline.py). The shares of the members add up to 1 and are in the alarm. Called by groups.py.
 """
 
 from __future__ import annotations

@@ -99,9 +99,9 @@ class StreamDecoder:
         """Decode a picture without converting it; False at the end or on an error."""
         return self._grabbed() or (self._may_hold_more() and self._grabbed())
 
-    def read(self) -> Pixels | None:
-        """The next picture; None at the end or on an error."""
-        return self._retrieved() if self.skip() else None
+    def read(self, room: Pixels | None = None) -> Pixels | None:
+        """The next picture, in `room` where it has that size; None at the end or on an error."""
+        return self._retrieved(room) if self.skip() else None
 
     def _may_hold_more(self) -> bool:
         """True once after the end: the delimiter behind the last unit is an error to the decoder, before it gives what it held back."""
@@ -115,9 +115,9 @@ class StreamDecoder:
         except cv2.error:
             return False
 
-    def _retrieved(self) -> Pixels | None:
+    def _retrieved(self, room: Pixels | None) -> Pixels | None:
         try:
-            ok, pixels = self._capture.retrieve()
+            ok, pixels = self._capture.retrieve(room)
         except cv2.error:
             return None
         return as_picture(pixels) if ok else None

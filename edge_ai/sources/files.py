@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels
@@ -22,6 +21,8 @@ SHORT_BY_FRAMES = 2
 SHORT_BY_SHARE = 0.02
 """A file may end this many frames, or this share, before the count in its header without being called damaged."""
 FRAMES_BELIEVED_MAX = 1e9
+LOOKS_BEHIND_MAX = 8
+"""Pictures that are tried behind the last one that could be read."""
 
 _FOURCC = {"h264": ("h264", "avc1"), "h265": ("hevc", "hev1", "hvc1"), "mpeg4": ("FMP4", "mp4v", "XVID"), "mjpeg": ("MJPG",)}
 _CODECS = {int.from_bytes(code.encode(), "little"): name for name, codes in _FOURCC.items() for code in codes}
@@ -59,10 +60,10 @@ class ClipSource:
         self._given += 1
         return True
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         """The next picture."""
         try:
-            ok, pixels = self._capture.read()
+            ok, pixels = self._capture.read(room)
         except cv2.error:
             return None
         picture = as_picture(pixels) if ok else None
@@ -72,14 +73,23 @@ class ClipSource:
         if self._shape not in (None, picture.shape):
             self.restarts += 1
         self._shape = picture.shape
-        return np.asarray(picture, np.uint8)
+        return picture
 
     def ending(self) -> str:
         """What is missing at the end: OpenCV takes a decoding error for the end of the file (EDGE_AI 1)."""
+        if not self._promised:
+            return self._behind()
         missing = self._promised - self._given
         if missing <= max(SHORT_BY_FRAMES, SHORT_BY_SHARE * self._promised):
             return ""
         return f"{self._name} is damaged: {self._given} of {self._promised} frames readable; copy the file again"
+
+    def _behind(self) -> str:
+        """Of a file that tells no count of frames: what still comes behind a picture that cannot be read."""
+        given = self._given
+        if not any(self.skip() for _ in range(LOOKS_BEHIND_MAX)):
+            return ""
+        return f"{self._name} is damaged: picture {given + 1} cannot be read, or is of absurd size, and others follow; copy the file again"
 
     def interrupt(self) -> None:
         """A file never lets anybody wait for long."""
@@ -109,8 +119,11 @@ def open_clip(path: Path) -> ClipSource:
     if not capture.isOpened():
         capture.release()
         raise SourceError(refusal)
+    size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     try:
-        check_size(int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
+        if not all(size):
+            raise SourceError("no size of its pictures can be read, or an absurd one")
+        check_size(*size)
     except SourceError as error:
         capture.release()
         raise SourceError(f"{path.name}: {error}") from error

@@ -104,10 +104,10 @@ class LiveSource:
             self._catch_up()
         return True
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         """The next picture."""
         self._catch_up()
-        return self._until_shown(StreamDecoder.read)
+        return self._until_shown(lambda decoder: decoder.read(room))
 
     def ending(self) -> str:
         """A live source promises nothing."""
@@ -122,6 +122,8 @@ class LiveSource:
         if self._decoder is not None:
             self._decoder.close()
             self._decoder = None
+        # An error holds what it came through, so this very source too: with it the last seconds would wait for the garbage collector.
+        self._trouble = None
         self._client.close()
 
     def _catch_up(self) -> None:

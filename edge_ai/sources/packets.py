@@ -1,6 +1,6 @@
 """The last seconds of a camera as it sent them, compressed: a clip of what happened before an event costs no encoding.
 
-Bounded in seconds and bytes. Written by the capture thread (live.py), read by edge_ai/evidence/clip_keeping.py.
+Bounded in seconds and bytes. Written by the capture thread (live.py), read by evidence/clip_keeping.py and looks/passing.py.
 """
 
 from __future__ import annotations
@@ -92,6 +92,11 @@ class PacketRing:
             return None
         begin = max((index for index in keys if since is not None and packets[index].at <= since), default=keys[0])
         return KeptClip(packets[begin].format, tuple(packets[begin:]))
+
+    def held(self) -> list[Packet]:
+        """All that is held, all of one format, the oldest first."""
+        with self._lock:
+            return list(self._packets)
 
     def after(self, last: Packet) -> list[Packet] | None:
         """What came since `last`; None when it is not held any more or another format began: what is held is no continuation."""

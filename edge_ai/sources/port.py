@@ -42,8 +42,11 @@ class FrameSource(Protocol):
     def skip(self) -> bool:
         """Pass over a frame without converting it; False at the end. Live sources raise SourceError saying why they ended."""
 
-    def read(self) -> Pixels | None:
-        """The next picture, the caller's own; None at the end. Live sources raise SourceError saying why they ended."""
+    def read(self, room: Pixels | None = None) -> Pixels | None:
+        """The next picture: `room` itself where the picture has its size, else the caller's own; None at the end.
+
+        Live sources raise SourceError saying why they ended. After None or an error `room` may hold anything.
+        """
 
     def ending(self) -> str:
         """After the end: empty when the source gave all it promised, else what is missing."""

@@ -40,10 +40,10 @@ class UsbSource:
             raise SourceError(_GONE)
         return True
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         """The next picture; raises SourceError when the camera gives none."""
         try:
-            ok, pixels = self._capture.read()
+            ok, pixels = self._capture.read(room)
         except cv2.error as error:
             raise SourceError(_GONE) from error
         picture = as_picture(pixels) if ok else None

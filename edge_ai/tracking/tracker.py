@@ -199,4 +199,6 @@ def _match(likeness: Floats, tracks: Indices, boxes: Indices, pairs: list[tuple[
     assigned, _ = lap.lapjv(1 - likeness.astype(np.float64), extend_cost=True, cost_limit=1 - least, return_cost=False)
     rows = np.nonzero(assigned >= 0)[0]
     pairs += [(int(tracks[row]), int(boxes[assigned[row]])) for row in rows]
-    return np.delete(tracks, rows), np.delete(boxes, assigned[rows])
+    free = np.ones(len(boxes), np.bool_)
+    free[assigned[rows]] = False
+    return tracks[assigned < 0], boxes[free]

@@ -38,6 +38,18 @@ class Saying(msgspec.Struct, forbid_unknown_fields=True):
     why: Words = ""
 
 
+class AskCase(msgspec.Struct, forbid_unknown_fields=True):
+    """One publication."""
+
+    case: CaseId
+
+
+class AskHeard(msgspec.Struct, forbid_unknown_fields=True):
+    """What was heard; of one content alone where it is named."""
+
+    content: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+
+
 class AskOffers(msgspec.Struct, forbid_unknown_fields=True):
     """Of which node; empty: the parent."""
 
@@ -74,6 +86,8 @@ class AlgorithmVerbs:
         """Arguments and answer of each verb."""
         return {
             "algorithm_list": (Listing, self._list),
+            "algorithm_show": (AskCase, self._show),
+            "algorithm_heard": (AskHeard, self._heard),
             "algorithm_publish": (Publish, self._publish),
             "algorithm_say": (Saying, self._say),
             "algorithm_offers": (AskOffers, self._offers),
@@ -83,6 +97,12 @@ class AlgorithmVerbs:
 
     async def _list(self, asked: Listing) -> Plain:
         return {"cases": await self.desk().listed(asked.limit)}
+
+    async def _show(self, asked: AskCase) -> Plain:
+        return await self.desk().one(asked.case)
+
+    async def _heard(self, asked: AskHeard) -> Plain:
+        return {"offers": [one for one in await self.desk().heard() if asked.content in ("", one["content"])]}
 
     async def _publish(self, asked: Publish) -> Plain:
         return await self.desk().publish(asked.id, asked.version, by=asked.by, why=asked.why, approver=asked.approver)

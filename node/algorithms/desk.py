@@ -11,12 +11,13 @@ from edge_ai.models.package import read_card
 from node.algorithms.errors import AlgorithmRefused
 from node.algorithms.following import LibraryFollower
 from node.algorithms.kind import ALGORITHM, APPROVER, CONTENT, PACKAGE, PUBLISHER, Published, published_of
+from node.algorithms.news import unheld
 from node.algorithms.news_desk import NewsDesk
 from node.algorithms.offers import Offer, OfferDesk
 from node.algorithms.shelf import Shelf, told_as_refusal
 from node.algorithms.usage_desk import UsageDesk
 from node.cases.desk import CaseDesk
-from node.cases.kind import Case, Party
+from node.cases.kind import Case, Party, taken_from
 from node.cases.views import history_of
 from node.requests.arbiters import Parties
 from node.tree.routes import RouteDesk
@@ -55,20 +56,29 @@ class AlgorithmDesk:
         package = await asyncio.to_thread(self._published, id_, version)
         party = self.cases.me if approver in ("", self.cases.me.node) else await self._above(approver)
         body = {PACKAGE: _plain(package), "why": why, CONTENT: package.content}
-        return shown(await self.cases.open(ALGORITHM, body, by=by, parties={APPROVER: party}))
+        return await self._told(await self.cases.open(ALGORITHM, body, by=by, parties={APPROVER: party}))
 
     async def say(self, case_id: str, word: str, *, by: str, why: str) -> Plain:
         """Approve, refuse or withdraw; what is said names the bytes it is about. Raises CaseError."""
         await self.cases.follow()
         case = await asyncio.to_thread(self.cases.case, ALGORITHM, case_id)
         body = {CONTENT: published_of(case).content} | ({"why": why} if why else {})
-        return shown(await self.cases.say(ALGORITHM, case_id, word, body, by=by))
+        return await self._told(await self.cases.say(ALGORITHM, case_id, word, body, by=by))
 
     async def listed(self, limit: int) -> list[Plain]:
         """The newest cases that are known here."""
         await self.cases.follow()
         cases = await asyncio.to_thread(lambda: self.cases.register.cases(ALGORITHM, limit=limit))
-        return [shown(case) for case in cases]
+        return await asyncio.to_thread(lambda: [self._shown(case) for case in cases])
+
+    async def one(self, case_id: str) -> Plain:
+        """One case. Raises CaseError."""
+        await self.cases.follow()
+        return await self._told(await asyncio.to_thread(self.cases.case, ALGORITHM, case_id))
+
+    async def heard(self) -> list[Plain]:
+        """What nodes above offer and is not here, the newest last, each with its version that is live. Raises AlgorithmRefused."""
+        return await asyncio.to_thread(self._heard)
 
     async def offered_by(self, node: str) -> list[Plain]:
         """What a node offers, without a name the parent, at the top this node. Raises RouteRefused."""
@@ -87,6 +97,24 @@ class AlgorithmDesk:
         """What was approved and is this node's to give: it published or approved it. Blocking."""
         cases = self.cases.register.cases(ALGORITHM, states=("approved",), limit=CASES_MAX)
         return [Offer(package=published_of(case), publisher=_node(case, PUBLISHER), approver=_node(case, APPROVER)) for case in cases]
+
+    def _heard(self) -> list[Plain]:
+        library = self.shelf.library
+        with told_as_refusal():
+            return [
+                _offer(one.told.offer) | {"at": one.told.at, "heard_us": one.at_us, "live": library.state(one.told.offer.package.id).live}
+                for one in unheld(library, self.news.heard.heard)
+            ]
+
+    async def _told(self, case: Case) -> Plain:
+        return await asyncio.to_thread(self._shown, case)
+
+    def _shown(self, case: Case) -> Plain:
+        """A case as the local API shows it, with what this node may say about it. Blocking."""
+        with told_as_refusal():
+            live = self.shelf.library.state(published_of(case).id).live
+        takes = {word: list(step.needs) for word, step in taken_from(ALGORITHM, case, self.cases.me.node).items()}
+        return shown(case) | {"opened_us": case.opened_us, "live": live, "takes": takes}
 
     async def _above(self, node: str) -> Party:
         return await self.parties.provider(node, "")

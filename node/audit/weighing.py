@@ -1,7 +1,7 @@
 """What witnesses say, laid beside a log that was walked: was it cut off, or written anew from some entry on?
 
 Pure. A witness is believed where it shows the node's own signature. A node whose journal was restored or copied goes on under a new
-incarnation; what witnesses know of the former one beyond that point is said and cannot be compared. Called by api.py.
+incarnation; what witnesses know of the former one beyond that point is said and cannot be compared. Called by report.py.
 """
 
 from __future__ import annotations

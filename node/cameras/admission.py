@@ -1,7 +1,7 @@
 """Which of a node's cameras its box has room for: reads what `yunnao bench ai` measured, and has it measured.
 
 Owns bench-ai.json beside node.toml. A box without a measurement, or with that of another box, admits every camera; doctor says so. Called
-by node/appliance.py, the verb `bench` and the doctor.
+by host.py, the verb `bench` and the doctor.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The verbs of the local API about the list of cameras and the camera directory. Called by node/api.py."""
+"""The verbs of the local API about the list of cameras, their rules and the camera directory. Called by node/api.py."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from node.cameras.directory_rows import RESOURCE
 from node.cameras.host import CameraHost
 from node.cameras.national_code import camera_code
 from node.cameras.point import TEXT_CHARS_MAX, TIER_MAX
-from node.cases.verbs import Table
+from node.cameras.rule_changing import ChangedKey
+from node.cases.verbs import Name, Table
 from node.policy.showing import Looking, Showing
 from node.store.mart import MartError
 from sync.transport.local_api import LocalApiCode, LocalApiError
 
 ENTRIES_MAX = 5_000
 """Points of one call; a longer sheet comes in several."""
+
+RULE_VALUE_CHARS_MAX = 8_000
+"""Sixteen polygons to leave out."""
 
 Plain = dict[str, Any]
 Text = Annotated[str, Meta(max_length=TEXT_CHARS_MAX)]
@@ -31,6 +35,16 @@ State = Literal["online", "offline", "fault", "unknown"]
 
 class NoWords(msgspec.Struct, forbid_unknown_fields=True):
     """A verb without arguments."""
+
+
+class RuleChange(msgspec.Struct, forbid_unknown_fields=True):
+    """One key of a rule of a camera of cameras.toml, with its new value as TOML."""
+
+    camera: Annotated[str, Meta(min_length=1, max_length=64)]
+    rule: Annotated[str, Meta(min_length=1, max_length=128)]
+    key: ChangedKey
+    then: Annotated[str, Meta(min_length=1, max_length=RULE_VALUE_CHARS_MAX)]
+    by: Name
 
 
 class Directory(Looking, forbid_unknown_fields=True, kw_only=True):
@@ -82,6 +96,7 @@ class CameraVerbs:
         """Arguments and answer of each verb."""
         verbs: Mapping[str, tuple[type[msgspec.Struct], Callable[[Any], Awaitable[Plain]]]] = {
             "camera_reload": (NoWords, self._reload),
+            "rule_change": (RuleChange, self._change_rule),
             "camera_directory": (Directory, self._list),
             "camera_directory_import": (DirectoryImport, self._import),
         }
@@ -89,6 +104,9 @@ class CameraVerbs:
 
     async def _reload(self, _: NoWords) -> Plain:
         return await self.host().reload()
+
+    async def _change_rule(self, asked: RuleChange) -> Plain:
+        return await self.host().change_rule(asked.camera, asked.rule, asked.key, asked.then)
 
     async def _list(self, asked: Directory) -> Plain:
         grade_max = await self.showing().grade_max(RESOURCE, asked)

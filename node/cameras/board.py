@@ -14,9 +14,12 @@ from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec
 from edge_ai.wire import AnalysisRow, Refusal, StateRow
 from node.cameras.grouping import as_read
+from node.cameras.pace import Pace
 from sync.model import Instant
 
 WHY_CHARACTERS_MAX = 400
+WELL = ("live", "off")
+"""States in which nothing is amiss."""
 COUNTS = ("frames", "dropped", "storms", "stalls", "damaged")
 """What a capture process counts from its own start on; a camera's counts go on over many of them."""
 
@@ -43,6 +46,9 @@ class _Camera:
     slowed: str = ""
     """What admission did to it."""
     events: int = 0
+    pace: Pace = field(default_factory=Pace)
+    out_since_us: int | None = None
+    """Since when it has not been live; tries to reach it again change nothing. None: it is."""
     earlier: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     """Counts of the capture processes before the one of now."""
 
@@ -55,6 +61,14 @@ class _Camera:
         self.state = msgspec.structs.replace(
             self.state, state=state, since_us=wall_us, fps=0.0, retry_in_s=retry_in_s, why=why[:WHY_CHARACTERS_MAX]
         )  # fmt: skip
+        self.note_out()
+
+    def note_out(self) -> None:
+        """Remember since when it is not live."""
+        if self.state.state in WELL:
+            self.out_since_us = None
+        elif self.out_since_us is None:
+            self.out_since_us = self.state.since_us
 
     def count(self, name: str) -> int:
         """One of COUNTS, since the node's start."""
@@ -95,11 +109,13 @@ class CameraBoard:
         if row.frames < known.state.frames:
             known.earlier = {name: known.count(name) for name in COUNTS}
         known.state, known.reported_at = row, now
+        known.note_out()
 
-    def take_analysis(self, row: AnalysisRow) -> Refusal | None:
+    def take_analysis(self, row: AnalysisRow, now: Instant) -> Refusal | None:
         """What an analysis process said; the refusal that the camera's capture process has to hear, if it reads on in vain."""
         known = self._cameras[row.camera]
         known.analysis, known.analysis_down = row, None
+        known.pace.note(now, analysed=row.analysed, dropped=known.count("dropped") + row.lost)
         return Refusal(row.camera, row.why) if row.refused and known.state.state != "lost" else None
 
     def capture_down(self, cameras: Sequence[str], down: Down, now: Instant, wall_us: int) -> None:
@@ -133,17 +149,21 @@ class CameraBoard:
 
 def _shown(name: str, known: _Camera, now: Instant) -> dict[str, object]:
     state, analysis, down = known.state, known.analysis, known.analysis_down
-    is_blind = down is not None and state.state == "live"
+    is_blind, rates = down is not None and state.state == "live", known.pace.rates(now)
     return {
         "camera": name,
         "name": known.spec.name,
         "algorithm": known.spec.algorithm,
+        "mode": known.spec.mode.value,
         "scene": "rendered" if known.spec.kind is CameraKind.RENDERED else "real",
         "state": "degraded" if is_blind else state.state,
         "since_us": state.since_us,
+        "out_since_us": known.out_since_us,
         "fps": state.fps,
         "frames": known.count("frames"),
         "analysed": 0 if analysis is None else analysis.analysed,
+        "analysed_per_s": rates.analysed,
+        "asked_per_s": rates.asked,
         "dropped": known.count("dropped") + (0 if analysis is None else analysis.lost),
         "age_ms": 0.0 if analysis is None else analysis.age_ms,
         "model": "" if analysis is None else analysis.model,
@@ -163,4 +183,4 @@ def _begun(camera: CameraSpec, now: Instant, wall_us: int) -> _Camera:
     state = StateRow(
         camera=camera.id, state="connecting", since_us=wall_us, fps=0.0, frames=0, dropped=0, retry_in_s=None, why=""
     )  # fmt: skip
-    return _Camera(camera, state, now)
+    return _Camera(camera, state, now, out_since_us=wall_us)

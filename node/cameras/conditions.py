@@ -1,7 +1,7 @@
 """Brings the newest values of devices to the rules of cameras that ask for them (`when = "METRIC of DEVICE > VALUE"`).
 
 Looks up only what a rule names, every FEED_S, and tells the processes that analyse; one that was just started hears it within that time.
-Called by node/appliance.py.
+Called by wiring.py.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from edge_ai.looks.values import GRID_COLUMNS, GRID_ROWS
 from node.cameras.errors import CameraRefused
 
 POINTS_MAX = 32
+EXTENT_MIN = 1e-6
+"""Of twice a triangle of corners, as a share of the picture: less is a line for whoever looks."""
 _CELL = re.compile(r"([A-Za-z])([0-9]{1,2})")
 _NUMBER = re.compile(r"[01]|0?\.[0-9]{1,6}|1\.0{1,6}")
 
@@ -63,3 +65,12 @@ def _corner(words: str) -> tuple[float, float]:
     if not comma or not _NUMBER.fullmatch(x) or not _NUMBER.fullmatch(y):
         raise CameraRefused(f"corner {words[:30]!r} refused: two shares of width and height from 0 to 1, such as 0.25,0.5")
     return float(x), float(y)
+
+
+def has_extent(points: Points) -> bool:
+    """True for a line with two ends, and for corners that enclose something."""
+    (left, top), *others = points
+    ways = [(x - left, y - top) for x, y in others]
+    if len(points) == 2:
+        return ways[0] != (0.0, 0.0)
+    return any(abs(x * below - y * right) > EXTENT_MIN for x, y in ways for right, below in ways)

@@ -1,6 +1,6 @@
 """The cameras of a running node over changes of their list. Refuses a list that cannot run, and goes on with the one before.
 
-Called by node/appliance.py by way of wiring.py; `reload` by the API.
+Called by wiring.py; `reload` by the API.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any
 from edge_ai.errors import SpecError
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraSpec, MaskWish
-from edge_ai.wire import ClipNote, ClipOrder, Value, ViewMessage, ViewOrder
+from edge_ai.wire import ClipNote, ClipOrder, Value, VideoMessage, VideoOrder, ViewMessage, ViewOrder
 from node.cameras.admission import admission_of
 from node.cameras.errors import CameraRefused
-from node.cameras.listing import camera_specs
+from node.cameras.listing import CameraList, camera_specs
+from node.cameras.rule_changing import ChangedKey, with_change
 from node.cameras.rule_entries import watches
 from node.cameras.supervisor import CameraSupervisor
 from node.config.config import NodeConfig, load_config
@@ -68,6 +69,14 @@ class CameraHost:
         """Bring pictures that `look` asked for to `came` from now on."""
         self._supervisor.on_view = came
 
+    def watch(self, order: VideoOrder) -> None:
+        """Ask for the packets of a camera; they come to whoever `hear_video` named."""
+        self._supervisor.watch(order)
+
+    def hear_video(self, came: Callable[[VideoMessage], None]) -> None:
+        """Bring packets that `watch` asked for to `came` from now on."""
+        self._supervisor.on_video = came
+
     def order_clip(self, order: ClipOrder) -> bool:
         """Ask for the clip of an event; False where nobody reads its camera. What becomes of it comes to whoever `hear_clips` named."""
         return self._supervisor.order_clip(order)
@@ -96,6 +105,17 @@ class CameraHost:
             self._supervisor.change(specs, await asyncio.to_thread(admission_of, specs, config))
             self._take(config, specs)
         return {"cameras": len(specs), "changed": is_changed}
+
+    async def change_rule(self, camera: str, rule: str, key: ChangedKey, then: str) -> dict[str, Any]:
+        """Change a rule of a camera of cameras.toml and serve it. Raises CameraUnknown, CameraRefused, ConfigError with nothing changed."""
+        await asyncio.to_thread(self._save_rule, camera, rule, key, then)
+        return await self.reload()
+
+    def _save_rule(self, camera: str, rule: str, key: ChangedKey, then: str) -> None:
+        listed = CameraList(load_config(self.config.path))
+        before = listed.before(camera) or listed.find(camera)
+        listed.put(with_change(before, rule, key, then), None)
+        listed.save()
 
     def _take(self, config: NodeConfig, specs: list[CameraSpec]) -> None:
         self.config, self._specs = config, specs

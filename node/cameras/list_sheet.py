@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from edge_ai.errors import SourceError
+from edge_ai.sources.rtsp.address import read_address
 from node.cameras.credentials import CHARS_MAX, Credentials, split_credentials
 from node.cameras.errors import CameraRefused, CodeRefused
 from node.cameras.list_file import CAMERAS_MAX
@@ -109,6 +111,12 @@ def _id(cell: str) -> str:
 def _text(cell: str) -> str:
     if len(cell) > TEXT_CHARS_MAX:
         raise ValueError(f"has {len(cell)} characters, at most {TEXT_CHARS_MAX}")
+    return _seen(cell)
+
+
+def _seen(cell: str) -> str:
+    if not cell.isprintable():
+        raise ValueError("has signs that are not seen, or are no UTF-8: type it again")
     return cell
 
 
@@ -143,9 +151,27 @@ def _stream(cell: str) -> str:
 
 
 def _source_cell(cell: str) -> str:
-    if not cell.startswith(("rtsp://", "rtsps://", "/")) and "://" in cell:
+    """What opens it later is asked here already, so that a wrong address is told to who types it. No word of the cell is repeated."""
+    scheme, sign, rest = cell.partition("://")
+    if sign and scheme.lower() == "rtsps":
+        raise ValueError("is RTSP over TLS, which is not read: let the camera offer RTSP and give rtsp://HOST/PATH")
+    if sign and scheme.lower() == "rtsp":
+        return _rtsp_cell(f"rtsp://{rest}")
+    # FFmpeg takes what stands before a colon for a protocol: concat:, data:, subfile,,start,0:
+    if ":" in cell.partition("/")[0]:
         raise ValueError("is no address that can be opened: rtsp://HOST/PATH, a device or a file")
-    return cell
+    return _seen(cell)
+
+
+def _rtsp_cell(address: str) -> str:
+    try:
+        found, _ = read_address(address)
+    except SourceError as error:
+        raise ValueError(str(error).removeprefix("its address refused: ")) from None
+    if "@" in found.url:
+        # A password with a raw / ends the host early, and what follows would be kept and shown as the path.
+        raise ValueError("has an @ behind its host: write @ as %40, and other special characters of a password as %XX")
+    return _seen(address)
 
 
 def _secret(cell: str) -> str:
@@ -155,6 +181,8 @@ def _secret(cell: str) -> str:
 
 
 def _code(cell: str) -> str:
+    if "e+" in cell.lower():
+        raise ValueError("was shortened by the spreadsheet program: format the column as text and enter the 20 digits again")
     try:
         return camera_code(half_width(cell))
     except CodeRefused as error:
@@ -178,6 +206,7 @@ LIST_FORM = SheetForm(
     },
     key="id",
     lines_max=CAMERAS_MAX,
+    too_many="a node watches no more cameras, enter the others at other nodes",
     secret=frozenset({"password", "source"}),
     kept=frozenset({"id", "source"}),
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The cameras that a node keeps beside node.toml: entered, changed and taken out, whole files at a time.
 
 Owns what a change comes to and how cameras.toml is written: checked as it would be read, then replaced durably, with the credentials apart.
-Refuses to touch cameras of node.toml, which people write by hand. Called by the verb `camera`; `camera_specs` by node/appliance.py.
+Refuses to touch cameras of node.toml, which people write by hand. Called by the verb `camera`; `camera_specs` by host.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the bounds of what is read. Refuses document types before the parser sees them, so that nothing unfolds, and documents of more elements
 than a camera has reason to send. Sources: WS-Discovery (2005/04), WS-Security UsernameToken Profile 1.0, ONVIF Core and Media
-specifications. Called by discovery.py and onvif.py.
+specifications. Called by discovery.py and the verb `camera discover`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from node.cameras.credentials import Credentials, split_credentials
+from node.cameras.credentials import Credentials, shown, split_credentials
 from node.cameras.errors import CameraRefused
 
 ANSWER_BYTES_MAX = 262_144
@@ -144,7 +144,7 @@ def stream_address(data: bytes) -> str:
     """The RTSP address in an answer, without credentials. Raises CameraRefused for anything else."""
     address = _text(_answer(data), "Uri")
     if not address.startswith(("rtsp://", "rtsps://")):
-        raise CameraRefused(f"the camera gives {address[:80]!r} as its stream, which is no RTSP address")
+        raise CameraRefused(f"the camera gives {shown(address)[:80]!r} as its stream, which is no RTSP address")
     return split_credentials(address)[0]
 
 

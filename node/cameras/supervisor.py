@@ -33,6 +33,8 @@ from edge_ai.wire import (
     StateRow,
     UsageRow,
     Value,
+    VideoMessage,
+    VideoOrder,
     ViewMessage,
     ViewOrder,
     ack_parts,
@@ -41,6 +43,7 @@ from edge_ai.wire import (
     parse_from_worker,
     refusal_parts,
     value_parts,
+    video_order_parts,
     view_order_parts,
 )
 from node.cameras.board import CameraBoard, Down
@@ -136,6 +139,8 @@ class CameraSupervisor:
         """Gets what the models of a camera did in the last minute."""
         self.on_view: Callable[[ViewMessage], None] = lambda message: None
         """Gets the pictures that `look` asked for."""
+        self.on_video: Callable[[VideoMessage], None] = lambda message: None
+        """Gets the packets that `watch` asked for."""
         self.on_clip: Callable[[ClipNote], None] = lambda note: None
         """Gets what became of the clips that `order_clip` asked for."""
         self.change(cameras, admission)
@@ -189,6 +194,11 @@ class CameraSupervisor:
         """Ask for the newest picture of a camera; where nobody analyses it, no answer comes."""
         if (analysis := self._crew.analyst_of(order.camera)) is not None:
             self._tell(analysis, view_order_parts(order))
+
+    def watch(self, order: VideoOrder) -> None:
+        """Ask for the packets of a camera; where nobody reads it, no answer comes."""
+        if (reader := self._crew.reader_of(order.camera)) is not None:
+            self._tell(reader, video_order_parts(order))
 
     def order_clip(self, order: ClipOrder) -> bool:
         """Ask for the packets around an event; False where nobody reads the camera."""
@@ -258,6 +268,8 @@ class CameraSupervisor:
                 self._take_usage(message)
             elif isinstance(message, ViewMessage):
                 self.on_view(message)
+            elif isinstance(message, VideoMessage):
+                self.on_video(message)
             elif isinstance(message, ClipNote):
                 self.on_clip(message)
             else:
@@ -269,11 +281,11 @@ class CameraSupervisor:
         elif isinstance(row, StateRow):
             self._board.take_state(row, now)
         else:
-            self._take_analysis(row)
+            self._take_analysis(row, now)
 
-    def _take_analysis(self, row: AnalysisRow) -> None:
+    def _take_analysis(self, row: AnalysisRow, now: Instant) -> None:
         """Who reads a camera that cannot be analysed stops it; once it can be, it is read again."""
-        refusal, reader = self._board.take_analysis(row), self._crew.reader_of(row.camera)
+        refusal, reader = self._board.take_analysis(row, now), self._crew.reader_of(row.camera)
         if refusal is not None and reader is not None:
             self._refusals.add(row.camera)
             self._tell(reader, refusal_parts(refusal))

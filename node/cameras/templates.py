@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from importlib import resources
+from ipaddress import IPv6Address
 
 from node.cameras.errors import CameraRefused
 
@@ -53,9 +54,16 @@ def checked_host(host: str) -> str:
     """A host name or address that may stand in an address; IPv6 in brackets. Raises CameraRefused."""
     bare = host.removeprefix("[").removesuffix("]")
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:")
-    if not bare or len(bare) > 253 or set(bare) - allowed:
+    if not bare or len(bare) > 253 or set(bare) - allowed or (":" in bare and not _is_ipv6(bare)):
         raise CameraRefused(f"host {host[:60]!r} refused: a name or an IP address, without port, user or path")
     return f"[{bare}]" if ":" in bare else bare
+
+
+def _is_ipv6(host: str) -> bool:
+    try:
+        return IPv6Address(host).version == 6
+    except ValueError:
+        return False
 
 
 @cache
@@ -68,6 +76,8 @@ def templates() -> dict[str, Template]:
 def template_of(vendor: str) -> Template:
     """The template of a vendor, by its name in any case. Raises CameraRefused naming those there are."""
     word = vendor.strip()
+    if not word:
+        raise CameraRefused(f"no vendor is named: {', '.join(templates())}, or give the whole address")
     found = templates().get(word.casefold()) or next((each for each in templates().values() if word and word in each.title), None)
     if found is None:
         raise CameraRefused(f"vendor {vendor[:40]!r} is not known: {', '.join(templates())}, or give the whole address")

@@ -21,6 +21,7 @@ from node.cameras.host import CameraHost
 from node.cameras.rows import EVENTS, CameraRows
 from node.cameras.supervisor import CameraSupervisor
 from node.cameras.viewing.pictures import LivePictures
+from node.cameras.viewing.video import LiveVideo
 from node.evidence.desk import EvidenceDesk
 from node.evidence.remasking import Remasking
 from node.evidence.wiring import evidence_of
@@ -47,6 +48,7 @@ class CameraRoom:
     incidents: Following
     conditions: ConditionFeed
     pictures: LivePictures
+    video: LiveVideo
     usage: UsageBook
     """What the models of the cameras did and was not told yet."""
 
@@ -65,11 +67,12 @@ def cameras_of(parts: Parts, plane: DevicePlane) -> CameraRoom:
     evidence = evidence_of(parts, rows, rule_kinds, incidents)
     host = CameraHost(parts.config, partial(_supervised, parts, evidence, usage), rule_kinds)
     conditions = ConditionFeed(lambda: host.specs, plane.newest_number, host.tell, parts.clock)
-    pictures = LivePictures(host.cameras, host.look)
+    pictures, video = LivePictures(host.cameras, host.look), LiveVideo(host.cameras, host.watch)
     host.hear_views(pictures.came)
+    host.hear_video(video.came)
     host.hear_clips(evidence.take_clip)
     evidence.order_clip, evidence.wants_mosaic = host.order_clip, host.wants_mosaic
-    return CameraRoom(host, evidence, Remasking(evidence, rows.resend, parts.clock), incidents, conditions, pictures, usage)
+    return CameraRoom(host, evidence, Remasking(evidence, rows.resend, parts.clock), incidents, conditions, pictures, video, usage)
 
 
 def _supervised(

@@ -1,7 +1,7 @@
 """The page on which a person draws with the mouse, or the keys, where a rule looks: a still, clicks, the rule as TOML, and save.
 
 Owns what the page may ask: a check of a rule, and its save into the list of cameras, with the checks of `yunnao camera zone`; the list is
-read anew each time, so nothing that others changed is undone. The still stays in memory. Called by node/verbs/camera_zone.py.
+read anew each time, so nothing that others changed is undone. The still stays in memory. Called by node/verbs/camera_page.py.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from node.cameras.errors import CameraRefused
-from node.cameras.grid import Points
+from node.cameras.grid import Points, has_extent
 from node.config.model import CameraEntry, RuleEntry
 
 
@@ -26,6 +26,8 @@ def with_rule(camera: CameraEntry, name: str, kind: str, points: Points, classes
         rule = msgspec.convert(facts, RuleEntry)
     except msgspec.ValidationError as error:
         raise CameraRefused(f"rule {name!r} refused: {error}") from None
+    if not has_extent(points):
+        raise CameraRefused(f"the place of rule {name!r} refused: its corners are one point or lie on one line, so nothing can be in it")
     if before is not None:
         rule = msgspec.structs.replace(before, kind=rule.kind or before.kind, points=points, classes=rule.classes or before.classes)
     elif not rule.kind:

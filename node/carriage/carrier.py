@@ -1,6 +1,6 @@
 """What the node offers of carriage: export, import and receipt by file, and how each peer that is served so stands.
 
-Owns: one lock per peer, so that one file link at a time is open. Called by node/api.py for the verb `bundle` and by watching.py.
+Owns: one lock per peer, so that one file link at a time is open. Called by api_verbs.py for the verb `bundle` and by watching.py.
 """
 
 from __future__ import annotations

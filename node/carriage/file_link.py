@@ -1,7 +1,7 @@
 """The engine's link to a peer while its wire is a file: opened with known positions, heard through a tap, closed again.
 
 Owns: the tap on what the runtime hands out. Refuses to take what belongs to a session: as soon as one opens to the same peer, the
-file link is over. Called by exporting.py, importing.py and receipts.py; one file link per peer at a time.
+file link is over. Called by exporting.py, importing.py and office.py; one file link per peer at a time.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Devices at such gaps copy files in any order, twice, or half, and delete them. So: half files wait, early files wait, files that cannot be
 taken are renamed, taken ones are removed, and parts without a receipt are laid out again from time to time. Owns: the rhythm. Called by
-appliance.py, one task per [[carriage]].
+node/appliance.py, one task per [[carriage]].
 """
 
 from __future__ import annotations

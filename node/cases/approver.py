@@ -1,5 +1,7 @@
-"""Which node is asked to approve what is proposed here: the one that was named, this one, or the nearest above that may. Called by api.py
-of the negative list and of changed grades."""
+"""Which node is asked to approve what is proposed here: the one that was named, this one, or the nearest above that may.
+
+Called by the api modules of the negative list and of changed grades.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""What the verbs of the local API about cases have in common: the bounds of their arguments and the shape of their tables. Called by api.py
-of every kind."""
+"""What the verbs of the local API about cases have in common: the bounds of their arguments and the shape of their tables.
+
+Called by the api modules of every kind of case.
+"""
 
 from __future__ import annotations
 

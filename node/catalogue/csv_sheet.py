@@ -20,6 +20,8 @@ ROWS_MAX = 400_000
 """Rows with a value in one sheet: 20,000 resources of 20 fields."""
 COLUMNS_MAX = 256
 SEPARATORS = ",\t;"
+FULL_WIDTH = "，；"
+"""Separators where a Chinese keyboard wrote the file; taken only where the first line with any has none of the others."""
 SNIFFED_CHARS = 16_384
 """Characters from the top in which separators are counted."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t")
@@ -32,7 +34,7 @@ def read_csv(path: Path) -> Sheet:
     """The one sheet of a CSV file, named after it; raises SheetRefused."""
     text = _decoded(path, _bytes_of(path))
     top = text[:SNIFFED_CHARS]
-    separator = max(SEPARATORS, key=top.count)
+    separator = _separator(top)
     rows = []
     try:
         for number, cells in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True), start=1):
@@ -44,6 +46,12 @@ def read_csv(path: Path) -> Sheet:
     except csv.Error as error:
         raise SheetRefused(f"{path.name} refused: not CSV ({error}); save it again as CSV from the program that made it") from None
     return Sheet(path.name, tuple(rows))
+
+
+def _separator(top: str) -> str:
+    first = next((line for line in top.splitlines() if any(sign in line for sign in SEPARATORS + FULL_WIDTH)), "")
+    signs = SEPARATORS if any(sign in first for sign in SEPARATORS) or not first else FULL_WIDTH
+    return max(signs, key=top.count)
 
 
 def write_csv(path: Path, rows: Iterable[Sequence[str]], *, encoding: str = "utf-8-sig") -> None:

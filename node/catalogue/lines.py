@@ -15,7 +15,7 @@ from node.catalogue.columns import Column
 from node.catalogue.errors import Problem, SheetRefused
 from node.catalogue.importing import read_files
 from node.catalogue.reading import CLEAR, FORMULA
-from node.catalogue.sheets import HEADER_ROWS_MAX, Row, Sheet
+from node.catalogue.sheets import HEADER_ROWS_MAX, Row, Sheet, read_header
 
 PROBLEMS_MAX = 1_000
 """Problems that are collected before reading ends."""
@@ -35,6 +35,9 @@ class SheetForm:
     key: str
     """The column that names a row; no two rows share a name."""
     lines_max: int
+    """Rows of one import."""
+    too_many: str = "split the file"
+    """What to do with more rows than that."""
     shown: Sequence[Column] = ()
     """What an export adds; an import leaves them alone."""
     secret: frozenset[str] = frozenset()
@@ -107,7 +110,7 @@ class _Reading:
             why = f"stands in {first.sheet} row {first.row} already: keep one of them"
             self.problems.append(Problem(name, row.number, head, word, why))
         elif len(self.lines) >= self.form.lines_max:
-            self.problems.append(Problem(name, row.number, "", "", f"more than {self.form.lines_max} rows: split the file"))
+            self.problems.append(Problem(name, row.number, "", "", f"more than {self.form.lines_max} rows: {self.form.too_many}"))
             return False
         else:
             self.lines[word] = Line(name, row.number, values)
@@ -172,23 +175,23 @@ def _layout(sheet: Sheet, form: SheetForm) -> _Layout | None:
     known = {header_key(name): column.key for column in form.columns for name in (*column.zh, *column.en)}
     shown = {header_key(name) for column in form.shown for name in (*column.zh, *column.en)}
     best: _Layout | None = None
-    for index, row in enumerate(sheet.rows[:HEADER_ROWS_MAX]):
-        heads = [(place, cell) for place, cell in enumerate(row.cells) if cell]
+    for index in range(min(HEADER_ROWS_MAX, len(sheet.rows))):
+        heads, below = read_header(sheet.rows, index, known)
         places: dict[str, int] = {}
-        for place, head in heads:
+        for place, head in sorted(heads.items()):
             key = known.get(header_key(head))
             if key is not None and key not in places:
                 places[key] = place
         if form.key not in places or (best is not None and len(best.places) >= len(places)):
             continue
         _check_headers(sheet, heads, form)
-        unread = tuple(head for place, head in heads if place not in places.values() and header_key(head) not in shown)
-        best = _Layout(places, {key: row.cells[place] for key, place in places.items()}, unread, sheet.rows[index + 1 :])
+        unread = tuple(head for place, head in sorted(heads.items()) if place not in places.values() and header_key(head) not in shown)
+        best = _Layout(places, {key: heads[place] for key, place in places.items()}, unread, sheet.rows[below:])
     return best
 
 
-def _check_headers(sheet: Sheet, heads: Sequence[tuple[int, str]], form: SheetForm) -> None:
-    for _, head in heads:
+def _check_headers(sheet: Sheet, heads: Mapping[int, str], form: SheetForm) -> None:
+    for head in heads.values():
         if why := form.refused.get(header_key(head)):
             raise SheetRefused(f"{sheet.name} refused: it has a column {head!r}; {why}")
 

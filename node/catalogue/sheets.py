@@ -5,7 +5,7 @@ Called by the readers (`csv_sheet`, `xlsx`) and by `importing`. Refuses nothing:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from node.catalogue.cells import header_key
@@ -67,12 +67,7 @@ def layout_of(sheet: Sheet) -> Layout | None:
 
 def _try(kind: SheetKind, rows: Sequence[Row], index: int) -> Layout | None:
     known = spellings(kind)
-    heads = dict(_heads(rows[index].cells))
-    below = index + 1
-    if below < len(rows) and _is_second_line(rows[index], rows[below], known):
-        # The first line names groups of columns, the second the columns: 信息资源分类 above 类, 项, 目, 细目.
-        heads |= {place: head for place, head in _heads(rows[below].cells) if header_key(head) in known}
-        below += 1
+    heads, below = read_header(rows, index, known)
     places: dict[str, int] = {}
     for place, head in sorted(heads.items()):
         key = known.get(header_key(head))
@@ -85,11 +80,24 @@ def _try(kind: SheetKind, rows: Sequence[Row], index: int) -> Layout | None:
     return Layout(kind, places, headers, ignored, tuple(rows[below:]))
 
 
+def read_header(rows: Sequence[Row], index: int, known: Collection[str]) -> tuple[dict[int, str], int]:
+    """What stands over each place in a row, and the index of the row below it; `known` are headers as `header_key` writes them.
+
+    Two rows are one header where the first names groups of columns and the second the columns: 信息资源分类 above 类, 项, 目, 细目.
+    """
+    heads = dict(_heads(rows[index].cells))
+    below = index + 1
+    if below < len(rows) and _is_second_line(rows[index], rows[below], known):
+        heads |= {place: head for place, head in _heads(rows[below].cells) if header_key(head) in known}
+        below += 1
+    return heads, below
+
+
 def _heads(cells: Sequence[str]) -> Iterator[tuple[int, str]]:
     return ((place, cell) for place, cell in enumerate(cells) if cell)
 
 
-def _is_second_line(first: Row, second: Row, known: Mapping[str, str]) -> bool:
+def _is_second_line(first: Row, second: Row, known: Collection[str]) -> bool:
     """True when every value of the second row is a header, and one stands where the first row has none that is understood."""
     heads = list(_heads(second.cells))
     return all(header_key(head) in known for _, head in heads) and any(header_key(first.at(place)) not in known for place, _ in heads)

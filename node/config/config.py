@@ -1,6 +1,6 @@
 """node.toml as one typed value. Refuses unknown keys with the nearest valid one, wrong types and impossible values, with file and line.
 
-Called by every verb and by runtime.py; the keys are in config_model.py and docs/config.md.
+Called by every verb and by node/assembly.py; the keys are in model.py and docs/config.md.
 """
 
 from __future__ import annotations

@@ -227,6 +227,7 @@ class EdgeSection(msgspec.Struct, frozen=True, kw_only=True):
     models_wanted: Annotated[list[Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9-]{0,63}$")]], Meta(max_length=400)] = []
     models_then: Literal["keep", "shadow"] = "keep"
     view_kib_s: Annotated[int, Meta(ge=4, le=16_384)] = 256
+    video_kib_s: Annotated[int, Meta(ge=16, le=16_384)] = 640
 
 
 class StoreSection(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """A device as a row of the catalogue: of `devices`, or of `device-registry` where the catalogue in force has only the older layout.
 
-Owns the layout of the row. What a device measured is not in it: readings go up under their own rules. Neither is how it logs in. Called by
-node/ingest/intake.py through wiring.py.
+Owns the layout of the row. What a device measured is not in it: readings go up under their own rules. Neither is how it logs in. Called
+by node/ingest/intake.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Devices put together from the parts of a node. Called by node/appliance.py."""
+"""Devices put together from the parts of a node. Called by node/wiring.py."""
 
 from __future__ import annotations
 

@@ -5,13 +5,10 @@ An event is worth what its detector was proved on: motion boxes and nets that kn
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from edge_ai.algorithm import SHIPPED
 from edge_ai.errors import EdgeError
 from edge_ai.models.library import Library
-from edge_ai.models.manifest import MANIFEST_BYTES_MAX, EvidenceGrade, Manifest, decode_manifest
-from edge_ai.models.package import MANIFEST, read_bounded
+from edge_ai.models.manifest import EvidenceGrade
+from node.algorithms.grading import manifest_of
 from node.algorithms.seal import PackageSeal
 from node.algorithms.shelf import FOLDER
 from node.doctor.model import Finding, Place, Severity
@@ -26,7 +23,7 @@ def detectors(place: Place) -> Finding:
     library = Library(place.config.data_dir / FOLDER)
     try:
         _check_live(library, PackageSeal(IdentityFiles(place.folder)))
-        found = {name: _manifest(name, library) for name in names}
+        found = {name: manifest_of(name, library) for name in names}
     except (EdgeError, NodeError) as error:
         return Finding(Severity.FAIL, str(error))
     if not names:
@@ -42,10 +39,3 @@ def _check_live(library: Library, seal: PackageSeal) -> None:
         if held.state.live:
             seal.check_folder(library.folder(held.id, held.state.live))
 
-
-def _manifest(name: str, library: Library) -> Manifest | None:
-    shipped: Path = SHIPPED / name / MANIFEST
-    if shipped.is_file():
-        return decode_manifest(read_bounded(shipped, MANIFEST_BYTES_MAX), name)
-    live = library.state(name).live
-    return library.manifest(name, live) if live else None

@@ -2,7 +2,7 @@
 
 Owns: the commit thread, and what recent commits took. Handing a commit to a thread and hearing of its end takes two wake-ups, on a quick
 disk as long as the commit. So a small commit of a node that was idle runs on the loop, as long as the disk was quick lately; under load
-and on a slow disk the loop goes on reading while the thread waits for the disk. Called by runtime.py.
+and on a slow disk the loop goes on reading while the thread waits for the disk. Called by node/runtime.py.
 """
 
 from __future__ import annotations

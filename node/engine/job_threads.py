@@ -2,7 +2,7 @@
 
 Owns: the threads, and the order of what waits for them. A thread keeps an arena of the allocator with what its largest job left there, so
 a node with five hundred children does not keep one for each. A link that has many jobs goes behind the others after every one of them.
-Called by runtime.py.
+Called by node/runtime.py.
 """
 
 from __future__ import annotations

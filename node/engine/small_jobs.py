@@ -2,7 +2,7 @@
 
 Owns: which jobs are small, and the steps of a turn that goes on with their answers: a frame is verified, stored, decided for the next hop
 and entered in the share ledger, and one transaction makes all of it durable before anything of it is sent. Refuses everything that reads
-the journal: a frame is in its job, and what is to be sent is at hand when this very turn stores it. Called by runtime.py, on the loop.
+the journal: a frame is in its job, and what is to be sent is at hand when this very turn stores it. Called by node/runtime.py, on the loop.
 """
 
 from __future__ import annotations

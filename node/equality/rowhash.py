@@ -2,7 +2,7 @@
 
 The hash does not depend on the order of columns, on dictionaries and their order, on chunking, padding or compression, nor on what lies
 below a null. It is part of the wire format: golden values in the tests keep it the same in every version of this program and of Arrow.
-Refuses types that may not travel. Called by node/engine/pipeline.py (form as sent) and node/equality/sums.py (form as stored).
+Refuses types that may not travel. Called by sums.py (form as sent) and node/equality/sums.py (form as stored).
 
 The mixing function is the finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
 Two different rows have the same hash by chance with a probability of 2^-64; nothing here withstands a forger, who is met by manifests.

@@ -1,8 +1,8 @@
 """A clip that another node has, under a grant of `camera-clips`: masked as a film, or as the camera sent it where the grant says so.
 
-Owns the question that names one event and one form. A grant of masked clips gives no other: the filter has to speak of `masked` and let
-`masked = false` through, as for pictures, and the resource is one that nobody is granted by granting pictures. Judged, entered and sealed
-as any page (handing_out.py). Called through node/tree/routes.py, by api.py.
+Owns the question that names one event and one form. A grant of masked clips gives no other (policies/granting.py has the rule), and the
+resource is one that nobody is granted by granting pictures. Judged, entered and sealed as any page (handing_out.py). Called through
+node/tree/routes.py, by api.py.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from msgspec import Meta
 
 from node.cameras.rows import CLIPS, GRADE
 from node.evidence.clip_copies import ClipCopies, ClipCopy
-from node.evidence.handing_out import GRADE_ORIGINAL, MASKED, check_resource, filtered_by, handed_out, only_row, row_of
+from node.evidence.handing_out import GRADE_ORIGINAL, check_resource, gives_unmasked, handed_out, only_row, row_of
 from node.evidence.stamping import Stamp
 from node.requests.envelope import Cursor, Question, Seal, Signer, read_asked, signed_paper
 from node.requests.errors import FetchRefused
 from node.requests.giving import Giving
 from node.requests.taking import Taking
 from policies.grant import Grant
+from policies.granting import MASKED
 
 CLIP = "evidence-clip"
 """Verb of the question between nodes."""
@@ -83,7 +84,7 @@ class ClipGiving:
         asked, signer = read_clip_question(body, self.giving.seal)
         grant = self.giving.judged(asked.question, signer)
         check_resource(self.giving, grant, CLIPS, "clips")
-        if asked.unmasked and MASKED not in filtered_by(self.giving, grant):
+        if asked.unmasked and not gives_unmasked(self.giving, grant):
             raise FetchRefused(
                 f"the grant of request {asked.question.case_id} gives masked clips only: ask for one of unmasked video, with the fields "
                 f"video, note and masked and the filter `masked = false`"
@@ -95,7 +96,8 @@ class ClipGiving:
         said = {"event_time": clip.at_us, "grade": GRADE_ORIGINAL if asked.unmasked else GRADE, "event_id": clip.event_id}
         said |= {"camera": clip.camera, "sha256": clip.sha256, "form": copy.form, "video": copy.data, "note": copy.note}
         row = row_of(self.giving, CLIPS, said | {MASKED: not asked.unmasked})
-        return handed_out(self.giving, asked.question, signer, grant, row, bytes_in="video")
+        what = "the unmasked clip" if asked.unmasked else "the clip"
+        return handed_out(self.giving, asked.question, signer, grant, row, bytes_in="video", what=what)
 
 
 @dataclass(frozen=True, slots=True)

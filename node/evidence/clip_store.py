@@ -1,7 +1,7 @@
 """The files of clips: `evidence/YYYY/MM/DD/<sha256>.ts` beside the originals, with what is known of each and its boxes by event.
 
 A clip comes in as pictures do: hash read from the file itself, then a rename. What a worker wrote about it is checked before it is used; an
-event's id names a file only where it is a plain word. Called by clips.py, keeping.py and check.py, off the event loop.
+event's id names a file only where it is a plain word. Called by keeping.py and check.py, off the event loop.
 """
 
 from __future__ import annotations

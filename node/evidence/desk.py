@@ -2,7 +2,7 @@
 
 Owns the order of an event: the file lies whole under its day, the book knows it, then the rows go into the journal, then the worker hears
 that it may forget. Nothing about a picture stops an event: what goes wrong is a reason in the book and a word in the status. Takes events
-one at a time, off the event loop; a worker sends again what found no room in the queue. Called by node/appliance.py and api.py.
+one at a time, off the event loop; a worker sends again what found no room in the queue. Called by wiring.py and api.py.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """An original that another node has, under a grant: asked for by event or hash, judged like a row, stamped, sealed, entered at both ends.
 
-Owns what is beyond a page of rows: the question that names one picture, and the rule that a grant gives originals only where its filter
-speaks of `masked` and lets `masked = false` through, so that nobody grants unmasked pictures by granting rows. The original is judged as a
-row of `camera-evidence` graded L3, by the very gate, filters, ceiling and negative list of any page (node/requests/giving.py), and leaves
-as a page of that one row. Nodes between see who asks whom about which picture, and no pixel. Called through node/tree/routes.py, by api.py.
+Owns what is beyond a page of rows: the question that names one picture, and what is said where a grant does not speak of unmasked ones
+(policies/granting.py has the rule). The original is judged as a row of `camera-evidence` graded L3, by the very gate, filters, ceiling and
+negative list of any page (node/requests/giving.py), and leaves as a page of that one row. Nodes between see who asks whom about which
+picture, and no pixel. Called through node/tree/routes.py, by api.py.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from msgspec import Meta
 from node.cameras.rows import EVIDENCE
 from node.evidence.book import Picture
 from node.evidence.desk import EvidenceDesk
-from node.evidence.handing_out import GRADE_ORIGINAL, MASKED, check_resource, filtered_by, handed_out, only_row, row_of
+from node.evidence.handing_out import GRADE_ORIGINAL, check_resource, gives_unmasked, handed_out, only_row, row_of
 from node.evidence.stamping import Stamp, stamped
 from node.requests.envelope import Cursor, Question, Seal, Signer, read_asked, signed_paper
 from node.requests.errors import FetchRefused
 from node.requests.giving import Giving
 from node.requests.taking import Taking
 from policies.grant import Grant
+from policies.granting import MASKED
 
 PICTURE = "evidence-original"
 """Verb of the question between nodes."""
@@ -84,7 +85,7 @@ class EvidenceGiving:
         asked, signer = read_picture_question(body, self.giving.seal)
         grant = self.giving.judged(asked.question, signer)
         check_resource(self.giving, grant, EVIDENCE, "originals")
-        if MASKED not in filtered_by(self.giving, grant):
+        if not gives_unmasked(self.giving, grant):
             raise FetchRefused(
                 f"the grant of request {asked.question.case_id} gives masked pictures only: ask for one with the fields jpeg and masked "
                 f"and the filter `masked = false`"
@@ -94,7 +95,7 @@ class EvidenceGiving:
     def _handed_out(self, question: Question, signer: Signer, grant: Grant, found: Picture, jpeg: bytes) -> bytes:
         said = {"event_time": found.at_us, "grade": GRADE_ORIGINAL, "sha256": found.sha256, "event_id": found.event_id}
         row = row_of(self.giving, EVIDENCE, said | {"camera": found.camera, "jpeg": jpeg, MASKED: False})
-        return handed_out(self.giving, question, signer, grant, row, bytes_in="jpeg")
+        return handed_out(self.giving, question, signer, grant, row, bytes_in="jpeg", what="the original")
 
 
 @dataclass(frozen=True, slots=True)

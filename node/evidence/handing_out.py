@@ -18,21 +18,16 @@ from node.requests.giving import Giving
 from node.requests.shares import Share
 from policies.catalogue import schema
 from policies.grant import Grant
-from policies.granting import Given
-from policies.predicate import compile_predicate
+from policies.granting import MASKED, Given, speaks_of
 from sync.wire.payload import encode_payload
 
-MASKED = "masked"
-"""The column that says whether pixels are masked; a grant gives what was not masked only where its filter speaks of it."""
 GRADE_ORIGINAL = 3
 """Of what was not masked: it may show persons and plates."""
 
 
-def filtered_by(giving: Giving, grant: Grant) -> frozenset[str]:
-    """The columns that the filters of a grant speak of."""
-    known = schema(giving.policy.ruleset.resources[grant.resource])
-    texts = [text for text in (grant.asked, grant.limit) if text]
-    return frozenset(name for text in texts for name in compile_predicate(text, known).columns)
+def gives_unmasked(giving: Giving, grant: Grant) -> bool:
+    """True where a grant speaks of what was not masked; whether it lets this through is the gate's to say."""
+    return speaks_of(grant, giving.policy.ruleset.resources[grant.resource], MASKED)
 
 
 def check_resource(giving: Giving, grant: Grant, resource: str, what: str) -> None:
@@ -50,15 +45,20 @@ def row_of(giving: Giving, resource: str, cells: dict[str, Any]) -> pa.RecordBat
     return to_record_batch(known, [(cells.get(name),) for name in known.names])
 
 
-def handed_out(giving: Giving, question: Question, signer: Signer, grant: Grant, row: pa.RecordBatch, *, bytes_in: str) -> bytes:
-    """The page of one row, when the gate lets its column `bytes_in` through. Blocking; raises FetchRefused and what a page raises."""
+def handed_out(
+    giving: Giving, question: Question, signer: Signer, grant: Grant, row: pa.RecordBatch, *, bytes_in: str, what: str
+) -> bytes:
+    """The page of one row, when the gate lets its column `bytes_in` through; `what` it shows, in a word for a refusal.
+
+    Blocking; raises FetchRefused and what a page raises.
+    """
     keys = giving.recipient_keys(question.asker, grant.resource)
     given = giving.policy.gate.give(grant, row, level=signer.who.level, keys=keys)
     if not given.rows.num_rows or bytes_in not in given.rows.schema.names or not given.rows.column(bytes_in)[0].as_py():
         reasons = ", ".join([*given.withheld, *(f"{bytes_in} {mask}" for name, mask in given.masks.items() if name == bytes_in)])
         why = reasons or "outside the filter or the fields of the grant"
         about = row.column("event_id")[0].as_py()
-        raise FetchRefused(f"the original of {about} is not given: {why}")
+        raise FetchRefused(f"{what} of event {about} is not given: {why}")
     payload = encode_payload(given.rows, compression="zstd")
     share = _share(giving, question, grant, given, payload)
     # Entered first, as with any page: a crash leaves an entry for a picture that nobody got, never the other way round.

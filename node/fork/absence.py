@@ -8,8 +8,8 @@ today. What the node made itself stays, and what it has not sent yet goes up as 
 A parent that is cut off itself knows no more than it did then. So each says to those below how old its own knowledge is, and what counts is
 the oldest on the way down. A carried file from above is word from above, too, as old as the file.
 
-The erasure is decided by two clocks, this node's and its parent's: one that is wrong erases nothing. Called by desk.py, node/appliance.py,
-the links, and `yunnao restore`.
+The erasure is decided by two clocks, this node's and its parent's: one that is wrong erases nothing. Called by desk.py,
+node/tree/attendance.py, the links, and `yunnao restore`.
 """
 
 from __future__ import annotations

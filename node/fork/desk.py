@@ -2,7 +2,7 @@
 
 A fork is found by the engine, by position and manifest chain. A parent's word is enough to act on it; a child's is not, because a
 hostile one could make this node send everything again: it must show a frame that this node's key signed and this journal never sent.
-Called by node/links/handshake.py and node/links/links.py, on the event loop.
+Made by node/assembly.py, called by the links, on the event loop.
 """
 
 from __future__ import annotations

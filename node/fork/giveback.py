@@ -1,6 +1,6 @@
 """What a parent gives back to a child that reseeds (node/fork/reseed.py), and how far that has come. Pure but for one reading function.
 
-Called by node/engine/pipeline.py and node/links/links.py.
+Called by node/engine/pipeline.py and the links.
 """
 
 from __future__ import annotations

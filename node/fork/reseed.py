@@ -3,7 +3,7 @@
 The node says so in its Hello for as long as `reseed.wanted` lies in its folder. The parent then returns, under the purpose `reseed`, every
 batch that came from this child, except those of its present life; what returns is marked and never offered upward. When all of it is
 stored below, the parent's heartbeat says so and the file goes. Called by node/fork/desk.py and
-`yunnao reseed`; the parent's half is node/fork/giveback.py.
+`yunnao reseed`. The parent's half is node/fork/giveback.py.
 """
 
 from __future__ import annotations

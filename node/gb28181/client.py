@@ -2,7 +2,7 @@
 
 Owns the socket (UDP or TCP, connected, so that only the platform is heard), how fast pages of the catalogue go (one at a time, each after
 the answer to the one before), and how many questions wait. Refuses what is no SIP, counted with the reason; nothing a platform sends ends
-it. Called by node/appliance.py through wiring.py.
+it. Called by wiring.py.
 """
 
 from __future__ import annotations

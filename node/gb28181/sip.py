@@ -1,7 +1,7 @@
 """SIP messages as values, from bytes and to bytes: the part of RFC 3261 that a GB/T 28181 device needs. Pure.
 
 Owns the bounds: bytes of a message and of its body, number and length of headers. Refuses what it cannot read whole; unknown headers and
-methods are kept as they came, because answers must repeat some of them. Called by dialogue.py and channel.py.
+methods are kept as they came, because answers must repeat some of them. Called by dialogue.py and client.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client of a GB/T 28181 platform put together from the parts of a node. Called by node/appliance.py."""
+"""The client of a GB/T 28181 platform put together from the parts of a node. Called by node/wiring.py."""
 
 from __future__ import annotations
 

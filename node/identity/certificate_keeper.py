@@ -1,7 +1,7 @@
 """Keeps this node's certificates alive and its clock honest: renews what is due, and asks the parent what time it is.
 
 Owns: the order of renewals and what follows from one (the CA issues on, links show the new leaf). When something is due is decided in
-identity/renewal.py. A failed try is reported and repeated; a running link is never ended because of it. Called by appliance.py.
+identity/renewal.py. A failed try is reported and repeated; a running link is never ended because of it. Called by passport.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The join service of a parent: a small TLS listener outside the links, for nodes that have no certificate yet or one that ran out.
 
-It serves no data. Refuses lines over the cap, more than CONNECTIONS_MAX at once, and whatever admissions.py refuses. Started by runtime.py.
+It serves no data. Refuses lines over the cap, more than CONNECTIONS_MAX at once, and whatever admissions.py refuses. Started by
+node/appliance.py.
 """
 
 from __future__ import annotations

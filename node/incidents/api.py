@@ -11,25 +11,30 @@ import msgspec
 from msgspec import Meta
 
 from edge_ai.spec import CameraSpec
-from node.cases.verbs import Name, Plain, Table, Words
+from node.cases.kind import Case
+from node.cases.verbs import Name, NodeName, Plain, Table, Words
 from node.clock import Clock
 from node.evidence.desk import EvidenceDesk
-from node.incidents.book import Known
+from node.incidents.book import NAME_CHARS_MIN, Known
 from node.incidents.desk import DAY_US, VERDICT_DAYS, IncidentDesk
 from node.incidents.errors import IncidentUnknown
 from node.incidents.events import SeenEvent
 from node.incidents.feet import foot_of
 from node.incidents.rows import INCIDENTS, said_in
 from node.incidents.states import Step, Verdict, is_closed
+from node.incidents.step_case import ABOUT_CHARS_MAX
+from node.incidents.step_desk import Saying, StepDesk
+from node.incidents.step_views import is_news, line_of
 from node.incidents.suggesting import FALSE_MIN, Judged, suggestions
 from node.policy.showing import Looking, Showing
 from node.store.records import ROWS_MAX
 from sync.model import MICROSECONDS
 
+WAIT_S_MAX = 300.0
 JUDGED_MAX = 400
 """Newest judged events of a rule whose places are read for a suggestion."""
 
-IncidentName = Annotated[str, Meta(min_length=8, max_length=128)]
+IncidentName = Annotated[str, Meta(min_length=NAME_CHARS_MIN, max_length=ABOUT_CHARS_MAX)]
 """An incident or its event; of each a beginning is enough."""
 
 
@@ -54,6 +59,12 @@ class Stepping(msgspec.Struct, forbid_unknown_fields=True):
     step: Literal["acknowledge", "resolve", "dismiss", "reopen"]
     by: Name
     why: Words = ""
+    node: NodeName = ""
+    """Whose incident or event it is, where that is not known here."""
+    here: bool = False
+    """True: said for this node and those above alone."""
+    wait_s: Annotated[float, Meta(ge=0, le=WAIT_S_MAX)] = 0.0
+    """How long to wait for the node that keeps the incident."""
 
 
 class Verdicts(msgspec.Struct, forbid_unknown_fields=True):
@@ -69,6 +80,7 @@ class IncidentVerbs:
     """Answers the verbs; the parts are asked for when one is called."""
 
     desk: Callable[[], IncidentDesk]
+    steps: Callable[[], StepDesk]
     evidence: Callable[[], EvidenceDesk]
     cameras: Callable[[], Sequence[CameraSpec]]
     showing: Callable[[], Showing]
@@ -93,14 +105,17 @@ class IncidentVerbs:
         book = desk.following.book
         page = await asyncio.to_thread(book.page, limit=asked.limit, before_lsn=asked.before_lsn, only_open=asked.only_open)
         rows = await self._rows(page, asked)
-        shown = [self._shown(known, rows) for known in page]
-        return {"incidents": [each for each in shown if each is not None]} | await asyncio.to_thread(desk.facts)
+        sent = await asyncio.to_thread(lambda: [self._news(known) for known in page])
+        shown = [self._shown(known, rows, cases) for known, cases in zip(page, sent, strict=True)]
+        facts = await asyncio.to_thread(desk.facts)
+        return {"incidents": [each for each in shown if each is not None]} | facts | {"fault": facts["fault"] or self.steps().fault}
 
     async def _show(self, asked: Show) -> Plain:
         desk = self.desk()
         await asyncio.to_thread(desk.following.follow)
         known = await asyncio.to_thread(desk.following.book.find, asked.id)
-        shown = None if known is None else self._shown(known, await self._rows([known], asked))
+        cases = [] if known is None else await asyncio.to_thread(self._sent, known)
+        shown = None if known is None else self._shown(known, await self._rows([known], asked), cases)
         if known is None or shown is None:
             raise IncidentUnknown(f"incident {asked.id!r} is not known here, or not shown: name one from `yunnao incident list`")
         history = await asyncio.to_thread(desk.following.book.history, known.incident_id)
@@ -120,7 +135,15 @@ class IncidentVerbs:
         rows = await self.showing().rows_at(INCIDENTS, sorted(set(lsns)), looking)
         return {(int(row["_lsn"]), str(row["incident_id"])): row for row in rows}
 
-    def _shown(self, known: Known, rows: Mapping[tuple[int, str], Plain]) -> Plain | None:
+    def _sent(self, known: Known) -> list[Case]:
+        """Steps that nodes above said about an incident, oldest first."""
+        return self.steps().steps_about((known.incident_id, known.event_id))
+
+    def _news(self, known: Known) -> list[Case]:
+        """The newest of them, while it waits or came to nothing."""
+        return [case for case in self._sent(known)[-1:] if is_news(case, known, self.clock().wall_us())]
+
+    def _shown(self, known: Known, rows: Mapping[tuple[int, str], Plain], sent: Sequence[Case]) -> Plain | None:
         """An incident as a person sees it; None where policy shows neither its opening nor its newest step."""
         opening, newest = rows.get((known.opened_lsn, known.incident_id)), rows.get((known.lsn, known.incident_id))
         base = opening or newest
@@ -135,10 +158,15 @@ class IncidentVerbs:
             "age_s": max(0, now_us - known.opened_us) / MICROSECONDS, "state_us": known.state_us,
             "state_age_s": max(0, now_us - known.state_us) / MICROSECONDS,
             "state_node": (newest or base).get("_origin"), "by": by, "why": why,
+            "sent_steps": [line_of(case) for case in sent],
         }  # fmt: skip
 
     async def _step(self, asked: Stepping) -> Plain:
-        return {"state": await self.desk().step(asked.id, Step(asked.step), by=asked.by, why=asked.why)}
+        saying = Saying(name=asked.id, step=Step(asked.step), by=asked.by, why=asked.why, node=asked.node, is_for_here=asked.here)
+        state, case = await self.steps().say(saying)
+        if case is None:
+            return {"state": state, "sent_steps": []}
+        return {"state": state, "sent_steps": [line_of(await self.steps().wait_settled(case, asked.wait_s) if asked.wait_s else case)]}
 
     # ---- how often rules are right
 

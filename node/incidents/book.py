@@ -179,6 +179,12 @@ class IncidentBook(SideFile):
             rows = db.execute(query, (incident_id, STEPS_SHOWN)).fetchall()
         return [Said(str(row[0]), int(row[1]), str(row[2]), int(row[3])) for row in reversed(rows)]
 
+    def has_row(self, incident_id: str, *, origin: str, state: str, at_us: int) -> bool:
+        """Whether `origin` has a row of an incident that says this state at this time."""
+        query = "SELECT 1 FROM step WHERE incident_id = ? AND origin = ? AND state = ? AND at_us = ? LIMIT 1"
+        with self.transaction() as db:
+            return db.execute(query, (incident_id, origin, state, at_us)).fetchone() is not None
+
     def untouched(self, origin: str, *, before_us: int, after: str = "", limit: int) -> list[Known]:
         """Incidents that `origin` opened, that are open and of which nobody said anything since a time; by id, after one."""
         query = f"""SELECT {_COLUMNS} FROM incident WHERE origin = ? AND state NOT IN ({_CLOSED}) AND state_us < ? AND incident_id > ?

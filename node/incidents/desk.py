@@ -2,7 +2,7 @@
 
 Owns the order of a step: judged by the newest state, stored as a row of `incidents`, then folded. A step about an incident of another node
 is this node's own row, and goes where rows of that territory go: up, and back to the node that opened it. Nothing is closed because its
-event ended: that is a person's word, or `expire_days` without one. Called by api.py and node/appliance.py.
+event ended: that is a person's word, or `expire_days` without one. Called by api.py and wiring.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from node.incidents.errors import IncidentFault, IncidentRefused, IncidentUnknow
 from node.incidents.events import EventShelf
 from node.incidents.following import Following
 from node.incidents.rows import INCIDENTS, step_row
-from node.incidents.states import MOVES, VERDICT_OF_STEP, Step, Verdict, is_closed, takes
+from node.incidents.states import MOVES, VERDICT_OF_STEP, Step, Verdict, has_ended_unseen, is_closed, takes
 from node.ingest.handing_in import NoRoom
 from node.ingest.sink import Row
 from node.store.records import rows_at
@@ -40,6 +40,16 @@ BY_ITSELF = "program"
 """Who closes what no person closed."""
 
 log = logging.getLogger("yunnao.incidents")
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a step was said that comes from a node above."""
+
+    at_us: int
+    """When; its row bears this time, by which it is known again."""
+    seen: str
+    """The state of the incident as whoever said it saw it; empty where it was not known there."""
 
 
 @dataclass(slots=True)
@@ -72,29 +82,44 @@ class IncidentDesk:
 
     # ---- what a person says
 
-    async def step(self, name: str, step: Step, *, by: str, why: str) -> str:
-        """Say `step` about the incident or event of that name; the state it has then.
+    def known(self, name: str) -> Known | None:
+        """The incident of that name, or of the event of that name, as it stands. Blocking; raises IncidentFault, JournalError."""
+        self.following.follow()
+        return self.following.book.find(name)
+
+    def territory_of(self, known: Known) -> str:
+        """Where an incident is; empty when its record is not here any more. Blocking; raises JournalError."""
+        row = self._row_of(known)
+        return "" if row is None else str(row["territory"])
+
+    async def step(self, name: str, step: Step, *, by: str, why: str, heard: Heard | None = None) -> str:
+        """Say `step` about the incident or event of that name, as one of this node or as one heard from above; the state it has then.
 
         Raises IncidentUnknown, IncidentRefused when its state does not take it, NoRoom, IncidentFault, JournalError.
         """
         async with self._stepping:
-            await asyncio.to_thread(self.following.follow)
-            known = await asyncio.to_thread(self.following.book.find, name)
+            known = await asyncio.to_thread(self.known, name)
             if known is None:
                 event = await asyncio.to_thread(self.events.find, name)
                 state = await asyncio.to_thread(self._judge, name, step)
                 if event is not None and event.verdict is Verdict.NONE:
                     await self._tell_judged(event.event_id, step)
                 return state
-            if not takes(known.state, step):
-                raise IncidentRefused(f"incident {known.incident_id} is {known.state or 'open'}: it does not take {step.value}")
+            if heard is not None and await asyncio.to_thread(self._has, known, step, heard):
+                return known.state
+            _check(known, step, heard)
             opening = await asyncio.to_thread(self._row_of, known)
             if opening is None:
                 raise IncidentRefused(f"incident {known.incident_id}: its record is not here any more, so nothing can be said about it")
-            await self._store([step_row(opening, state=MOVES[step].to, by=by, why=why, now_us=self.clock.wall_us())])
+            at_us = self.clock.wall_us() if heard is None else _at_us(known, heard)
+            await self._store([step_row(opening, state=MOVES[step].to, by=by, why=why, at_us=at_us)])
             if not is_closed(known.state):
                 await self._tell_judged(known.event_id, step)
             return MOVES[step].to
+
+    def _has(self, known: Known, step: Step, heard: Heard) -> bool:
+        """Whether a step from above has its row already: a crash came before whoever said it was told."""
+        return self.following.book.has_row(known.incident_id, origin=self.me, state=MOVES[step].to, at_us=_at_us(known, heard))
 
     async def _tell_judged(self, event_id: str, step: Step) -> None:
         verdict = VERDICT_OF_STEP.get(step, Verdict.NONE)
@@ -106,8 +131,8 @@ class IncidentDesk:
         event = self.events.find(name)
         if event is None:
             raise IncidentUnknown(
-                f"say it at the event's own node, or name an incident of `yunnao incident list`: {name!r} is not known here, "
-                "neither as an incident nor as an event of this node's cameras"
+                f"{name!r} is not known at {self.me}, neither as an incident nor as an event of its cameras: name an incident of "
+                "`yunnao incident list`, or the event's own node with --node"
             )
         if step not in VERDICT_OF_STEP:
             raise IncidentRefused(f"event {event.event_id} opened no incident: it takes resolve (it was real) or dismiss (a false alarm)")
@@ -158,7 +183,7 @@ class IncidentDesk:
         if self.following.book.find(known.incident_id) != known or not self.is_over(known):
             return []
         opening, why = self._row_of(known), f"{self.expire_us // DAY_US} d"
-        return [] if opening is None else [step_row(opening, state=MOVES[Step.EXPIRE].to, by=BY_ITSELF, why=why, now_us=now_us)]
+        return [] if opening is None else [step_row(opening, state=MOVES[Step.EXPIRE].to, by=BY_ITSELF, why=why, at_us=now_us)]
 
     async def _enter_expired(self, closed: int) -> None:
         try:
@@ -191,16 +216,35 @@ class IncidentDesk:
         return {"open": waiting, "counts": counts, "fault": self.fault}
 
     def with_verdicts(self, cameras: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-        """Cameras of the status, each with how many of its events of VERDICT_DAYS were true, false, or not judged. Blocking."""
+        """Cameras of the status, each with its newest event and how many of VERDICT_DAYS were true, false, or not judged. Blocking."""
         found: Counter[tuple[str, str]] = Counter()
+        last: dict[str, int] = {}
         for count in self.events.counts(self.clock.wall_us() - VERDICT_DAYS * DAY_US):
             for verdict in ("true", "false", "unjudged"):
                 found[count.camera, verdict] += getattr(count, verdict)
+            last[count.camera] = max(last.get(count.camera, 0), count.last_us)
         return [
-            {**each} | {f"{verdict}_{VERDICT_DAYS}d": found[str(each["camera"]), verdict] for verdict in ("true", "false", "unjudged")}
+            {**each, "last_event_us": last.get(str(each["camera"]))}
+            | {f"{verdict}_{VERDICT_DAYS}d": found[str(each["camera"]), verdict] for verdict in ("true", "false", "unjudged")}
             for each in cameras
         ]
 
     async def stop(self) -> None:
         """Release the book."""
         self.following.book.close()
+
+
+def _check(known: Known, step: Step, heard: Heard | None) -> None:
+    """Raise IncidentRefused for what the state does not take, and for a word from above that did not know how the incident ended."""
+    if not takes(known.state, step):
+        raise IncidentRefused(f"incident {known.incident_id} is {known.state or 'open'}: it does not take {step.value}")
+    if heard is not None and has_ended_unseen(known.state, heard.seen):
+        raise IncidentRefused(
+            f"incident {known.incident_id} has been {known.state} meanwhile: {step.value} was said without knowing it; "
+            "look at it, and say it again if it still holds"
+        )
+
+
+def _at_us(known: Known, heard: Heard) -> int:
+    """When a step from above was said, but never before the incident began: clocks differ."""
+    return max(heard.at_us, known.opened_us)

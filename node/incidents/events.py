@@ -45,6 +45,8 @@ class Count:
     true: int
     false: int
     unjudged: int
+    last_us: int = 0
+    """When its newest event began."""
 
 
 _VERDICT = f"""CASE i.state WHEN '{RESOLVED}' THEN 'true' WHEN '{DISMISSED}' THEN 'false' ELSE e.verdict END"""
@@ -105,7 +107,8 @@ class EventShelf:
     def counts(self, since_us: int) -> list[Count]:
         """By camera and rule, of events since a time."""
         sums = ", ".join(f"sum(v = '{verdict}')" for verdict in ("true", "false", ""))
-        query = f"""SELECT camera, rule, {sums} FROM (SELECT e.camera AS camera, e.rule AS rule, {_VERDICT} AS v {_FROM} WHERE e.at_us >= ?)
+        query = f"""SELECT camera, rule, {sums}, max(at_us) FROM (
+                    SELECT e.camera AS camera, e.rule AS rule, e.at_us AS at_us, {_VERDICT} AS v {_FROM} WHERE e.at_us >= ?)
                     GROUP BY camera, rule ORDER BY camera, rule"""
         with self._book.transaction() as db:
             rows = db.execute(query, (since_us,)).fetchall()

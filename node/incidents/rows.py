@@ -46,12 +46,12 @@ SAID_BETWEEN = ": "
 """Between who said a step and why, in its `summary`."""
 
 
-def step_row(opening: Mapping[str, object], *, state: str, by: str, why: str, now_us: int) -> Row:
+def step_row(opening: Mapping[str, object], *, state: str, by: str, why: str, at_us: int) -> Row:
     """The record of a step about the incident that `opening`, a row of it, tells of; in the order of the schema."""
     kept = [opening.get(name) for name in ("incident_id", "event_id", "class", "severity", "handling_level")]
     name = by.replace(SAID_BETWEEN, " ").strip()
     summary = f"{name}{SAID_BETWEEN}{why.strip()}" if why.strip() else name
-    return (now_us, opening["territory"], opening["grade"], *kept, state, summary)
+    return (at_us, opening["territory"], opening["grade"], *kept, state, summary)
 
 
 def said_in(summary: object) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """The states of an incident, and which step leads from where to where: one table.
 
-A state is a word in a row of `incidents`; every level may append one, and the newest by hybrid time counts. Words of other programs are
+A state is a word in a row of `incidents`; the newest row by hybrid time counts, whichever node made it. Words of other programs are
 kept as they came: `closed` and `cancelled` end an incident, any other leaves it open. Called by the modules of this room and by
 node/evidence.
 """
@@ -61,6 +61,11 @@ def takes(state: str, step: Step) -> bool:
     """True when an incident in `state` takes the step."""
     move = MOVES[step]
     return state != move.to and (move.from_closed if is_closed(state) else move.from_open)
+
+
+def has_ended_unseen(state: str, seen: str) -> bool:
+    """True when somebody ended an incident that whoever speaks from above saw in another state."""
+    return is_closed(state) and state not in (seen, EXPIRED)
 
 
 class Verdict(StrEnum):

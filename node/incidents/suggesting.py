@@ -13,6 +13,7 @@ from itertools import product
 from math import ceil, floor
 
 from edge_ai.rule_spec import RuleKind, RuleSpec
+from edge_ai.zones import inside
 from node.incidents.states import Verdict
 
 FALSE_MIN = 5
@@ -132,10 +133,13 @@ def _limit(false: Sequence[float], true: Sequence[float], *, step: float) -> flo
 
 
 def _place(rule: RuleSpec, false: Sequence[Judged], true: Sequence[Judged]) -> Iterator[Suggestion]:
-    """The smallest rectangle of cells that holds most false feet and no true one; unknown feet of true ones forbid it."""
+    """The smallest rectangle of cells that holds most false feet and no true one; what is left out already counts for nothing.
+
+    Unknown feet of true ones forbid it."""
     if rule.kind is RuleKind.LEVEL or any(event.foot is None for event in true):
         return
-    counts = Counter(_cell(event.foot) for event in false if event.foot is not None)
+    feet = [event.foot for event in false if event.foot is not None]
+    counts = Counter(_cell(foot) for foot in feet if not any(inside(area, foot) for area in rule.leave_out))
     kept = {_cell(event.foot) for event in true if event.foot is not None}
     best: tuple[int, int, tuple[int, int, int, int]] | None = None
     for left, top, wide, high in product(range(CELLS), range(CELLS), range(1, CELLS_WIDE_MAX + 1), range(1, CELLS_WIDE_MAX + 1)):

@@ -1,6 +1,6 @@
 """JSON messages read by the expressions of a profile file: which value is which quantity, which device, which time.
 
-Called by node/ingest/decode.py through the profile's reader. A message in which none of the quantities is found is refused, because its
+Made by node/ingest/profile_files/build.py as a profile's reader. A message in which none of the quantities is found is refused, because its
 topic wants another profile, unless the profile says that its devices send other messages too.
 """
 

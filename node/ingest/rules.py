@@ -1,7 +1,7 @@
 """What a profile says of its quantities, applied to readings: units as sent become units as stored, the implausible is marked or refused.
 
 A value outside its range never enters as a number: the reading stays, without a value, with what came as its text, so that a broken sensor
-is seen and no sum is spoilt. Called by node/ingest/decode.py for profiles that are files.
+is seen and no sum is spoilt. Called by node/ingest/intake.py for profiles that are files.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns: which peer has an open link, when the link to the parent is opened again, and what the engine and the desks send. The child opens.
 How a link begins is link_opening.py, what it does by itself link_speaking.py, what is heard link_hearing.py. Each link has two queues
-out, so that nothing urgent waits behind bulk. Called by assembly.py, the API and the desks.
+out, so that nothing urgent waits behind bulk. Called by node/assembly.py, the API and the desks.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Owns: the queue between the engine and a connection. An acknowledgement replaces the one of its lane that still waits, unless a refusal
 of that lane came between: a sender that heard the newer one first would enter as delivered what was refused. A heartbeat replaces the
 one before. Frames are bounded by the engine's window; of everything else at most MESSAGES_MAX wait, and a peer that lets more come
-together is not reading: `get` then raises LinkError, and the link is rebuilt from what is durable. Called by links.py.
+together is not reading: `get` then raises LinkError, and the link is rebuilt from what is durable. Called by speaking.py.
 """
 
 from __future__ import annotations

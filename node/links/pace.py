@@ -1,4 +1,4 @@
-"""How fast the node's links are and when they will have caught up, as `yunnao status --json` shows it. Called by api.py.
+"""How fast the node's links are and when they will have caught up, as `yunnao status --json` shows it. Called by links.py.
 
 A link's `eta_s` is its backlog in bytes over the rate at which frames are acknowledged now, or over the tightest cap in force if that
 is slower; null while nothing was measured.

@@ -2,7 +2,7 @@
 
 A heartbeat carries statuses, which on a thin link must not crowd out records: it takes at most HEARTBEAT_SHARE of the measured rate.
 Both ends speak at least every BEAT_S_MAX, so a peer of which nothing came for longer than the time without progress and one such pause
-is gone, whatever TCP believes: half-open, one-way and silently cut links are found here. Called by links.py.
+is gone, whatever TCP believes: half-open, one-way and silently cut links are found here. Called by speaking.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What stands on the cases beside the negative list and the requests: answers to questions, changed grades, emergencies, reviews. Put
 together here.
 
-Owns how these rooms get their parts, and in one place what they run, say and close. Called by node/appliance.py.
+Owns how these rooms get their parts, and in one place what they run, say and close. Called by node/wiring.py.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A node that takes slices wants them for the resources that ship with the program, those of its configuration and its journal, those that
 somebody named here, and what its children want. A parent that has no more than a slice itself serves what lies in it and asks its own
 parent for the rest. Whoever says no resources gets whole bundles. What a peer was sent on its link is remembered, so that nothing goes
-twice over one. Called by node/links/handshake.py and node/links/links.py, on the event loop.
+twice over one. Called by node/links/handshake.py and other rooms of the links, on the event loop.
 """
 
 from __future__ import annotations

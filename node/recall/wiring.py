@@ -1,4 +1,4 @@
-"""The recalls of a node put together from its parts. Called by node/appliance.py."""
+"""The recalls of a node put together from its parts. Called by node/wiring.py."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 A read that meets a payload which does not match its hash ends here: the batch is set aside in one commit, and whoever read it reads again.
 Then the neighbours are asked (asking.py), in rounds (rounds.py), until one gives bytes of the very hash, or sends the records again, or all
 say that they have nothing: then the records are lost, the node says so, and goes on asking slowly.
-Refuses to answer whoever has no link. Called by node/runtime.py, the journal's readers, node/links/links.py and node/repair/scrub.py.
+Refuses to answer whoever has no link. Called by node/keeping/care.py, the journal's readers, the links and the scrubber.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A frame of another packing (joined with other batches, or compressed harder for a thin link) has another hash than the batch, but the share
 ledger has that hash: bytes that match it are what this node sent, and where the plan had left the rows whole they are the very rows.
-Refuses frames with rewritten rows, and those that do not hold every row of the batch. Called by desk.py.
+Refuses frames with rewritten rows, and those that do not hold every row of the batch. Called by asking.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The requests of a node put together from its parts. Called by node/appliance.py."""
+"""The requests of a node put together from its parts. Called by node/wiring.py."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 A node keeps its own records under a recall, and judges no others; but averages and the copy of an alarm that holds lie outside the journal,
 where no gate asks for their grade. So a series of which one reading is recalled is learnt anew, whole: no average can be told to forget one
-reading. Called by node/sensor_alarms/wiring.py for the desk of recalls.
+reading. Called by node/wiring.py for the desk of recalls.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Damaged batches in the journal: moved apart, put back, looked up.
 
 A batch that is set aside leaves an account of lost records in its place, so that every reader goes on without knowing of it; its damaged
-bytes and all that described them stay in table `aside`. Called by write_set.py (statements) and node/store/journal.py (lookups).
+bytes and all that described them stay in table `aside`. Called by write_set.py (statements) and those who look up (lookups).
 """
 
 from __future__ import annotations

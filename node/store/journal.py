@@ -1,9 +1,9 @@
 """The journal: the node's durable, ordered log of batches, and everything else that one commit makes durable, in one SQLite file.
 
 Implements sync.ports.Journal. One thread commits; any thread reads, at the same time, through its own read-only connection. Refuses to
-guess: a file that is damaged, foreign or of a newer format is an error that names the file and the way out, and a commit happens whole
-or not at all. Called by node/runtime.py, the link pipelines, the projections (mart.py) and the simulator. docs/journal.md describes
-the tables.
+guess: a file that is damaged, foreign or of a newer format is an error that names the file and the way out, and a commit happens whole or
+not at all. Opened by node/assembly.py; called by the runtime, the link pipelines, the projections and the simulator. docs/journal.md
+describes the tables.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 They lie in the journal itself, so that a copy of the file carries exactly the lives it shares. Written inside the transactions of
 node/store/journal.py: a life with the first batch it writes, a peer's with the first commit after its data begins to come. Called by
-node/links/links.py (what to tell, what was heard) and node/fork (where two copies parted). See sync/model/lives.py.
+journal.py (what to tell, what was heard) and node/fork (where two copies parted). See sync/model/lives.py.
 """
 
 from __future__ import annotations

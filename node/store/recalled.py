@@ -2,7 +2,7 @@
 
 A tombstone and the erasure it stands for are one transaction: there is no moment at which one is there without the other. Tables
 `recalled` (stretches of numbers, by order) and `recall_order` (what was begun, done and told). Called by write_set.py (statements), by
-node/store/journal.py and by node/recall.
+node/carriage and by node/recall.
 """
 
 from __future__ import annotations

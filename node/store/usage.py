@@ -1,7 +1,7 @@
 """How much lies in the journal: records by resource, batches and bytes by lane, and the pages of the file.
 
-Kept by node/store/journal.py, read by the keeper of the storage (node/keeper.py) and by status. Values are replaced, never changed in
-place, because other threads read them.
+Kept by node/store/journal.py, read by the keeper of the storage (node/keeping/storage.py) and by status. Values are replaced, never
+changed in place, because other threads read them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """How long each child has been silent, and which of them are detached because of it.
 
 Silence is counted while this node runs, by its monotonic clock: neither a wrong wall clock nor a node that was down itself makes a child
-look silent. Kept in one small file; a detached child is seeded again when it comes back. Called by node/appliance.py and
-node/links/links.py.
+look silent. Kept in one small file; a detached child is seeded again when it comes back. Made by node/assembly.py, called by the links.
 """
 
 from __future__ import annotations

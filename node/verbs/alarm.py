@@ -1,4 +1,4 @@
-"""`yunnao alarm`: the alarms of this node's own sensors that hold, each with the numbers that raised it."""
+"""`yunnao alarm`: the alarms of sensors that hold, of this node or of those below, each with the numbers that raised it."""
 
 from __future__ import annotations
 
@@ -14,20 +14,32 @@ from node.verbs.output import list_of, moment_text, print_json, print_line, prin
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """--json."""
+    """--below, --json."""
     language = parser.language if isinstance(parser, VerbParser) else "en"
+    parser.add_argument("--below", action="store_true", help=text("alarm.option_below", language))
     parser.add_argument("--json", action="store_true", help=text("cli.option_json", language))
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what holds and how the watch stands; exit code 1 while an alarm holds that has a severity."""
-    answer = NodeClient(args.dir).call("sensor_alarms")
+    answer = NodeClient(args.dir).call("sensor_alarms_below" if args.below else "sensor_alarms")
     holding = list_of(answer.get("holding"))
     if args.json:
         print_json(answer)
+    elif args.below:
+        _print_below(holding, args.language)
     else:
         _print(answer, holding, args.language)
-    return EXIT_NEGATIVE if answer.get("grave") else EXIT_OK
+    is_grave = answer.get("grave") or any(alarm.get("severity") for alarm in holding)
+    return EXIT_NEGATIVE if is_grave else EXIT_OK
+
+
+def _print_below(holding: list[dict[str, object]], language: str) -> None:
+    if holding:
+        rows = [[alarm.get("node"), *_line(alarm, language)] for alarm in holding]
+        print_table([text("alarm.column_node", language), *text("alarm.columns", language).split("|")], rows)
+    else:
+        print_line(text("alarm.none_below", language))
 
 
 def _print(answer: Mapping[str, object], holding: list[dict[str, object]], language: str) -> None:

@@ -17,6 +17,7 @@ from node.cameras.list_sheet import ALGORITHM, LIST_FORM, entered
 from node.cameras.listing import CameraList, said, spec_of
 from node.cameras.looking import look
 from node.cameras.templates import RTSP_PORT, Stream, templates
+from node.catalogue.cells import text_of
 from node.catalogue.lines import Values
 from node.client import NodeClient, NodeUnreachable
 from node.clock import SystemClock
@@ -161,7 +162,7 @@ def _asked_address(args: argparse.Namespace, values: Values) -> str:
 
 def _cell(name: str, typed: str) -> str | float:
     try:
-        return LIST_FORM.readers[name](typed)
+        return LIST_FORM.readers[name](text_of(typed))
     except ValueError as error:
         value = f" {typed!r}" if name not in LIST_FORM.secret else ""
         raise UsageError(f"--{'url' if name == 'source' else name}{value} refused: {error}") from None

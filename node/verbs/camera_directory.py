@@ -16,8 +16,8 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError
 from node.verbs.actions import Actions
-from node.verbs.camera_sheet import print_problems
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
+from node.verbs.sheet_problems import print_problems
 
 CALL_TIMEOUT_S = 120.0
 STATES = ("online", "offline", "fault", "unknown")
@@ -129,7 +129,7 @@ def _print(args: argparse.Namespace, problems: Sequence[Problem], *, changed: in
     if args.json:
         print_json({"changed": changed, "same": same, "problems": shown, "dry_run": args.dry_run, "taken": is_taken})
         return EXIT_NEGATIVE if shown else EXIT_OK
-    print_problems(args.language, shown)
+    print_problems(args.language, problems)
     key = "directory_dry" if args.dry_run else "directory_done" if is_taken or not shown else "directory_refused"
     print_line(text(f"camera.{key}", args.language, changed=changed, same=same, bad=len(shown)))
     return EXIT_NEGATIVE if shown else EXIT_OK

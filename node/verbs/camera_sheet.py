@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -19,9 +19,7 @@ from node.texts import text
 from node.verbs.camera_password import asked_password
 from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line, talk
-
-PROBLEMS_SHOWN_MAX = 50
-"""Bad cells that are printed; --json has all."""
+from node.verbs.sheet_problems import print_problems
 
 Kept = TypeVar("Kept")
 Noted = Callable[[CameraList, str, list[str]], AbstractContextManager[None]]
@@ -101,18 +99,10 @@ def _print(args: argparse.Namespace, change: Change, *, is_taken: bool) -> int:
         counts = {"added": change.added, "changed": change.changed, "same": change.same, "problems": shown}
         print_json(counts | {"dry_run": args.dry_run, "taken": is_taken})
         return EXIT_NEGATIVE if shown else EXIT_OK
-    print_problems(args.language, shown)
+    print_problems(args.language, change.problems)
     is_refused = bool(shown) and not is_taken and not args.dry_run
     key = "import_refused" if is_refused else "import_dry" if args.dry_run else "import_done"
     rows = len({(problem.sheet, problem.row) for problem in change.problems})
     counted = {"added": len(change.added), "changed": len(change.changed), "same": change.same, "bad": len(shown), "rows": rows}
     print_line(text(f"device.{key}", args.language, **counted))
     return EXIT_NEGATIVE if shown else EXIT_OK
-
-
-def print_problems(language: str, problems: Sequence[dict[str, object]]) -> None:
-    """Bad rows, one a line; beyond a bound only how many."""
-    for problem in problems[:PROBLEMS_SHOWN_MAX]:
-        print_line(text("device.problem", language, **problem))
-    if len(problems) > PROBLEMS_SHOWN_MAX:
-        print_line(text("device.problems_more", language, count=len(problems) - PROBLEMS_SHOWN_MAX))

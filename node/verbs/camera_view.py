@@ -1,4 +1,7 @@
-"""`yunnao camera view`: what a camera shows now, masked and stamped, into a file or for a browser on loopback."""
+"""`yunnao camera view`: what a camera shows now, masked and stamped, into a file or for a browser on loopback.
+
+Its own video, not masked, is camera_video.py's.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import argparse
 import asyncio
 import base64
 import getpass
-import signal
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,19 +19,18 @@ from node.client import ApiError, NodeClient
 from node.errors import EXIT_OK
 from node.files import write_durably
 from node.loopback.page import Page
-from node.loopback.server import LoopbackServer
 from node.texts import text
 from node.verb import UsageError
 from node.verbs.actions import Actions
-from node.verbs.output import print_json, print_line, talk
+from node.verbs.camera_video import SECONDS, SECONDS_MAX, watch
+from node.verbs.loopback import served
+from node.verbs.output import print_json, print_line
 
 CALL_TIMEOUT_S = 45.0
 PICTURE_S = 20.0
 """How long `--out` waits for a picture."""
 AGAIN_S = 0.5
 FPS, FPS_MAX = 2.0, 10.0
-IDLE_S = 600.0
-"""After which `--serve` ends that nobody watches."""
 CLEARANCES = ("L1", "L2", "L3", "L4")
 COMING = frozenset({"same", "no-picture", "pace", "busy", "silent", "connecting", "not-coded"})
 """Why there is no picture yet; whatever else is said does not pass by itself soon."""
@@ -43,6 +44,10 @@ def add_view_words(actions: Actions) -> None:
     words.add_argument("--node", default="", metavar="NODE", help=actions.help("option_view_node"))
     words.add_argument("--request", default="", metavar="ID", help=actions.help("option_view_request"))
     words.add_argument("--out", type=Path, metavar="FILE", help=actions.help("option_view_out"))
+    words.add_argument("--unmasked-video", action="store_true", help=actions.help("option_unmasked_video"))
+    words.add_argument(
+        "--seconds", type=float, default=SECONDS, metavar="N", help=actions.help("option_video_seconds", most=f"{SECONDS_MAX:g}")
+    )
     words.add_argument("--serve", type=int, nargs="?", const=0, metavar="PORT", help=actions.help("option_serve"))
     words.add_argument("--fps", type=float, default=FPS, metavar="N", help=actions.help("option_fps", most=f"{FPS_MAX:g}"))
     words.add_argument("--by", metavar="NAME", help=actions.help("option_view_by"))
@@ -58,6 +63,8 @@ def view(args: argparse.Namespace) -> int:
         raise UsageError(f"--fps {args.fps:g} refused: more than 0, at most {FPS_MAX:g}")
     if args.serve is not None and not 0 <= args.serve <= 65_535:
         raise UsageError(f"--serve {args.serve} refused: a port from 1 to 65535, or 0 for any")
+    if args.unmasked_video:
+        return watch(args)
     calls = NodeCalls(NodeClient(args.dir), args)
     return _written(args, calls) if args.serve is None else asyncio.run(_served(args, calls))
 
@@ -147,27 +154,10 @@ async def _served(args: argparse.Namespace, calls: NodeCalls) -> int:
     await calls.begin()
     await calls.end()
     screen = Screen(calls, _page(args), 1 / args.fps)
-    server = LoopbackServer(screen.answer)
-    await server.start(args.serve)
-    stopping = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    if args.json:
-        print_json({"camera": args.id, "address": server.address})
-    else:
-        print_line(text("camera.view_served", args.language, address=server.address))
-        talk(text("camera.view_served_more", args.language, port=server.port))
-    over, stopped = asyncio.ensure_future(screen.wait_over(IDLE_S)), asyncio.ensure_future(stopping.wait())
     try:
-        await asyncio.wait({over, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await served(args, screen.answer, screen.wait_over, path="", more="camera.view_served_more")
     finally:
-        stopped.cancel()
-        await server.stop()
         await screen.stop()
-    if over.done():
-        over.result()
-        talk(text("camera.view_idle", args.language))
-    over.cancel()
     return EXIT_OK
 
 

@@ -14,9 +14,8 @@ from node.devices.sheet import read_devices, write_devices
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verbs.output import list_of, moment_text, print_json, print_line, talk
+from node.verbs.sheet_problems import print_problems
 
-PROBLEMS_SHOWN_MAX = 50
-"""Bad cells that are printed; --json has all."""
 CALL_TIMEOUT_S = 120.0
 NAMES_SHOWN = 5
 PAGE = 2_000
@@ -68,10 +67,7 @@ def _print(args: argparse.Namespace, judged: Mapping[str, object], problems: Seq
     if args.json:
         print_json({"added": added, "changed": changed, "same": same, "problems": shown, "dry_run": args.dry_run, "taken": is_taken})
         return EXIT_NEGATIVE if problems else EXIT_OK
-    for problem in shown[:PROBLEMS_SHOWN_MAX]:
-        print_line(text("device.problem", args.language, **problem))
-    if len(shown) > PROBLEMS_SHOWN_MAX:
-        print_line(text("device.problems_more", args.language, count=len(shown) - PROBLEMS_SHOWN_MAX))
+    print_problems(args.language, problems)
     is_refused = bool(problems) and not is_taken and not args.dry_run
     key = "import_refused" if is_refused else "import_dry" if args.dry_run else "import_done"
     bad_rows = len({(problem.sheet, problem.row) for problem in problems})

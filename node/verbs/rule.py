@@ -24,7 +24,7 @@ from node.config.model import CameraEntry, RuleEntry
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb
-from node.verbs import rule_verdicts
+from node.verbs import rule_change, rule_verdicts
 from node.verbs.actions import Actions
 from node.verbs.folder import read_config
 from node.verbs.output import print_json, print_line, print_table, talk
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tried.add_argument("--model", type=Path, metavar="FILE", help=actions.help("option_model"))
     tried.add_argument("--out", type=Path, default=Path("rule-try"), metavar="FOLDER", help=actions.help("option_out"))
     rule_verdicts.add_arguments(actions)
+    rule_change.add_arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -154,5 +155,10 @@ def _from_preset(args: argparse.Namespace, preset: Preset, camera: CameraEntry |
     return entry, CameraEntry(id="trial", kind="file", source=str(args.clip), algorithm=args.algorithm or plain[0])
 
 
-ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {"presets": _presets, "try": _try, "verdicts": rule_verdicts.run}
+ACTIONS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "presets": _presets,
+    "try": _try,
+    "verdicts": rule_verdicts.run,
+    "change": rule_change.run,
+}
 VERB = Verb("rule", "cli.help_rule", add_arguments, run)

@@ -1,4 +1,4 @@
-"""The questions of a node put together from its parts. Called by node/appliance.py."""
+"""The questions of a node put together from its parts. Called by node/policy/governing.py."""
 
 from __future__ import annotations
 

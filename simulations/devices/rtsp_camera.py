@@ -205,7 +205,7 @@ class _Session:
         while True:
             turn = int((loop.time() - began) / options.after_s)
             clip = options.clips[turn % len(options.clips) if CameraFault.RESIZE in options.faults else 0]
-            for picture in sendable(clip, is_absurd=CameraFault.ABSURD in options.faults):
+            for number, picture in enumerate(sendable(clip, is_absurd=CameraFault.ABSURD in options.faults)):
                 await asyncio.sleep(due - loop.time())
                 turn_now = int((loop.time() - began) / options.after_s)
                 if turn_now and options.faults & {CameraFault.STALL, CameraFault.FLAP}:
@@ -214,9 +214,11 @@ class _Session:
                     return
                 if turn_now != turn and CameraFault.RESIZE in options.faults:
                     break
-                self._send(writer, picture, clip.codec, base + round((due - began) * CLOCK_HZ) + self._jump(turn_now))
+                each_s = 1 / (options.fps or clip.fps)
+                shown_s = due - began + each_s * (clip.shown_at(number) - number)
+                self._send(writer, picture, clip.codec, base + round(shown_s * CLOCK_HZ) + self._jump(turn_now))
                 await self._writer.drain()
-                due += 1 / (options.fps or clip.fps)
+                due += each_s
 
     def _jump(self, turn: int) -> int:
         """An hour ahead in every fourth turn, an hour behind in another."""

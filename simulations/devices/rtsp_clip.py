@@ -40,6 +40,12 @@ class Clip:
     """NAL units of each picture in decoding order; for MPEG-4 one part."""
     keys: frozenset[int] = field(repr=False)
     """Numbers of the pictures that decoding may begin with; the first is one of them."""
+    leads: tuple[int, ...] = field(default=(), repr=False)
+    """Places by which each picture is sent before its turn to be shown, because others build on it; empty: shown as they are sent."""
+
+    def shown_at(self, number: int) -> int:
+        """The place of a picture in the order of showing, counted like the order of sending."""
+        return number + (self.leads[number] if self.leads else 0)
 
 
 def read_mp4(path: Path) -> Clip:
@@ -101,7 +107,8 @@ def _clip(track: dict[bytes, bytes], data: bytes) -> Clip:
     pictures = tuple(_units(sample, length_bytes) if length_bytes else (sample,) for sample in samples[first:])
     if not pictures:
         raise ClipError("the video track is empty")
-    return Clip(codec, _fps(track), sets, pictures, frozenset(number - first for number in keys))
+    leads = _leads(track, len(samples))[first:]
+    return Clip(codec, _fps(track), sets, pictures, frozenset(number - first for number in keys), leads)
 
 
 def _description(stsd: bytes) -> tuple[Codec, tuple[bytes, ...], int]:
@@ -175,6 +182,22 @@ def _fps(track: dict[bytes, bytes]) -> float:
     scale = struct.unpack_from(">I", track[b"mdhd"], 20 if track[b"mdhd"][0] else 12)[0]
     duration = struct.unpack_from(">I", track[b"stts"], 12)[0]
     return float(min(FPS_MAX, scale / duration))
+
+
+def _leads(track: dict[bytes, bytes], samples: int) -> tuple[int, ...]:
+    """By the composition offsets (14496-12, 8.6.1.3), which version 1 signs; empty without."""
+    if b"ctts" not in track:
+        return ()
+    table = track[b"ctts"]
+    each = struct.unpack_from(">I", track[b"stts"], 12)[0]
+    count = struct.unpack_from(">I", table, 4)[0]
+    leads: list[int] = []
+    for run, offset in struct.iter_unpack(">Ii" if table[0] else ">II", table[8 : 8 + 8 * count]):
+        leads += [round(offset / each)] * min(run, samples - len(leads))
+    if len(leads) != samples:
+        raise ClipError("its times of showing do not fit its pictures")
+    least = min(leads, default=0)
+    return tuple(lead - least for lead in leads)
 
 
 def _units(sample: bytes, length_bytes: int) -> tuple[bytes, ...]:

@@ -4,7 +4,7 @@ A refusal is tried again once the peer stands under another policy version than 
 or once its reason has ended (a date passed, word of a move came). Versions of two neighbours may differ for ever, so only a peer's own
 versions are compared with each other. A round concerns frames up to the lsn at which it began; what it puts back lies above, so no round
 feeds itself, whatever it says.
-Made by desk.py; the engine and sending.py write what peers say, sending.py reads.
+Made by desk.py; the receiving side writes what peers say, the sending side reads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The child's end of links: opens a session's two channels to its parent.
 
 Owns: the channels of one session; a new dial makes new ones, so that a renewed certificate is used. Refuses with LinkError naming
-the address and the cause. Called by node/runtime.py, which also decides when to try again.
+the address and the cause. Called by node/appliance.py; node/links decides when to try again.
 """
 
 from __future__ import annotations

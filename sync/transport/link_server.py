@@ -1,7 +1,7 @@
 """The parent's end of links: one gRPC method over mTLS, sessions handed to the shell.
 
 Owns: the listening socket of the node plane, pairing the two halves of a session, refusing strangers. Refuses with a gRPC status that
-carries the reason, and tells `on_refused`. Called by node/runtime.py on nodes that may have children.
+carries the reason, and tells `on_refused`. Called by node/appliance.py on nodes that may have children.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A session between a child and its parent: two byte streams that live and die together.
 
 Owns: bounded queues with back-pressure both ways, order inside a group, one reason for the end. Refuses to send on a closed session
-(LinkError). It knows nothing of gRPC: link_server and link_dialer give it a Pipe for each group. Called by node/runtime.py.
+(LinkError). It knows nothing of gRPC: link_server and link_dialer give it a Pipe for each group. Called by node/links.
 """
 
 from __future__ import annotations

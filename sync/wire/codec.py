@@ -1,7 +1,7 @@
 """Messages to bytes and back: the one door between a link and the engine.
 
 Owns: the envelope, the size of each body, the order of checks (size, structure, sense). Refuses everything else with WireError, naming the
-field and its value. Called by node/runtime.py and the simulator. What a payload holds is sync/wire/payload.py's matter.
+field and its value. Called by node/links, node/carriage and the simulator. What a payload holds is sync/wire/payload.py's matter.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from benchmarks.soak_cameras import cast
-from benchmarks.soak_verdict import MIB, Grown, Quiet, Sample, grown, quiet, slope
+from benchmarks.soak_verdict import MIB, Grown, Quiet, Sample, Series, grown, quiet, slope
 from simulations.devices.rtsp_camera import CameraFault
 
 REST = Quiet(80 * MIB, 10, 5)
@@ -29,8 +31,19 @@ def test_the_slope_is_that_of_most_pairs() -> None:
     xs = np.arange(50.0)
     ys = 2 * xs
     ys[7] = 1e6
-    assert slope(xs, ys) == pytest.approx(2)
-    assert slope(np.zeros(5), xs[:5]) == 0
+    assert slope(xs, ys, np.zeros(50, np.int64)) == pytest.approx(2)
+    assert slope(np.zeros(5), xs[:5], np.zeros(5, np.int64)) == 0
+
+
+def test_only_moments_with_the_same_cameras_are_compared() -> None:
+    connected = [frozenset({"a"} if index > 150 + 100 * (index % 2) else ()) for index in range(300)]
+    lean, leaking = (
+        [replace(sample, connected=at, rss_bytes=sample.rss_bytes + 3 * MIB * len(at)) for sample, at in zip(of, connected, strict=True)]
+        for of in (samples(0.0), samples(5.0))
+    )
+    assert judged([replace(sample, connected=frozenset()) for sample in lean]).mib_per_hour > 1, "the camera is there more often later"
+    assert judged(lean).faults() == []
+    assert judged(leaking).mib_per_hour == pytest.approx(5, abs=0.3)
 
 
 def test_memory_that_stays_passes_and_memory_that_grows_fails_by_the_hour_and_by_the_reconnect() -> None:
@@ -39,6 +52,20 @@ def test_memory_that_stays_passes_and_memory_that_grows_fails_by_the_hour_and_by
     assert leaking.mib_per_hour == pytest.approx(5, abs=0.3)
     assert leaking.mib_per_1000_reconnects == pytest.approx(5 / 1.2, abs=0.3)
     assert [fault.split(" more per ")[1].split(",")[0] for fault in leaking.faults()] == ["hour", "1"]
+
+
+def test_what_fills_up_flattens_and_what_leaks_goes_on() -> None:
+    filling = [*samples(5.0)[:150], *(replace(sample, at_s=sample.at_s + 750, rss_bytes=81 * MIB) for sample in samples(0.0)[:150])]
+    assert judged(filling).mib_per_hour_by_half == pytest.approx((5, 0), abs=0.3)
+    assert judged(samples(5.0)).mib_per_hour_by_half == pytest.approx((5, 5), abs=0.3)
+
+
+def test_a_packed_series_gives_back_what_it_was_given() -> None:
+    series, given = Series(), [Sample(0.5, 7, 80 * MIB + 1, 10, 5, 3, frozenset({"a"})), Sample(5.5, 7, 81 * MIB, 11, 6, 4)]
+    for sample in [*given, given[0]]:
+        series.add(sample)
+    assert series.samples() == [*given, given[0]]
+    assert series.newest() == given[0]
 
 
 def test_every_other_growth_is_a_fault() -> None:

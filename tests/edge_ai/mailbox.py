@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-from edge_ai.picture import Shot
+from edge_ai.picture import Pixels, Shot
 
 
 class Mailbox:
@@ -15,6 +15,9 @@ class Mailbox:
         self._changed = threading.Condition()
         self._shots: dict[str, Shot] = {}
         self._dropped: Counter[str] = Counter()
+
+    def room(self, camera: str) -> Pixels | None:
+        """None: who takes a frame keeps it."""
 
     def put(self, shot: Shot) -> None:
         """Leave a frame; an older one of the same camera is dropped and counted, its turn is kept."""

@@ -11,7 +11,9 @@ from edge_ai.errors import MessageError
 from edge_ai.wire import (
     HEADER_BYTES_MAX,
     JPEG_BYTES_MAX,
+    MARK_BYTES_MAX,
     STOP_PARTS,
+    VIDEO_BYTES_MAX,
     VIEW_BYTES_MAX,
     Ack,
     ClipNote,
@@ -21,6 +23,9 @@ from edge_ai.wire import (
     EventRow,
     EvidenceInfo,
     StateRow,
+    VideoMessage,
+    VideoOrder,
+    VideoRow,
     ViewMessage,
     ViewOrder,
     ViewRow,
@@ -31,6 +36,8 @@ from edge_ai.wire import (
     parse_from_node,
     parse_from_worker,
     state_parts,
+    video_order_parts,
+    video_parts,
     view_order_parts,
     view_parts,
 )
@@ -72,6 +79,14 @@ def test_a_look_and_its_answer_survive_the_socket() -> None:
         assert parse_from_worker(view_parts(message)) == message
 
 
+def test_a_question_for_video_and_its_answer_survive_the_socket() -> None:
+    order = VideoOrder(camera="c", number=3, mark=b"\x00\xff")
+    assert parse_from_node(video_order_parts(order)) == order
+    whole = VideoRow(camera="c", number=3, codec="H264", pictures=2, lost_s=1.5, more=True, mark=b"\x00")
+    for message in (VideoMessage(whole, b"G"), VideoMessage(VideoRow(camera="c", number=3, missing="same"))):
+        assert parse_from_worker(video_parts(message)) == message
+
+
 def test_clips_are_ordered_and_told_over_the_socket() -> None:
     order = ClipOrder("e1", "c", ClipSpan(1, 2, 3))
     assert parse_from_node(clip_order_parts(order)) == order
@@ -103,6 +118,9 @@ def test_a_clip_of_an_event_that_may_name_no_file_is_refused(name: str) -> None:
         (view_parts(ViewMessage(ViewRow(camera="c", number=1, missing="same"), JPEG)), "missing: same"),
         (view_parts(ViewMessage(ViewRow(camera="c", number=1), b"x" * (VIEW_BYTES_MAX + 1))), "at most"),
         ([b"view", b"{}"], "with 2 parts"),
+        (video_parts(VideoMessage(VideoRow(camera="c", number=1), b"")), "video of c refused: 0 bytes"),
+        (video_parts(VideoMessage(VideoRow(camera="c", number=1), b"x" * (VIDEO_BYTES_MAX + 1))), "at most"),
+        (video_parts(VideoMessage(VideoRow(camera="c", number=1, mark=b"x" * (MARK_BYTES_MAX + 1)), b"x")), "refused as VideoRow"),
     ],
 )
 def test_what_a_broken_worker_says_is_refused_in_words(parts: list[bytes], words: str) -> None:

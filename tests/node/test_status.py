@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,15 +12,8 @@ from node.texts import LANGUAGES, text
 from node.tree.directory import DoorStatus, LinkStatus, decode_statuses, encode_statuses
 from sync.model import Level
 from tests.node.identity.family import StandingClock
-from tests.node.shelf import NODE, Shelf, open_shelf
+from tests.node.shelf import NODE, Shelf
 from tests.node.station import until
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
 
 
 def board(shelf: Shelf, *, link: str = "up", lost: int = 0, policy: str = "abcd1234", troubles: tuple[str, ...] = ()) -> StatusBoard:

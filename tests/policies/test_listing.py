@@ -51,7 +51,7 @@ def _as_then(item: Resource) -> Resource:
 NEWER = frozenset({
     "camera-directory",
     "list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews", "sensor-alarms", "sealed-envelopes",
-    "devices", "device-commands", "algorithm-cases", "model-usage", "camera-clips",
+    "devices", "device-commands", "algorithm-cases", "model-usage", "camera-clips", "incident-steps",
 })  # fmt: skip
 """Resources that ship since."""
 GOLDEN_SHA256 = "cc6c58db753f134d73b330a0336d470929a63e359edc421dd5a861d076a60cfc"

@@ -41,13 +41,14 @@ PROMISED = {
     "recalls": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "device-commands": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "algorithm-cases": (Lane.EVENT, 2, Share.UNCONDITIONAL),
+    "incident-steps": (Lane.EVENT, 2, Share.UNCONDITIONAL),
     "sealed-envelopes": (Lane.EVENT, 1, Share.UNCONDITIONAL),
     "model-usage": (Lane.BULK, 2, Share.UNCONDITIONAL),
 }
 
 
 FACTS = ["list-cases", "requests", "quality-tickets", "recalls", "regrade-cases", "emergencies", "reviews"]
-FACTS += ["device-commands", "algorithm-cases"]
+FACTS += ["device-commands", "algorithm-cases", "incident-steps"]
 
 
 def test_the_catalogue_holds_exactly_the_promised_resources() -> None:

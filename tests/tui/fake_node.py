@@ -55,6 +55,8 @@ def file_answer(verb: str, arguments: Mapping[str, object]) -> dict[str, object]
         answer |= next((case for case in _cases() if case["id"] == arguments.get("id")), {})
     if verb == "audit_log":
         answer["entries"] = _log_entries(answer["entries"], arguments)
+    if verb == "rule_verdicts":
+        answer["rules"] = _matching(answer["rules"], arguments)
     if verb == "explain" and arguments.get("distance") == 2:
         answer |= {"outcome": "aggregate", "columns": []}
     if verb == "explain" and arguments.get("direction") == "return":
@@ -70,6 +72,12 @@ def _log_entries(entries: object, arguments: Mapping[str, object]) -> list[dict[
     kept = [entry for entry in entries if not isinstance(kinds, tuple | list) or entry["kind"] in kinds]
     kept = [entry for entry in kept if not isinstance(before, int) or entry["seq"] < before]
     return kept[:limit] if isinstance(limit, int) else kept
+
+
+def _matching(rows: object, wanted: Mapping[str, object]) -> list[dict[str, object]]:
+    """Rows with everything that was asked for."""
+    assert isinstance(rows, list)
+    return [row for row in rows if all(value in ("", row.get(name)) for name, value in wanted.items())]
 
 
 def _cases() -> list[dict[str, object]]:

@@ -21,6 +21,9 @@ VERBS = (
     "incidents",
     "devices",
     "sensor_alarms",
+    "sensor_alarms_below",
+    "rule_verdicts",
+    "camera_directory",
     "resources",
     "specimen",
     "explain",
@@ -35,8 +38,12 @@ VERBS = (
     "returns",
     "audit_log",
     "audit_verify",
+    "algorithm_list",
+    "algorithm_show",
+    "algorithm_heard",
 )
-_KEPT = frozenset({"self", "id", "parent", "code", "event_id", "incident_id", "device", "thumb_rgb", "evidence_sha256", "where"})
+_KEYS = frozenset({"self", "id", "parent", "code", "event_id", "incident_id", "device", "camera", "case", "content"})
+_KEPT = _KEYS | {"thumb_rgb", "evidence_sha256", "where"}
 """Fields that must keep their value, so that pages can be opened; their hostile forms have tests of their own."""
 
 

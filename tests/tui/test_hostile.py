@@ -20,6 +20,17 @@ TOUR = (
     ("enter",),
     ("5",),
     ("enter",),
+    ("5",),
+    ("tab",),
+    ("enter",),
+    ("9",),
+    ("enter",),
+    ("9",),
+    ("tab",),
+    ("enter",),
+    ("9",),
+    ("tab", "tab"),
+    ("enter",),
     ("6",),
     ("enter",),
     ("r",),
@@ -28,7 +39,7 @@ TOUR = (
 """Keys that lead over every page with foreign values but those of governance and oversight."""
 GOVERNED = (
     ("7",),
-    *(keys for kind in range(6) for keys in (("tab",), ("enter",), ("escape",))),
+    *(keys for kind in range(7) for keys in (("tab",), ("enter",), ("escape",))),
     ("8",),
     ("enter",),
     ("escape",),
@@ -49,8 +60,9 @@ LISTED = {
     "review_list": "reviews",
     "quality_tickets": "tickets",
     "request_list": "requests",
+    "algorithm_list": "cases",
 }
-SHOWN = ("recall_show", "regrade_show", "emergency_show", "review_show", "quality_show", "request_show", "audit_verify")
+SHOWN = ("recall_show", "regrade_show", "emergency_show", "review_show", "quality_show", "request_show", "algorithm_show", "audit_verify")
 
 
 async def assert_harmless(shown: Stage) -> None:

@@ -29,6 +29,7 @@ PAGES = {
     "incident": "i-0007",
     "devices": "",
     "device": "air-tuandao-01",
+    "alarm": "b1c3",
     "entries": "",
     "entry": WAITS,
     "governance": "",
@@ -37,12 +38,16 @@ PAGES = {
     "score": "residents/qd-badaxia",
     "log_entry": "411",
     "verdict": "",
+    "cameras": "",
+    "camera": "cam-pier",
+    "rule": "cam-pier\tline",
+    "point": "37020200001320000001",
     "help": "",
 }
 """Every page and what it is about."""
 SIZES: dict[str, tuple[tuple[int, int], ...]] = {
-    **dict.fromkeys(("score", "log_entry", "verdict"), (SMALL,)),
-    **dict.fromkeys(("governance", "matter", "oversight"), (SMALL, MIDDLE)),
+    **dict.fromkeys(("score", "log_entry", "verdict", "alarm", "point", "rule"), (SMALL,)),
+    **dict.fromkeys(("governance", "matter", "oversight", "cameras", "camera"), (SMALL, MIDDLE)),
 }
 """Pages that a larger screen only pads."""
 

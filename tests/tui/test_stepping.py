@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from tests.tui.fake_node import FakeNode
+from tests.tui.fake_node import ANSWERS, FakeNode
 from tests.tui.screens import ENGLISH, stage
 from tui.errors import ApiProblem
 from tui.pages.dialog import Phase
@@ -48,8 +49,17 @@ async def test_dealing_with_an_incident_asks_for_the_reason_first() -> None:
 async def test_a_step_that_the_state_does_not_take_is_not_sent_and_a_refusal_is_said() -> None:
     node = FakeNode()
     node.refusals["incident_step"] = ApiProblem("DENIED", "incident i-0008 is dismissed: it does not take dismiss")
+    incidents = json.loads((ANSWERS / "incidents.json").read_text("utf-8"))
+    for one in incidents["incidents"]:
+        one["sent_steps"] = [{"step": "resolve", "by": "li", "said_at": "qd-shinan", "state": "refused", "answer": "dismissed meanwhile"}]
+    node.answers["incidents"] = incidents
     async with stage(ENGLISH, node=node) as shown:
+        await shown.open("incidents")
+        assert "(Resolved: refused) p" in shown.text()
         await shown.open("incident", "i-0008")
+        told = " ".join(shown.text().split())
+        assert "said above Resolved: refused" in told
+        assert "answer dismissed meanwhile" in told
         await shown.press("a")
         assert steps(node) == []
         await shown.press("x")
@@ -60,12 +70,13 @@ async def test_a_step_that_the_state_does_not_take_is_not_sent_and_a_refusal_is_
 @pytest.mark.slow
 async def test_an_event_is_judged_by_its_own_name_and_a_read_only_console_says_nothing() -> None:
     node = FakeNode()
-    node.answers["incident_step"] = {"state": "dismissed"}
+    node.answers["incident_step"] = {"state": "", "sent_steps": [{"keeper": "qd-wusi-01", "state": "waits"}]}
     async with stage(ENGLISH, node=node) as shown:
         await shown.open("event", "e000999")
         await shown.press("x")
         await shown.until(lambda: bool(steps(node)))
-        assert steps(node)[0]["id"] == "e000999"
+        assert (steps(node)[0]["id"], steps(node)[0]["node"]) == ("e000999", "qd-badaxia-g01")
+        await shown.until(lambda: "whose alarm it is" in shown.text())
     async with stage(replace(ENGLISH, read_only=True), node=node) as shown:
         await shown.open("incidents")
         await shown.press("x")

@@ -170,3 +170,53 @@ class Tickets(Struct, frozen=True):
     """Tickets, newest first."""
 
     tickets: list[Ticket] = []
+
+
+class Publication(Case, frozen=True, rename={"id": "case", "algorithm": "id"}):
+    """One package that a node wants to offer to the tree."""
+
+    id: str = ""
+    """Of the case; named anew, because the answer's own `id` is the model's."""
+    algorithm: str = ""
+    version: str = ""
+    content: str = ""
+    family: str = ""
+    classes: int = 0
+    licence: str = ""
+    evidence_grade: str = ""
+    maker: str = ""
+    live: str = ""
+    """The version of it that is live here; empty: none."""
+    publisher: str = ""
+    approver: str = ""
+
+
+class Publications(Struct, frozen=True):
+    """Publications, newest first."""
+
+    cases: list[Publication] = []
+
+
+class PackageOffer(Struct, frozen=True, rename={"algorithm": "id"}):
+    """A package that a node above offers and that is not here."""
+
+    algorithm: str = ""
+    version: str = ""
+    content: str = ""
+    family: str = ""
+    classes: int = 0
+    licence: str = ""
+    evidence_grade: str = ""
+    maker: str = ""
+    live: str = ""
+    publisher: str = ""
+    approver: str = ""
+    at: str = ""
+    """Who has it."""
+    heard_us: int | None = None
+
+
+class PackageOffers(Struct, frozen=True):
+    """Offers that were heard, the newest last."""
+
+    offers: list[PackageOffer] = []

@@ -1,7 +1,7 @@
 """What the governance pages need of one kind of matter: its questions, its line in the list, its lines on the page, its decisions.
 
 Owns how a matter's state looks and where it stands in the list: what this node can decide first. The node's words (`takes`, `overdue`,
-`is_open`) are shown and never worked out anew. Called by `tui/pages/governance.py` and `tui/pages/matter.py`.
+`is_open`) are shown and never worked out anew. Called by `tui/pages/governance.py`, `tui/pages/oversight.py` and the kinds beside it.
 """
 
 from __future__ import annotations
@@ -85,6 +85,8 @@ class MatterKind(ABC, Generic[AnswerT]):
 
     name: ClassVar[str]
     """Names its texts: `console.kind_<name>`, `console.matter_<name>`, `<name>.state_...`."""
+    section: ClassVar[str] = ""
+    """Section of the list that has them; empty: the one of its name."""
     keys: ClassVar[tuple[Key, ...]] = ()
     """What may be said about one; the node says what may be said now."""
 

@@ -72,7 +72,7 @@ class DetailPage(Page):
             return []
         style = self.desk.palette.stale if self.problem() else ""
         indent = len(INDENT) + LABEL_CELLS + 1
-        body = self.whole(value, max(cells, self.size.width), indent=indent, style=style)
+        body = self.whole(value, cells or self.size.width, indent=indent, style=style)
         label = fit(Text(self.desk.words(f"field_{name}"), style=self.desk.palette.dim), LABEL_CELLS)
         return [Text.assemble(INDENT, label, " ", body[0][indent:], no_wrap=True, end=""), *body[1:]]
 

@@ -13,8 +13,9 @@ from tui.decision import Decision
 from tui.desk import age_of
 from tui.feed import Question
 from tui.keys import DEVICE_DECISIONS, Key
+from tui.pages.alarms import alarm_sentence, alarm_style, alarms_by_device
 from tui.pages.deciding_page import DecidingPage
-from tui.pages.devices import alarm_style, alarms_by_device, battery_word, rate_word, sentence, state_word
+from tui.pages.devices import battery_word, rate_word, state_word
 from tui.questions import ALARMS, DEVICES, device_shown
 from tui.safe import cut
 
@@ -96,7 +97,7 @@ class DevicePage(DecidingPage):
             return []
         lines = [Text(""), self.heading(self.desk.words("device_alarms"))]
         for alarm in alarms:
-            said = f"! {self.desk.words.time(alarm.time_us)[:MINUTES]} {alarm.quantity}: {sentence(self.desk, alarm)}"
+            said = f"! {self.desk.words.time(alarm.time_us)[:MINUTES]} {alarm.quantity}: {alarm_sentence(self.desk, alarm)}"
             lines += self.paragraph(said, cells, style=alarm_style(self.desk, [alarm]))
         return lines
 

@@ -1,4 +1,4 @@
-"""Registered devices."""
+"""Registered devices of this node, and the alarms of sensors that hold, of this node and of nodes below."""
 
 from __future__ import annotations
 
@@ -7,31 +7,20 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from node.sensor_alarms.words import why
 from tui.answers import Device, SensorAlarm
 from tui.desk import Desk, age_of
 from tui.feed import Question
-from tui.pages.list_page import ListPage
-from tui.questions import ALARMS, DEVICES
+from tui.keys import SECTION_NAMES
+from tui.pages.alarms import alarm_columns, alarm_row, alarm_style, alarms_by_device, all_alarms
+from tui.pages.page import Go
+from tui.pages.sectioned_page import SectionedPage
+from tui.questions import ALARMS, ALARMS_BELOW, DEVICES
 from tui.widgets.table import Column, Row, rest_of
 
 STATE = 3
 """Place of the state among the columns."""
 SILENT = "silent"
-
-
-def alarms_by_device(desk: Desk) -> dict[str, list[SensorAlarm]]:
-    """The alarms that hold by device, the gravest first, then the newest."""
-    seen = desk.seen(ALARMS)
-    found: dict[str, list[SensorAlarm]] = {}
-    for alarm in sorted(seen.value.holding if seen.value else [], key=lambda alarm: (-alarm.severity, -(alarm.time_us or 0))):
-        found.setdefault(alarm.device, []).append(alarm)
-    return found
-
-
-def alarm_style(desk: Desk, alarms: Sequence[SensorAlarm]) -> str:
-    """Red for what somebody must look at, yellow for what is only unusual."""
-    return desk.palette.fail if any(alarm.severity for alarm in alarms) else desk.palette.warn
+SENSORS, ALARMS_HELD = SECTION_NAMES["devices"]
 
 
 def state_word(desk: Desk, device: Device) -> str:
@@ -50,24 +39,41 @@ def rate_word(desk: Desk, device: Device) -> str:
     return desk.words.number(rate, digits=1 if rate is not None and rate < 10 else 0)
 
 
-def sentence(desk: Desk, alarm: SensorAlarm) -> str:
-    """What raised an alarm."""
-    return why(alarm.kind, alarm.value, alarm.facts, desk.words.language)
-
-
-class DevicesPage(ListPage):
-    """One row per device."""
+class DevicesPage(SectionedPage):
+    """One row per device, or per alarm."""
 
     name_key: ClassVar[str] = "devices"
     tab: ClassVar[str] = "devices"
-    detail: ClassVar[str] = "device"
+    sections: ClassVar[tuple[str, ...]] = SECTION_NAMES["devices"]
 
     def questions(self) -> Sequence[Question[Struct]]:
         """The registry, and what holds."""
         return (DEVICES, ALARMS)
 
+    def side_questions(self) -> Sequence[Question[Struct]]:
+        """What holds below; where policy shows none of it the own alarms are there all the same."""
+        return (ALARMS_BELOW,)
+
+    def node_in_focus(self) -> str | None:
+        """The node of the alarm under the cursor."""
+        if self.section == SENSORS:
+            return None
+        return next((alarm.node for alarm in all_alarms(self.desk) if alarm.id == self.table.cursor_key), "") or None
+
+    def count_of(self, section: str) -> str:
+        """Alarms that hold, with a mark where one is grave."""
+        alarms = all_alarms(self.desk) if section == ALARMS_HELD else []
+        mark = "!" if any(alarm.severity for alarm in alarms) else ""
+        return f"{mark}{len(alarms)}" if alarms else ""
+
+    def opens(self, key: str) -> Go:
+        """A device, or an alarm."""
+        return Go("device" if self.section == SENSORS else "alarm", key)
+
     def columns(self, cells: int) -> Sequence[Column]:
-        """The device's name takes what the others leave."""
+        """Those of the section; the device's name takes what the others leave."""
+        if self.section == ALARMS_HELD:
+            return alarm_columns(self.desk, cells)
         words = self.desk.words
         others = (
             Column(words("column_kind"), 12),
@@ -80,7 +86,9 @@ class DevicesPage(ListPage):
         return (Column(words("column_device"), rest_of(cells, others, least=14, most=60)), *others)
 
     def rows(self, cells: int) -> Sequence[Row]:
-        """One row per device."""
+        """One row per device, or per alarm."""
+        if self.section == ALARMS_HELD:
+            return [alarm_row(self.desk, alarm) for alarm in all_alarms(self.desk)]
         seen = self.desk.seen(DEVICES)
         style = "" if seen.answered else self.desk.palette.stale
         alarms = alarms_by_device(self.desk)

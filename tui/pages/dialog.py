@@ -184,8 +184,8 @@ class DecisionDialog(ModalScreen[None]):
             self.action_cancel()
 
     def action_cancel(self) -> None:
-        """Close; while the decision is on its way the answer is waited for."""
-        if self.phase is not Phase.SENDING:
+        """Close; while the decision is on its way the answer is waited for, unless that takes long: then the page behind tells it."""
+        if self.phase is not Phase.SENDING or self.decision.is_long:
             self.dismiss(None)
 
     def _act(self) -> None:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from node.incidents.states import DISMISSED, RESOLVED, Step
 from tui.answers import CameraEvent
-from tui.desk import age_of
+from tui.desk import Desk, age_of
 from tui.feed import Question
 from tui.pages.list_page import ListPage
 from tui.pages.stepping import Stepping, Subject
@@ -40,6 +40,10 @@ class EventsPage(Stepping, ListPage):
         """The event under the cursor."""
         return event_subject(event_of(self.desk.live(EVENTS).value, self.table.cursor_key))
 
+    def rule(self) -> tuple[str, str] | None:
+        """The rule that made the event under the cursor."""
+        return rule_of(event_of(self.desk.seen(EVENTS).value, self.table.cursor_key), self.desk)
+
     def columns(self, cells: int) -> Sequence[Column]:
         """Camera and node share what the narrow columns leave."""
         words = self.desk.words
@@ -69,7 +73,7 @@ class EventsPage(Stepping, ListPage):
             node,
             event.camera,
             words.term("class", event.class_),
-            words.term("rule", event.rule),
+            words.rule(event.rule),
             words.number(event.score, digits=2),
             words("has_picture") if event.evidence_sha256 else "-",
             words.term("evidence_grade", event.evidence_grade or "none"),
@@ -82,9 +86,16 @@ class EventsPage(Stepping, ListPage):
 
 def event_subject(event: CameraEvent | None) -> Subject | None:
     """What may be said about an event: whether it was an alarm. The node knows its incident."""
-    return (
-        None if event is None else Subject(event.event_id, STATE_OF_VERDICT.get(event.verdict, ""), event.class_, takes_only=VERDICT_STEPS)
-    )
+    if event is None:
+        return None
+    state = STATE_OF_VERDICT.get(event.verdict, "")
+    return Subject(event.event_id, state, event.class_, takes_only=VERDICT_STEPS, node=event.node)
+
+
+def rule_of(event: CameraEvent | None, desk: Desk) -> tuple[str, str] | None:
+    """The rule that made an event, when it is one of the answering node: no other node's rules are counted here."""
+    tree = desk.tree().value
+    return (event.camera, event.rule) if event and tree and event.node == tree.self_id else None
 
 
 def event_of(events: Struct | None, event_id: str | None) -> CameraEvent | None:

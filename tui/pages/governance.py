@@ -16,6 +16,7 @@ from tui.desk import Desk
 from tui.feed import Question
 from tui.governed.emergencies import EmergencyKind
 from tui.governed.kind import Matter, MatterKind, Rank, state_badge
+from tui.governed.models import ModelKind, OfferKind
 from tui.governed.recalls import RecallKind
 from tui.governed.regrades import RegradeKind
 from tui.governed.requests import RequestKind
@@ -27,9 +28,9 @@ from tui.widgets.table import Column, Row, rest_of
 
 KINDS: dict[str, MatterKind[Struct]] = {
     kind.name: kind  # type: ignore[misc]
-    for kind in (EmergencyKind(), RecallKind(), RegradeKind(), ReviewKind(), TicketKind(), RequestKind())
+    for kind in (EmergencyKind(), RecallKind(), RegradeKind(), ReviewKind(), TicketKind(), RequestKind(), ModelKind(), OfferKind())
 }
-"""By name; the sections of the page are these and all."""
+"""By name; the sections of the page are all, and these, of which two share one."""
 ALL = SECTION_NAMES["governance"][0]
 WIDE_CELLS = 110
 """From this width on the list shows who must act and until when to the day."""
@@ -61,7 +62,7 @@ class GovernancePage(SectionedPage):
         super().paint()
 
     def _of(self, section: str) -> list[Matter]:
-        return [matter for name, matters in self._known.items() if section in (ALL, name) for matter in matters]
+        return [matter for name, matters in self._known.items() if section in (ALL, KINDS[name].section or name) for matter in matters]
 
     def questions(self) -> Sequence[Question[Struct]]:
         """Every list: the counts of the sections are of all."""

@@ -7,7 +7,19 @@ from typing import ClassVar
 
 from rich.text import Text
 
-from tui.keys import COMMON, DECISIONS, DEVICE_DECISIONS, INCIDENT_STEPS, SAYS, SECTION_NAMES, SECTIONS, TABS
+from tui.keys import (
+    CAMERA_COMMANDS,
+    COMMON,
+    DECISIONS,
+    DEVICE_DECISIONS,
+    INCIDENT_STEPS,
+    RULE,
+    RULE_KEYS,
+    SAYS,
+    SECTION_NAMES,
+    SECTIONS,
+    TABS,
+)
 from tui.marks import State, badge
 from tui.pages.detail_page import DetailPage
 from tui.palette import PALETTES
@@ -25,7 +37,8 @@ class HelpPage(DetailPage):
         """Keys, marks, commands."""
         words = self.desk.words
         own_keys = [key for key in DEVICE_DECISIONS if key.name not in {each.name for each in DECISIONS}]
-        keys = [self._pair(key.shown, words(f"help_{key.name}")) for key in (*COMMON, *SECTIONS, *DECISIONS, *own_keys, *INCIDENT_STEPS)]
+        camera_keys = (*INCIDENT_STEPS, RULE, *RULE_KEYS, *CAMERA_COMMANDS)
+        keys = [self._pair(key.shown, words(f"help_{key.name}")) for key in (*COMMON, *SECTIONS, *DECISIONS, *own_keys, *camera_keys)]
         marks = [
             Text.assemble("  ", fit(badge(state, words, self.desk.palette), KEY_CELLS), words(f"state_{state.value.lower()}"), end="")
             for state in State

@@ -18,8 +18,8 @@ from tui.keys import SECTION, SECTION_BACK, Key
 from tui.pages.list_page import ListPage
 from tui.widgets.bars import Bar
 
-GAPS = ("  ", " ")
-"""What stands between two sections: the first that fits is used."""
+LINE_FORMS = (("  ", True), (" ", True), (" ", False))
+"""What stands between two sections, and whether all have their count, or the open one and the first alone: the first that fits."""
 
 
 class SectionedPage(ListPage):
@@ -47,17 +47,21 @@ class SectionedPage(ListPage):
         """The next section."""
         return (SECTION,)
 
+    def empty(self) -> str:
+        """That of the section."""
+        return self.desk.words(f"empty_{self.section}")
+
     def paint_body(self) -> None:
         """The sections, and the table of the one that is open."""
-        lines = [self._section_line(gap) for gap in GAPS]
+        lines = [self._section_line(gap, all_counted=all_counted) for gap, all_counted in LINE_FORMS]
         room = self.size.width
         self._bar("sections").show(next((line for line in lines if cell_len(line.plain) <= room), lines[-1]))
         super().paint_body()
 
-    def _section_line(self, gap: str) -> Text:
+    def _section_line(self, gap: str, *, all_counted: bool) -> Text:
         palette, line = self.desk.palette, Text(" ", no_wrap=True, end="")
         for name in self.sections:
-            count = self.count_of(name)
+            count = self.count_of(name) if all_counted or name in (self.section, self.sections[0]) else ""
             shown = self.desk.words(f"section_{name}") + (f" {count}" if count else "")
             is_open = name == self.section
             line.append(f"[{shown}]" if is_open else shown, style=f"bold {palette.accent}" if is_open else palette.dim)

@@ -18,7 +18,7 @@ from tui.answers import CameraEvent, Evidence, Form, Specimen
 from tui.desk import Desk, age_of
 from tui.errors import PictureError
 from tui.feed import Question
-from tui.pages.event import drawn
+from tui.pages.pictured import drawn
 from tui.pages.resource import field_value
 from tui.pages.resources import outcome_text
 from tui.questions import NEWEST, evidence, specimen

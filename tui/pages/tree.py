@@ -200,7 +200,7 @@ class TreePage(ListPage):
             desk.name_of(event.node),
             desk.words.value(event.camera),
             desk.words.term("class", event.class_),
-            desk.words.term("rule", event.rule),
+            desk.words.rule(event.rule),
         )
         age = desk.words.age(age_of(event.age_s, seen.age_s))
         return Text.assemble(

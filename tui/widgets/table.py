@@ -88,10 +88,14 @@ class Table(LineView):
         self.columns: tuple[Column, ...] = ()
         self.cursor_back = Style()
         self.header_style = Style()
+        self.note: tuple[Text, ...] = ()
+        """What stands in place of rows while there are none."""
         self._all: tuple[Row, ...] = ()
         self._rows: tuple[Row, ...] = ()
         self._cursor = 0
         self._wanted = ""
+        self.was_moved = False
+        """True once a person moved the cursor."""
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -107,6 +111,13 @@ class Table(LineView):
     def cursor_key(self) -> str | None:
         """Key of the row under the cursor; None in an empty table."""
         return self._rows[self._cursor].key if self._rows else None
+
+    def say(self, note: Sequence[Text]) -> None:
+        """What to say in place of rows while there are none."""
+        if tuple(note) != self.note:
+            self.note = tuple(note)
+            if not self._rows:
+                self.refresh()
 
     def fill(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
         """Show `rows`; only what changed is drawn, and the cursor stays on its key."""
@@ -151,6 +162,8 @@ class Table(LineView):
         if y == 0:
             return self.strip(self._join([Text(column.title, style="bold") for column in self.columns], NO_CURSOR), back=self.header_style)
         place = y - HEADER_LINES + self.scroll_offset.y
+        if not self._rows and 0 < place <= len(self.note):
+            return self.strip(self.note[place - 1])
         if place >= len(self._rows):
             return self.strip(Text(""))
         at_cursor = place == self._cursor
@@ -176,10 +189,12 @@ class Table(LineView):
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by `rows`."""
+        self.was_moved = True
         self._go(self._cursor + rows)
 
     def action_page(self, pages: int) -> None:
         """Move the cursor by `pages` of the visible height."""
+        self.was_moved = True
         self._go(self._cursor + pages * max(1, self.size.height - HEADER_LINES - 1))
 
     def action_edge(self, way: int) -> None:

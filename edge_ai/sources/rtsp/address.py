@@ -1,4 +1,4 @@
-"""Where a camera is, and apart from it who we are there. Pure. Called by opening.py and client.py.
+"""Where a camera is, and apart from it who we are there. Pure. Called by edge_ai/sources/opening.py and client.py.
 
 A password is taken out of the address at once: what is shown, logged or sent as an address has none.
 Source: RFC 2326 3.2, RFC 3986 3.2.

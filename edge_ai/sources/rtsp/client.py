@@ -1,7 +1,7 @@
 """One RTSP session over TCP: the only module of this package that opens a socket to a camera.
 
 Every open has 5 s in all and every wait for a packet the caller's deadline; the password is only in `Login`. Called by
-edge_ai/sources/live.py. Sources: RFC 2326 (RTSP 1.0), 10.12 (interleaved).
+edge_ai/sources/opening.py. Sources: RFC 2326 (RTSP 1.0), 10.12 (interleaved).
 """
 
 from __future__ import annotations

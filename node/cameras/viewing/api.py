@@ -1,4 +1,4 @@
-"""The verbs of the local API by which a person looks at a camera: a view is begun, asked for its next picture, and ended. Called by
+"""The verbs of the local API by which a person looks at a camera: a view is begun, asked for what comes next, and ended. Called by
 node/api.py."""
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from node.cameras.rows import EVIDENCE
 from node.cameras.viewing.desk import ViewDesk
+from node.cameras.viewing.pictures import LivePicture
+from node.cameras.viewing.video import LivePiece
 from node.cases.verbs import NodeName, Plain, Table
 from node.policy.showing import Looking, Showing
 
@@ -26,7 +27,9 @@ class Begin(Looking, forbid_unknown_fields=True, kw_only=True):
     camera: Camera
     node: NodeName = ""
     request: Annotated[str, Meta(max_length=64)] = ""
-    """The granted request; empty: the newest one that gives live pictures."""
+    """The granted request; empty: the newest one that gives such a view."""
+    unmasked: bool = False
+    """True: the camera's own video; False: masked pictures."""
 
 
 class OneView(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,17 +57,21 @@ class ViewVerbs:
     async def _begin(self, asked: Begin) -> Plain:
         desk = self.desk()
         if asked.node in ("", desk.node):
-            await self.showing().grade_max(EVIDENCE, asked)
+            await self.showing().grade_max(desk.kind(unmasked=asked.unmasked).resource, asked)
         begun = await desk.begin(
-            asked.camera, by=asked.by or "operator", node=asked.node, case_id=asked.request, clearance=asked.clearance
+            asked.camera, by=asked.by or "operator", node=asked.node, case_id=asked.request, clearance=asked.clearance,
+            unmasked=asked.unmasked, why=asked.why,
         )  # fmt: skip
         return dict(begun)
 
     async def _next(self, asked: OneView) -> Plain:
-        picture = await self.desk().next(asked.view)
-        jpeg = base64.b64encode(picture.jpeg).decode()
-        said = {"time_us": picture.time_us, "masking": picture.masking, "missing": picture.missing, "why": picture.why}
-        return {"jpeg": jpeg, **said}
+        live = await self.desk().next(asked.view)
+        said: Plain = {"time_us": live.time_us, "missing": live.missing, "why": live.why}
+        data = base64.b64encode(live.data).decode()
+        if isinstance(live, LivePiece):
+            facts = {"codec": live.codec, "pictures": live.pictures, "lost_s": live.lost_s, "more": live.more}
+            return {"video": data} | facts | said
+        return {"jpeg": data, "masking": live.masking if isinstance(live, LivePicture) else ""} | said
 
     async def _end(self, asked: OneView) -> Plain:
         return await self.desk().end(asked.view)

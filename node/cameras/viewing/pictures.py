@@ -1,30 +1,23 @@
 """The newest picture of one of this node's cameras, asked of the process that analyses it: masked and stamped there, passed on here.
 
-Owns the questions under way and what is said where there is no picture. Keeps no picture. Refuses a camera that is not configured here.
-Called by desk.py for people at this node and by giving.py for nodes above.
+Keeps no picture. Refuses a camera that is not configured here. Called by wiring.py; its sources serve people at this node (desk.py) and
+nodes above (giving.py).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from edge_ai.wire import VIEW_TEXT_CHARS_MAX, ViewMessage, ViewOrder
-from node.cameras.errors import CameraUnknown
+from node.cameras.rows import EVIDENCE, GRADE
+from node.cameras.viewing.kind import Live, ViewKind
+from node.cameras.viewing.questions import Questions, Row, blindness
+from node.evidence.stamping import Stamp
 
-ANSWER_S = 4.0
-"""How long a process may take for one picture; its turn takes milliseconds."""
-NAME_CHARS_MAX = 80
-"""Of whoever looks, as burnt in: a longer name must not push time and request out of the stamp."""
-ASKED_MAX = 32
-"""Questions under way."""
-SAME, BUSY, SILENT = "same", "busy", "silent"
-"""The asker has the newest one; too many look; the process did not answer."""
-SEEING = frozenset({"live", "degraded"})
-"""States of a camera that has pictures of now."""
-
-Row = Mapping[str, object]
+VIEW = "camera-view"
+"""Verb of the question between nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +28,24 @@ class LivePicture:
     time_us: int = 0
     masking: str = ""
     missing: str = ""
-    """A word of this module, of edge_ai/looks/viewing.py, or a state of the camera; empty: the picture is there."""
+    """A word of questions.py, of edge_ai/looks/viewing.py, or a state of the camera; empty: the picture is there."""
     why: str = ""
     """More about it, for people at this node alone: it may name an address."""
+
+    @property
+    def data(self) -> bytes:
+        """As Live."""
+        return self.jpeg
+
+    @property
+    def position(self) -> int:
+        """As Live: when it was taken."""
+        return self.time_us
+
+    @property
+    def pictures(self) -> int:
+        """As Live."""
+        return int(bool(self.jpeg))
 
 
 @dataclass(slots=True)
@@ -48,37 +56,53 @@ class LivePictures:
     """Every camera with its newest state."""
     ask: Callable[[ViewOrder], None]
     """Brings a question to the process that analyses the camera."""
-    _waiting: dict[int, tuple[str, asyncio.Future[ViewMessage]]] = field(default_factory=dict)
-    _number: int = 0
+    _questions: Questions[ViewMessage] = field(default_factory=Questions)
 
     async def newest(self, camera: str, text: str, *, known_us: int = 0) -> LivePicture:
         """The newest picture with `text` burnt in, unless it is the one of `known_us`. Raises CameraUnknown."""
-        if (blind := self._blind(camera)) is not None:
-            return blind
-        if len(self._waiting) >= ASKED_MAX:
-            return LivePicture(missing=BUSY)
-        self._number += 1
-        number, coming = self._number, asyncio.get_running_loop().create_future()
-        self._waiting[number] = (camera, coming)
-        try:
-            self.ask(ViewOrder(camera=camera, number=number, text=text[:VIEW_TEXT_CHARS_MAX], known_us=known_us))
-            async with asyncio.timeout(ANSWER_S):
-                message = await coming
-        except TimeoutError:
-            return LivePicture(missing=SILENT)
-        finally:
-            del self._waiting[number]
-        return LivePicture(message.jpeg, message.row.time_us, message.row.masking, message.row.missing)
+        state, why = blindness(self.cameras(), camera)
+        if state:
+            return LivePicture(missing=state, why=why)
+        text = text[:VIEW_TEXT_CHARS_MAX]
+        answer = await self._questions.answer(
+            camera, lambda number: self.ask(ViewOrder(camera=camera, number=number, text=text, known_us=known_us))
+        )
+        if isinstance(answer, str):
+            return LivePicture(missing=answer)
+        return LivePicture(answer.jpeg, answer.row.time_us, answer.row.masking, answer.row.missing)
 
     def came(self, message: ViewMessage) -> None:
-        """An answer of a process; one that nobody waits for, or about another camera than was asked for, is dropped."""
-        camera, coming = self._waiting.get(message.row.number, ("", None))
-        if coming is not None and camera == message.row.camera and not coming.done():
-            coming.set_result(message)
+        """An answer of a process."""
+        self._questions.came(message)
 
-    def _blind(self, camera: str) -> LivePicture | None:
-        row = next((row for row in self.cameras() if row["camera"] == camera), None)
-        if row is None:
-            raise CameraUnknown(f"no camera {camera!r} at this node: `yunnao camera list` names them")
-        state = str(row["state"])
-        return None if state in SEEING else LivePicture(missing=state, why=str(row["why"]))
+    def source(self, camera: str) -> PictureSource:
+        """One view's pictures of a camera."""
+        return PictureSource(self, camera)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSource:
+    """The pictures of one view."""
+
+    pictures: LivePictures
+    camera: str
+
+    async def newest(self, stamp: Stamp, known: int) -> LivePicture:
+        """As Source of kind.py."""
+        return await self.pictures.newest(self.camera, stamp.line, known_us=known)
+
+
+def _cells(live: Live, stamp: Stamp, camera: str) -> dict[str, Any]:
+    """No hash: nothing of it is kept that it could vouch for."""
+    return {"jpeg": live.data}
+
+
+def _read(cells: dict[str, Any], position: int) -> LivePicture:
+    return LivePicture(cells["jpeg"], position, "masked")
+
+
+PICTURES = ViewKind(
+    name="pictures", verb=VIEW, label=b"yunnao-view-1\x00", resource=EVIDENCE, grade=GRADE, columns=("jpeg",),
+    fields="camera,event_id,jpeg,masked", unmasked=False, views_max=16, seconds_max=float("inf"), cells=_cells, read=_read,
+)  # fmt: skip
+"""Masked pictures of now, with who looks burnt in: rows of `camera-evidence`."""

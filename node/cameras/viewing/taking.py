@@ -1,4 +1,4 @@
-"""The asker's side of a live view of another node: finds the grant, asks for one picture at a time, checks it, keeps nothing.
+"""The asker's side of a live view of another node: finds the grant, asks for one picture or piece at a time, checks it, keeps nothing.
 
 Called by desk.py.
 """
@@ -6,20 +6,17 @@ Called by desk.py.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from node.cameras.errors import ViewRefused
-from node.cameras.rows import EVIDENCE
-from node.cameras.viewing.live_row import HOW, picture_in, speaks_of_live
-from node.cameras.viewing.papers import VIEW, view_paper
-from node.cameras.viewing.pictures import LivePicture
+from node.cameras.viewing.kind import Live, ViewKind
+from node.cameras.viewing.papers import ViewQuestion, view_paper
 from node.cases.kind import Case
-from node.requests.envelope import Cursor
+from node.requests.envelope import Cursor, Question, Seal
 from node.requests.kind import ASKER, PROVIDER, grant_of
 from node.requests.taking import TakenPage, Taking
 from node.tree.routes import RouteRefused
-from policies.grant import Grant
 
 ANSWER_S = 30.0
 """A picture of 100 KB over a link of 50 kbit/s, with what each hop keeps back."""
@@ -29,32 +26,48 @@ GRANTS_LOOKED_MAX = 1_000
 _UNKNOWN = "is not known to this version"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """Why nothing came, as Live."""
+
+    missing: str
+    data: bytes = b""
+    position: int = 0
+    pictures: int = 0
+    time_us: int = 0
+    why: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
 class RemoteView:
     """One view of a camera of another node. Ask one thing at a time."""
 
+    kind: ViewKind
     taking: Taking
+    provider: str
     case_id: str
     camera: str
     by: str
     view: str
+    why: str = ""
+    """Why somebody looks, for the provider's audit log."""
     _turn: int = 0
-    _known_us: int = 0
+    _position: int = 0
     _is_entered: bool = False
-    provider: str = field(default="")
 
-    async def newest(self) -> LivePicture:
-        """The newest picture that this view has not had. Raises CaseError, RouteRefused, PolicyError, CameraError."""
+    async def newest(self) -> Live:
+        """What follows what this view has. Raises CaseError, RouteRefused, PolicyError, CameraError."""
         page = await self._asked()
-        jpeg = picture_in(page.rows)
-        if not jpeg:
-            return LivePicture(missing=next(iter(page.body.withheld), "no-picture")[:SAID_MAX])
+        cells = self.kind.cells_in(page.rows)
+        if not cells:
+            return Nothing(next(iter(page.body.withheld), "no-picture")[:SAID_MAX])
+        live = self.kind.read(cells, page.body.following.after_lsn)
         if not self._is_entered:
             # Once for a view: nobody has its first picture before it is in the book of what was fetched.
             await asyncio.to_thread(self.taking.enter, page, self.by)
             self._is_entered = True
-        self._known_us = page.body.following.after_lsn
-        return LivePicture(jpeg, self._known_us, "masked")
+        self._position = live.position
+        return live
 
     async def end(self) -> None:
         """Tell the provider that nobody looks any more. Raises like `newest`."""
@@ -63,43 +76,43 @@ class RemoteView:
 
     async def _asked(self, *, ends: bool = False) -> TakenPage:
         self._turn += 1
-        paper = partial(view_paper, camera=self.camera, view=self.view, turn=self._turn, ends=ends)
-        cursor = Cursor(after_lsn=self._known_us)
+        paper, cursor = partial(self._paper, ends=ends), Cursor(after_lsn=self._position)
         try:
-            return await self.taking.taken(self.case_id, cursor, by=self.by, verb=VIEW, paper=paper, timeout_s=ANSWER_S)
+            return await self.taking.taken(self.case_id, cursor, by=self.by, verb=self.kind.verb, paper=paper, timeout_s=ANSWER_S)
         except RouteRefused as error:
             if str(error).endswith(_UNKNOWN):
-                raise ViewRefused(f"{self.provider} runs a program without live view: update it") from None
+                raise ViewRefused(f"{self.provider} runs a program without live view of {self.kind.name}: update it") from None
             raise
 
+    def _paper(self, question: Question, seal: Seal, *, ends: bool) -> bytes:
+        asked = ViewQuestion(question=question, camera=self.camera, view=self.view, turn=self._turn, ends=ends, why=self.why)
+        return view_paper(asked, seal, label=self.kind.label)
 
-async def granted_view(taking: Taking, provider: str, case_id: str) -> Case:
-    """The request under which live pictures of `provider` may be asked for: that named, else the newest. Raises CaseError, CameraError."""
+
+async def granted_view(taking: Taking, kind: ViewKind, provider: str, case_id: str) -> Case:
+    """The request under which `provider` may be asked for such a view: that named, else the newest. Raises CaseError, CameraError."""
     if case_id:
         case = await taking.case(case_id)
         if case.parties[PROVIDER].node != provider:
             raise ViewRefused(f"request {case_id} went to {case.parties[PROVIDER].node}, not to {provider}")
         return case
     await taking.cases.follow()
-    found = await asyncio.to_thread(_newest_grant, taking, provider)
+    found = await asyncio.to_thread(_newest_grant, taking, kind, provider)
     if found is None:
-        raise ViewRefused(f"{provider} has granted no live view to {taking.cases.me.node}: ask with {HOW.replace('NODE', provider)}")
+        how = kind.how.replace("NODE", provider)
+        raise ViewRefused(f"{provider} has granted no live view of {kind.name} to {taking.cases.me.node}: ask with {how}")
     return found
 
 
-def _newest_grant(taking: Taking, provider: str) -> Case | None:
-    kinds = [kind for kind in (taking.others, taking.kind) if kind is not None]
-    cases = [case for kind in kinds for case in taking.cases.register.cases(kind, states=("granted",), limit=GRANTS_LOOKED_MAX)]
-    return next((case for case in cases if _gives_view(taking, case, provider)), None)
+def _newest_grant(taking: Taking, kind: ViewKind, provider: str) -> Case | None:
+    kinds = [known for known in (taking.others, taking.kind) if known is not None]
+    cases = [case for known in kinds for case in taking.cases.register.cases(known, states=("granted",), limit=GRANTS_LOOKED_MAX)]
+    return next((case for case in cases if _gives_view(taking, kind, case, provider)), None)
 
 
-def _gives_view(taking: Taking, case: Case, provider: str) -> bool:
+def _gives_view(taking: Taking, kind: ViewKind, case: Case, provider: str) -> bool:
     parties, grant = case.parties, grant_of(case)
-    if grant is None or (parties[ASKER].node, parties[PROVIDER].node) != (taking.cases.me.node, provider):
+    resource = taking.policy.ruleset.resources.get(kind.resource)
+    if grant is None or resource is None or (parties[ASKER].node, parties[PROVIDER].node) != (taking.cases.me.node, provider):
         return False
-    return _is_of_pictures(taking, grant) and grant.is_live(taking.clock.wall_us())
-
-
-def _is_of_pictures(taking: Taking, grant: Grant) -> bool:
-    resource = taking.policy.ruleset.resources.get(EVIDENCE)
-    return grant.resource == EVIDENCE and resource is not None and speaks_of_live(grant, resource)
+    return kind.is_spoken_of(grant, resource) and grant.is_live(taking.clock.wall_us())

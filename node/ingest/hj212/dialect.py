@@ -1,6 +1,6 @@
 """HJ 212 for the door: every packet names its device (MN) and its password (PW), and is answered (9014) when it asks for it.
 
-Called by report_door.py.
+Called by node/ingest/plane.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """JT/T 808 for the door: a vehicle registers, logs in with its code, and reports positions; everything it says is answered.
 
 The user of the password file is the terminal's number, the password its code. A registration gives out a code only where anyone is let in:
-elsewhere codes are set at the terminal, because the file does not hold them. Called by report_door.py.
+elsewhere codes are set at the terminal, because the file does not hold them. Called by node/ingest/plane.py.
 """
 
 from __future__ import annotations

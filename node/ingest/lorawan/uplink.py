@@ -1,8 +1,8 @@
 """Uplinks as network servers publish them over MQTT: ChirpStack v4 (`event/up`) and The Things Stack v3 (`up`), both JSON.
 
 The device is its DevEUI in small letters; the best gateway's signal becomes `rssi` and `snr`. Refuses a message without payload bytes.
-Called by node/ingest/decode.py through the profile's reader. Sources: ChirpStack documentation, "Events"; The Things Stack documentation,
-"Data formats", uplink messages.
+Made by node/ingest/profile_files/build.py as a profile's reader. Sources: ChirpStack documentation, "Events"; The Things Stack
+documentation, "Data formats", uplink messages.
 """
 
 from __future__ import annotations

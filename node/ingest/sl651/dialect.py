@@ -1,7 +1,7 @@
 """SL 651-2014 for the door: every frame names its station and its password, and a report is answered once it is stored.
 
 The end byte of the answer lets a station leave the line, because most live from a battery. A link keeper (2F) is not answered, as the
-standard says. Called by report_door.py.
+standard says. Called by node/ingest/plane.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Topics are `spBv1.0/<group>/<kind>/<edge node>[/<device>]`; the device is `<group>/<edge node>[/<device>]`. An alias that no birth told is
 refused: edge nodes are born again when they connect, so it is known again soon. Bounded: aliases of all edge nodes together; the node that
-was born longest ago makes room. Called by node/ingest/decode.py through the profile's reader.
+was born longest ago makes room. Made by node/ingest/profile_files/build.py as a profile's reader.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -41,7 +42,7 @@ class Scripted:
         self._left -= 1
         return self._left >= 0
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         return np.zeros((8, 8, 3), np.uint8) if self.skip() else None
 
     def ending(self) -> str:
@@ -57,8 +58,12 @@ class Scripted:
 class Calling:
     """A sink that keeps everything."""
 
-    def __init__(self, put: Callable[[Shot], None]) -> None:
+    def __init__(self, put: Callable[[Shot], None], rooms: Iterable[Pixels] = ()) -> None:
         self.put = put
+        self._rooms = iter(rooms)
+
+    def room(self, camera: str) -> Pixels | None:
+        return next(self._rooms, None)
 
 
 def camera(**changes: object) -> CameraSpec:
@@ -105,7 +110,7 @@ class Recording(Scripted):
         self._frames = frames
         self.was_read: list[int] = []
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         if not self.skip():
             return None
         self.was_read.append(self._frames - self._left - 1)
@@ -181,6 +186,23 @@ def test_whole_clip_gives_all_its_frames(clip: Path) -> None:
     assert frames_of(clip) == (90, "")
 
 
+def test_pictures_of_a_clip_are_made_where_the_sink_gives_room(clip: Path) -> None:
+    source = open_source(camera(source=str(clip)))
+    first, second = (source.read() for _ in range(2))
+    source.close()
+    assert first is not None
+    assert second is not None
+    rooms, shots = [np.zeros_like(first), np.zeros((2, 2, 3), np.uint8)], list[Shot]()
+    capture = CameraCapture(camera(source=str(clip)), Calling(shots.append, rooms), SystemClock(), Random(1), open_source)
+    capture.start()
+    wait_report(capture, lambda report: report.state is CameraState.OFF)
+    capture.stop()
+    assert shots[0].pixels is rooms[0]
+    assert np.array_equal(rooms[0], first)
+    assert np.array_equal(shots[1].pixels, second)
+    assert not rooms[1].any()
+
+
 @needs_data
 @pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "flipped"])
@@ -247,7 +269,7 @@ def test_a_camera_that_is_switched_off_is_never_opened() -> None:
 class Resizing(Scripted):
     """The second picture has another size; pictures come slowly enough to be all wanted."""
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         threading.Event().wait(0.03)
         if not self.skip():
             return None
@@ -279,7 +301,7 @@ class Blocking(Scripted):
         super().__init__(0)
         self.interrupted = threading.Event()
 
-    def read(self) -> Pixels | None:
+    def read(self, room: Pixels | None = None) -> Pixels | None:
         self.interrupted.wait(PATIENCE_S)
         raise SourceError("interrupted")
 
@@ -309,6 +331,19 @@ def test_a_flapping_camera_is_tried_again_after_five_seconds_at_least() -> None:
         assert report.retry_at is not None
         assert report.retry_at.seconds_since(report.since) >= 5
     assert opener.opened == 1
+
+
+def test_a_lost_camera_keeps_nothing_of_its_connection_while_it_waits() -> None:
+    opened: list[weakref.ref[Scripted]] = []
+
+    def opener(_: CameraSpec) -> Scripted:
+        source = Scripted(3)
+        opened.append(weakref.ref(source))
+        return source
+
+    with reading(live(), opener) as (capture, _):
+        wait_report(capture, lambda report: report.state is CameraState.LOST)
+        assert [source() for source in opened] == [None], "its last seconds are megabytes"
 
 
 def test_damage_shows_in_the_state_and_is_counted() -> None:

@@ -199,7 +199,7 @@ def test_version_that_took_processes_with_it_is_taken_back_at_the_next_start(sta
     stage.library.activate("yard", "2", at_us=2)
     trials = stage.root / "yard" / ".trials"
     trials.mkdir()
-    for process in (4_194_305, 4_194_306):
+    for process in ("4194305-7", "4194306-7"):
         (trials / f"2@{process}").touch()
     hot = stage.open()
     assert hot.algorithm.manifest.version == "1"
@@ -211,7 +211,7 @@ def test_version_that_took_processes_with_it_in_shadow_is_refused(stage: Stage) 
     stage.library.shadow("yard", "2", at_us=2)
     trials = stage.root / "yard" / ".trials"
     trials.mkdir(exist_ok=True)
-    for process in (4_194_305, 4_194_306):
+    for process in ("4194305-7", "4194306-7"):
         (trials / f"2@{process}").touch()
     stage.play(stage.open(), 30)
     assert stage.library.state("yard").shadow == ""

@@ -15,7 +15,7 @@ import pytest
 from edge_ai.capture.gate import CALIBRATING_FRAMES, MUTED_FRAMES, GateState
 from edge_ai.errors import RingError
 from edge_ai.picture import Pixels, Shot
-from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, place_of, ring_bytes
+from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, WORD_BYTES, place_of, ring_bytes
 from edge_ai.ring.reader import RingReader
 from edge_ai.ring.writer import RingWriter, fitted
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
@@ -79,7 +79,7 @@ def test_frame_that_is_half_written_is_never_given(tmp_path: Path) -> None:
     feed(writer, "a", 0, CALIBRATING_FRAMES + 1)
     [(_, offered)] = reader.news()
     with (tmp_path / "c.ring").open("r+b") as file:
-        file.seek(place_of(0, offered.number).header)
+        file.seek(place_of(0, offered.number).sequence * WORD_BYTES)
         file.write((2 * offered.number + 3).to_bytes(8, "little"))
     assert reader.take("a", offered.number) is None
 
@@ -96,6 +96,74 @@ def test_writer_in_full_run_never_gives_a_reader_a_mixed_picture(tmp_path: Path)
                 assert np.array_equal(seen.shot.pixels, picture(seen.shot.wall_us))
                 whole += 1
     assert whole > 100
+
+
+def fill(writer: RingWriter, value: int, at_s: float, *, generation: int = 0, value_seen: int | None = None) -> bool:
+    """A picture made where the ring gives room for it; True when a reader should look."""
+    room = writer.room("a")
+    assert room is not None
+    room[:] = picture(value if value_seen is None else value_seen)
+    return writer.put(Shot("a", room, START.plus(at_s), value, generation))
+
+
+def test_picture_made_in_its_slot_comes_out_as_it_was_made(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    assert writer.room("a") is None
+    feed(writer, "a", 0, 1)
+    for value in range(1, CALIBRATING_FRAMES + 20):
+        assert fill(writer, value, value / 5)
+        [(camera, offered)] = reader.news()
+        seen = reader.take(camera, offered.number)
+        assert seen is not None
+        assert (seen.shot.wall_us, seen.shot.now) == (value, START.plus(value / 5))
+        assert np.array_equal(seen.shot.pixels, picture(value))
+
+
+def test_newest_frame_stays_whole_while_the_next_picture_is_made_and_after_it_is_left_out(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES)
+    assert fill(writer, 50, 2.0)
+    [(camera, offered)] = reader.news()
+    assert [fill(writer, 51 + index, 2.2 + index / 5, value_seen=50) for index in range(40)][-1] is False
+    for value in (0, 255):
+        room = writer.room("a")
+        assert room is not None
+        room[:] = value
+    newest = max([offered.number, *(found.number for _, found in reader.news())])
+    seen = reader.take(camera, newest)
+    assert seen is not None
+    assert np.array_equal(seen.shot.pixels, picture(50))
+
+
+def test_older_frame_is_lost_to_readers_before_its_room_is_given_away(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 1)
+    [(camera, offered)] = reader.news()
+    feed(writer, "a", 20, SLOTS_PER_CAMERA - 1)
+    assert reader.take(camera, offered.number) is not None
+    assert writer.room("a") is not None
+    assert reader.take(camera, offered.number) is None
+
+
+def test_picture_of_another_size_than_the_room_is_published_all_the_same(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES)
+    for generation, (width, height) in enumerate([(64, 48), (32, 40), (1600, 900), (64, 48)], start=1):
+        room = writer.room("a")
+        assert room is None or room.shape[1] != width or generation == 1
+        feed(writer, "a", 10 * generation, 1, generation=generation, width=width, height=height)
+        [(camera, offered)] = reader.news()
+        seen = reader.take(camera, offered.number)
+        assert seen is not None
+        if width * height <= PIXELS_MAX:
+            assert np.array_equal(seen.shot.pixels, picture(10 * generation, width=width, height=height))
+    assert writer.room("a") is not None
+
+
+def test_pictures_too_large_for_a_slot_get_no_room(tmp_path: Path) -> None:
+    writer, _ = ring(tmp_path, "a")
+    feed(writer, "a", 0, 1, width=1600, height=900)
+    assert writer.room("a") is None
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (720, 1280), (3840, 2160), (20_000, 60), (60, 20_000)])

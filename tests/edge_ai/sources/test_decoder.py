@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge_ai.errors import SourceError
@@ -56,6 +57,24 @@ def test_pictures_that_were_held_back_to_sort_them_come_at_the_end() -> None:
     pictures, when = decoded(units_of("bframes.h264"))
     assert len(set(marks(pictures))) == 30
     assert max(asked - number for number, asked in enumerate(when, 1)) <= 3
+
+
+def test_picture_is_made_in_the_room_given_where_it_has_its_size() -> None:
+    units = units_of("small.h264")
+    own, _ = decoded(units)
+    rest = iter(units[1:])
+    decoder = StreamDecoder(units[0], lambda: next(rest, None))
+    fitting = np.zeros((120, 160, 3), np.uint8)
+    wrong = [np.zeros(shape, np.uint8) for shape in ((119, 160, 3), (120, 161, 3), (160, 120, 3))]
+    for picture in own[:2]:
+        assert decoder.read(fitting) is fitting
+        assert np.array_equal(fitting, picture)
+    for room, picture in zip(wrong, own[2:], strict=False):
+        made = decoder.read(room)
+        assert made is not None
+        assert np.array_equal(made, picture)
+        assert not room.any()
+    decoder.close()
 
 
 def test_a_key_unit_alone_is_a_picture() -> None:

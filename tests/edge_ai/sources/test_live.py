@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +14,8 @@ import pytest
 
 from edge_ai.errors import SourceError
 from edge_ai.sources import live
+from edge_ai.sources.opening import open_source
+from edge_ai.sources.port import FrameSource
 from edge_ai.sources.rtsp import client
 from edge_ai.spec import DecodeMode
 from simulations.devices.rtsp_camera import CameraFault
@@ -103,9 +109,13 @@ def test_joining_in_the_middle_of_a_group_is_clean() -> None:
 def test_another_size_is_a_restart_and_no_picture_is_torn() -> None:
     shapes = {0: (120, 160, 3), 1: (80, 96, 3)}
     with watched(stream(SMALL), stream("other.h264"), fault=CameraFault.RESIZE, after_s=0.15) as source:
+        room = None
         while source.restarts < 2:
-            (picture,) = take(source, 1)
+            picture = source.read(room)
+            assert picture is not None
             assert picture.shape == shapes[source.restarts % 2]
+            assert room is None or (picture is room) == (picture.shape == room.shape)
+            room = picture
         assert source.packets is not None
         clip = source.packets.keep_clip()
     assert clip is None or clip.format.width == 160
@@ -142,6 +152,31 @@ def test_a_stall_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_camera_that_hangs_up_is_an_error_that_says_so() -> None:
     with watched(stream(SMALL), fault=CameraFault.FLAP, after_s=0.1) as source, pytest.raises(SourceError, match="closed the connection"):
         take(source, 1_000)
+
+
+def test_a_session_that_ended_is_freed_without_waiting_for_the_garbage_collector() -> None:
+    with playing(stream(SMALL), faults=frozenset({CameraFault.FLAP}), after_s=0.05) as camera, only_counting_references():
+        source = open_source(camera_spec(camera.url))
+        session = weakref.ref(source)
+        read_to_its_end(source)
+        source.close()
+        del source
+        assert session() is None, "it holds the last seconds, megabytes of them"
+
+
+def read_to_its_end(source: FrameSource) -> None:
+    with suppress(SourceError):
+        while source.read() is not None:
+            pass
+
+
+@contextmanager
+def only_counting_references() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def test_absurd_pictures_are_refused_before_they_take_memory() -> None:

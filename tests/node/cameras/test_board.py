@@ -25,7 +25,7 @@ def analysis(*, refused: bool = False, why: str = "") -> AnalysisRow:
 
 def test_both_processes_make_one_row() -> None:
     shown = board("live")
-    assert shown.take_analysis(analysis()) is None
+    assert shown.take_analysis(analysis(), NOW) is None
     [row] = shown.rows(NOW)
     assert (row["state"], row["frames"], row["analysed"], row["dropped"], row["why"]) == ("live", 9, 5, 2, "")
 
@@ -35,7 +35,7 @@ def test_camera_that_nobody_analyses_is_degraded_until_the_analysis_speaks_again
     shown.analysis_down(["c"], Down("worker-0 ended with status -9", 1.5))
     [row] = shown.rows(NOW)
     assert (row["state"], row["why"], row["retry_in_s"]) == ("degraded", "worker-0 ended with status -9", 1.5)
-    shown.take_analysis(analysis())
+    shown.take_analysis(analysis(), NOW)
     assert shown.rows(NOW)[0]["state"] == "live"
 
 
@@ -48,8 +48,8 @@ def test_camera_that_nobody_reads_is_lost() -> None:
 
 def test_capture_is_told_of_a_refusal_until_it_has_stopped_reading() -> None:
     shown = board("live")
-    assert shown.take_analysis(analysis(refused=True, why="no such model")) == Refusal("c", "no such model")
-    assert board("lost").take_analysis(analysis(refused=True, why="no such model")) is None
+    assert shown.take_analysis(analysis(refused=True, why="no such model"), NOW) == Refusal("c", "no such model")
+    assert board("lost").take_analysis(analysis(refused=True, why="no such model"), NOW) is None
 
 
 CAMERA = CameraSpec(id="c", kind=CameraKind.RTSP, source="rtsp://x/", algorithm="motion-object")
@@ -106,3 +106,13 @@ def test_a_process_that_ends_after_its_camera_was_taken_out_changes_nothing() ->
     made.capture_ended(["c"], 8)
     made.analysis_down(["c"], Down("x", None))
     assert made.rows(NOW) == []
+
+
+def test_a_camera_that_is_tried_again_is_out_since_it_was_live_last() -> None:
+    made = board("live")
+    assert made.rows(NOW)[0]["out_since_us"] is None
+    for state, since_us in (("lost", 10), ("connecting", 11), ("lost", 12)):
+        made.take_state(StateRow(camera="c", state=state, since_us=since_us, fps=0, frames=9, dropped=0, retry_in_s=5, why="x"), NOW)
+    assert (made.rows(NOW)[0]["out_since_us"], made.rows(NOW)[0]["since_us"]) == (10, 12)
+    made.take_state(said(10), NOW)
+    assert made.rows(NOW)[0]["out_since_us"] is None

@@ -11,12 +11,17 @@ from hypothesis import strategies as st
 from node.cameras.credentials import Credentials
 from node.cameras.discovery import OnvifCamera, discover
 from node.cameras.errors import CameraRefused
-from node.cameras.onvif_xml import ANSWER_BYTES_MAX, matches, parsed
+from node.cameras.onvif_xml import ANSWER_BYTES_MAX, matches, parsed, stream_address
 from node.clock import SystemClock
 from tests.node.cameras.onvif_camera import CLOCK, PASSWORD, USER, Camera, match, soap
 
 MESSAGE = "11111111-2222-3333-4444-555555555555"
 LOGIN = Credentials(USER, PASSWORD)
+
+
+def test_a_stream_that_is_none_is_refused_without_the_login_in_it() -> None:
+    with pytest.raises(CameraRefused, match=r"'http://10\.0\.0\.1/x' as its stream, which is no RTSP address"):
+        stream_address(soap(f"<t:Uri>http://{USER}:{PASSWORD}@10.0.0.1/x</t:Uri>"))
 
 
 @pytest.fixture

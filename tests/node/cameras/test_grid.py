@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.cameras.errors import CameraRefused
-from node.cameras.grid import cell, line_of_cells, read_points, zone_of_cells
+from node.cameras.grid import cell, has_extent, line_of_cells, read_points, zone_of_cells
 
 
 def test_a_zone_of_cells_includes_both_corners_in_any_order() -> None:
@@ -34,3 +34,13 @@ def test_corners_are_shares() -> None:
 def test_what_is_no_corner_is_refused(words: str) -> None:
     with pytest.raises(CameraRefused, match="refused"):
         read_points(words)
+
+
+@pytest.mark.parametrize("words", ["0.1,0.1 0.1,0.1", "0.1,0.1 0.1,0.1 0.1,0.1", "0,0 0.5,0.5 1,1", "0.2,0.3 0.2,0.3 0.2,0.9 0.2,0.5"])
+def test_corners_that_enclose_nothing_have_no_extent(words: str) -> None:
+    assert not has_extent(read_points(words))
+
+
+@pytest.mark.parametrize("words", ["0,0 0,1", "0,0 0.01,0 0,0.01", "0,0 1,1 0,1 1,0", "0.2,0.2 0.2,0.2 0.9,0.2 0.9,0.9"])
+def test_lines_and_corners_that_enclose_something_have(words: str) -> None:
+    assert has_extent(read_points(words))

@@ -19,6 +19,7 @@ from node.cameras.host import CameraHost
 from node.cameras.listing import CameraList
 from node.config.config import load_config
 from node.config.model import CameraEntry
+from node.errors import NodeError
 from tests.node.cameras.folder import CODE, GATE, made
 
 SOUTH = CameraEntry(id="south-1", kind="rtsp", source="rtsp://10.0.0.9/live", algorithm="motion-object", code=CODE)
@@ -98,3 +99,43 @@ async def test_a_list_that_cannot_run_leaves_the_one_before(tmp_path: Path) -> N
     with pytest.raises(CameraRefused, match="chmod"):
         await host.reload()
     assert [camera["camera"] for camera in host.cameras()] == ["gate-1"]
+
+
+YARD = {"name": "yard", "kind": "zone", "points": [[0, 0], [1, 0], [1, 1]], "score_min": 0.3}
+LISTED = msgspec.convert({**msgspec.to_builtins(SOUTH), "rule": [YARD]}, CameraEntry)
+
+
+async def test_a_suggestion_that_is_taken_over_is_in_the_list_and_served(tmp_path: Path) -> None:
+    host = host_of(tmp_path, Supervisor())
+    listed = CameraList(load_config(tmp_path / "node.toml"))
+    listed.put(LISTED, None)
+    listed.save()
+    await host.reload()
+    assert await host.change_rule("south-1", "yard", "score_min", "0.55") == {"cameras": 2, "changed": True}
+    await host.change_rule("south-1", "yard", "leave_out", "[[[0.1, 0.1], [0.3, 0.1], [0.3, 0.4]]]")
+    [spec] = [each for each in host.specs if each.id == "south-1"]
+    assert (spec.rules[0].score_min, spec.rules[0].leave_out) == (0.55, (((0.1, 0.1), (0.3, 0.1), (0.3, 0.4)),))
+    [entry] = [each for each in load_config(tmp_path / "node.toml").listed if each.id == "south-1"]
+    assert entry.rule[0].score_min == 0.55
+
+
+@pytest.mark.parametrize(
+    ("camera", "rule", "key", "then", "why"),
+    [
+        ("nobody", "yard", "score_min", "0.5", "is not configured here"),
+        ("south-1", "door", "score_min", "0.5", "has no rule 'door': yard"),
+        ("south-1", "yard", "score_min", "7", "refused"),
+        ("south-1", "yard", "score_min", "nan\nname = 'x'", "more than one value"),
+        ("south-1", "yard", "leave_out", "[[[0.1, 0.1", "refused"),
+        ("south-1", "yard", "schedule", '["at night"]', "at night"),
+    ],
+)
+async def test_a_change_that_cannot_be_changes_nothing(tmp_path: Path, camera: str, rule: str, key: Any, then: str, why: str) -> None:
+    host = host_of(tmp_path, Supervisor())
+    listed = CameraList(load_config(tmp_path / "node.toml"))
+    listed.put(LISTED, None)
+    listed.save()
+    before = (tmp_path / "cameras.toml").read_bytes()
+    with pytest.raises(NodeError, match=why):
+        await host.change_rule(camera, rule, key, then)
+    assert (tmp_path / "cameras.toml").read_bytes() == before

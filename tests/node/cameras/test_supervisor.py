@@ -21,7 +21,7 @@ import zmq.asyncio
 from edge_ai.errors import SpecError
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
-from edge_ai.wire import EventRow
+from edge_ai.wire import EventRow, VideoMessage, VideoOrder
 from node.cameras.grouping import ring_folder
 from node.cameras.specs import camera_spec
 from node.cameras.supervisor import CameraSupervisor
@@ -99,6 +99,15 @@ async def wait_state(supervisor: CameraSupervisor, camera: str, state: str) -> d
             await asyncio.sleep(0.05)
 
 
+async def wait_video(supervisor: CameraSupervisor, order: VideoOrder) -> tuple[int, str]:
+    """What the process that reads a camera answers: the number of the question, and why there is no video."""
+    coming: asyncio.Future[VideoMessage] = asyncio.get_running_loop().create_future()
+    supervisor.on_video = coming.set_result
+    supervisor.watch(order)
+    answer = await asyncio.wait_for(coming, PATIENCE_S)
+    return answer.row.number, answer.row.missing
+
+
 @pytest.mark.slow
 async def test_events_come_with_pictures_and_come_again_after_each_kind_of_process_is_killed(clip: Path) -> None:
     async with running(street(clip)) as (supervisor, events, path):
@@ -162,6 +171,8 @@ async def test_other_rules_begin_the_analysis_anew_and_leave_the_reading_alone(c
     """About three seconds."""
     async with running(street(clip, rules=())) as (supervisor, events, _):
         await wait_state(supervisor, "street", "live")
+        assert await wait_video(supervisor, VideoOrder(camera="street", number=3)) == (3, "no-packets")
+        supervisor.watch(VideoOrder(camera="nowhere", number=4))
         reader, analyst = (supervisor.processes()[identity] for identity in ("capture-0", "worker-0"))
         pid, frames = reader.pid, int(str(supervisor.cameras()[0]["frames"]))
         supervisor.change([street(clip)])
@@ -178,6 +189,27 @@ async def test_other_rules_begin_the_analysis_anew_and_leave_the_reading_alone(c
 def test_socket_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="shorter folder"):
         CameraSupervisor([], tmp_path / ("x" * 120), Events().take, clock=SystemClock(), rng=Random(1))
+
+
+def names_in(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
+async def test_node_without_cameras_starts_no_process_and_opens_no_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(*_: object, **__: object) -> None:
+        raise AssertionError("no process is needed")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", refused)
+    supervisor = CameraSupervisor([], tmp_path / "ai.sock", Events().take, clock=SystemClock(), rng=Random(1))
+    task = asyncio.create_task(supervisor.run())
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not task.done()
+    assert supervisor.process_ids() == []
+    assert names_in(tmp_path) == []
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_node_without_a_folder_for_frames_says_so_and_starts_no_process(clip: Path, tmp_path: Path) -> None:

@@ -30,10 +30,15 @@ def test_another_port_and_ipv6_stand_in_the_address() -> None:
     assert template_of("dahua").address("fd00::5", port=8554).startswith("rtsp://[fd00::5]:8554/cam/")
 
 
-@pytest.mark.parametrize("host", ["a b", "user@host", "h/x", "", "h?x"])
+@pytest.mark.parametrize("host", ["a b", "user@host", "h/x", "", "h?x", "10.1.2.3:554", "h:554", "fe80::1::2"])
 def test_a_host_brings_no_path_and_no_login(host: str) -> None:
     with pytest.raises(CameraRefused, match="host"):
         template_of("axis").address(host)
+
+
+def test_a_host_without_a_vendor_is_told_so() -> None:
+    with pytest.raises(CameraRefused, match="no vendor is named: hikvision, dahua"):
+        template_of(" ")
 
 
 def test_unknown_vendors_and_those_that_must_be_asked_are_refused() -> None:

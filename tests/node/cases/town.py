@@ -117,7 +117,7 @@ class Town:
         rows = decode_rows(stored.batch.payload).to_pylist()
         place = taker.desk.me.territory
         kept = [row for row in rows if is_up or code_contains(place, str(row["territory"]))]
-        if not kept or (not is_up and self._is_below(taker, run.origin)):
+        if not kept or (not is_up and (not resource.returns or self._is_below(taker, run.origin))):
             return False
         cells = [tuple(row.values()) for row in kept]
         put(taker.shelf, resource, cells, origin=run.origin, at=run.at)

@@ -30,9 +30,13 @@ def test_every_usual_encoding_is_read(tmp_path: Path, data: bytes) -> None:
     assert [row.cells for row in read_csv(written(tmp_path, data)).rows] == ROWS
 
 
-@pytest.mark.parametrize("separator", [",", "\t", ";"])
+@pytest.mark.parametrize("separator", [",", "\t", ";", "，", "；"])
 def test_the_separator_is_found(tmp_path: Path, separator: str) -> None:
     assert [row.cells for row in read_csv(written(tmp_path, TEXT.replace(",", separator).encode())).rows] == ROWS
+
+
+def test_a_full_width_comma_in_a_value_separates_nothing(tmp_path: Path) -> None:
+    assert read_csv(written(tmp_path, "a,b\n北，南，东，西,2\n".encode())).rows[1].cells == ("北，南，东，西", "2")
 
 
 def test_rows_without_a_value_are_left_out_and_keep_their_numbers(tmp_path: Path) -> None:

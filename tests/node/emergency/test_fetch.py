@@ -16,17 +16,11 @@ from node.requests.envelope import Cursor
 from node.requests.errors import FetchRefused
 from node.requests.kind import Ask
 from node.tree.routes import RouteRefused
-from tests.node.requests.borough import PROVIDER, TERMS, WALL_US, Borough, identities, party
+from tests.node.requests.borough import PROVIDER, TERMS, WALL_US, Borough, party
 from tests.policies.city import city
 
 pytestmark = pytest.mark.slow
 ABOVE = {"liaoyuan": frozenset({"shibei", "qingdao", "shandong"})}
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, IdentityFiles]:
-    """Keys and certificates of the six nodes."""
-    return identities(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pyarrow as pa
-import pytest
 
 from node.engine.pieces import Lot
 from policies.masks import MASK_KEY
 from sync.model import DEFAULT_LIMITS, Lane, StoredBatch
 from sync.ports import Outcome, Released, let_rows_go
-from tests.node.shelf import NODE, Shelf, open_shelf
+from tests.node.shelf import NODE, Shelf
 from tests.policies.city import city, rows_of
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
 
 
 def stored(shelf: Shelf, count: int, *, masked: bool = False, grade: int = 1) -> StoredBatch:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,19 +17,12 @@ from sync.model import DEFAULT_LIMITS, Batch, BatchHeader, Direction, Frame, Lan
 from sync.wire.codec_batch import header_digest
 from sync.wire.payload import decoded_size, encode_payload, unfold_payload
 from tests.contracts.batches import commit_of
-from tests.node.shelf import NODE, Shelf, open_shelf
+from tests.node.shelf import NODE, Shelf
 from tests.policies.city import city, gate, rows_of
 from tests.sync.core.rig import RigVouch
 
 PARENT = PeerFacts("district", 9, Level.DISTRICT, "370202", is_parent=True)
 CHILD = PeerFacts("street", 5, Level.STREET, "370202001", is_parent=False)
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
 
 
 def pipeline(shelf: Shelf, level: Level) -> Pipeline:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
@@ -15,13 +13,7 @@ from node.equality.wire import EQUALITY, AskedBucket, AskedStream, EqualityError
 from node.store.flows import Scope
 from sync.model import Lane
 from sync.wire.payload import encode_payload, unfold_payload
-from tests.node.equality.city import CHILD, PARENT, City, city
-
-
-@pytest.fixture
-def linked(tmp_path: Path) -> Iterator[City]:
-    with city(tmp_path) as made:
-        yield made
+from tests.node.equality.city import CHILD, PARENT, City
 
 
 async def prove(made: City) -> Plain:

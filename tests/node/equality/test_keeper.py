@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from node.equality.keeper import ProofKeeper
 from node.equality.memory import ProofMemory
 from sync.model import Direction
-from tests.node.equality.city import PARENT, City, city
-
-
-@pytest.fixture
-def linked(tmp_path: Path) -> Iterator[City]:
-    with city(tmp_path) as made:
-        yield made
+from tests.node.equality.city import PARENT, City
 
 
 def keeper(made: City, *, now_us: int, is_linked: bool = True) -> ProofKeeper:

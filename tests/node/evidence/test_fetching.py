@@ -19,31 +19,16 @@ from node.evidence import fetching
 from node.evidence.errors import EvidenceFault
 from node.evidence.fetching import PICTURE, EvidenceGiving, EvidenceTaking, picture_paper
 from node.evidence.stamping import Stamp
-from node.identity.files import IdentityFiles
 from node.requests.envelope import Cursor, Question
 from node.requests.fetched import Fetched
 from node.requests.shares import Share
 from node.tree.routes import RouteRefused
 from tests.node.evidence.office import Office
-from tests.node.requests.borough import ASKER, PROVIDER, WALL_US, Borough, identities
+from tests.node.requests.borough import ASKER, PROVIDER, WALL_US, Borough
 
 pytestmark = pytest.mark.slow
 
 FIELDS = ("event_id", "sha256", "jpeg", "masked")
-
-
-@pytest.fixture(scope="module")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, IdentityFiles]:
-    """Keys and certificates of the six nodes."""
-    return identities(tmp_path_factory.mktemp("papers"))
-
-
-@pytest.fixture(scope="module")
-def borough(tmp_path_factory: pytest.TempPathFactory, papers: dict[str, IdentityFiles]) -> Iterator[Borough]:
-    """Six nodes; the street badaguan asks, the street liaoyuan has cameras."""
-    found = Borough(tmp_path_factory.mktemp("borough"), papers)
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")

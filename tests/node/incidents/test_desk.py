@@ -55,7 +55,7 @@ async def test_who_said_it_and_why_travels_in_the_row(watch: Watch) -> None:
 async def test_an_event_names_its_incident_and_eight_characters_are_enough(watch: Watch) -> None:
     watch.opened("0123456789ab")
     assert await watch.desk.step("01234567", Step.ACKNOWLEDGE, by="a", why="") == "acknowledged"
-    with pytest.raises(IncidentUnknown, match="not known here"):
+    with pytest.raises(IncidentUnknown, match="not known at street"):
         await watch.desk.step("0123456x", Step.ACKNOWLEDGE, by="a", why="")
 
 

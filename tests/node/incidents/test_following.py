@@ -54,7 +54,7 @@ def test_verdicts_of_incidents_and_of_events_are_counted_by_camera_and_rule(watc
     watch.saw("old", at_us=NOON_US - 9)
     watch.saw("of another node", origin="other")
     watch.following.follow()
-    assert watch.desk.events.counts(NOON_US) == [Count("cam", "door", true=1, false=1, unjudged=2)]
+    assert watch.desk.events.counts(NOON_US) == [Count("cam", "door", true=1, false=1, unjudged=2, last_us=NOON_US)]
 
 
 def test_the_end_of_an_event_is_its_second_row(watch: Watch) -> None:

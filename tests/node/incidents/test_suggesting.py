@@ -121,3 +121,10 @@ def test_alarms_without_a_score_or_an_end_get_no_such_suggestion() -> None:
     line = RuleSpec(name="l", kind=RuleKind.LINE, points=((0, 0), (1, 1)))
     assert "score_min" not in asked(scattered(9, score=0.1), absence)
     assert {"frames_min", "dwell_s"} & set(asked(scattered(9, lasted_s=0.0), line)) == set()
+
+
+def test_a_place_that_is_left_out_already_is_not_suggested_again() -> None:
+    corner = ((0.0, 0.0), (0.13, 0.0), (0.13, 0.13), (0.0, 0.13))
+    events = [judged("false", hour=3.4 * number, day=number, foot=(0.05, 0.05), place=f"c{number}") for number in range(6)]
+    assert "leave_out" in asked(events)
+    assert "leave_out" not in asked(events, replace(RULE, leave_out=(corner,)))

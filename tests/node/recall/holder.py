@@ -37,13 +37,15 @@ from policies.presets import preset_bundle
 from policies.regrade import Regrade, streams_of
 from policies.words import Verdict, Way
 from sync.core.engine import Engine
-from sync.model import DEFAULT_LIMITS, ClockQuality, Lane, Level, StoredBatch
+from sync.model import DEFAULT_LIMITS, ClockQuality, Lane, Level, State, StoredBatch
 from tests.contracts.batches import commit_of
 from tests.node.identity.family import DAY_US, NOW_US, PROVINCE, StandingClock, make_node
 from tests.node.shelf import INCARNATION, Shelf, open_shelf
 from tests.sync.core.rig import RigVouch
 
 RESOURCE = "air-quality"
+CANARY = "kzq7-canary-w0v3n-19x"
+"""Text of a record that is recalled; looked for in every file."""
 QUOTE = "High readings stay where they were taken."
 BASIS = Basis("an invented order", "article 1", QUOTE, hashlib.sha256(QUOTE.encode()).hexdigest())
 
@@ -172,3 +174,9 @@ def live_values(stored: StoredBatch) -> list[float]:
 def air(*values: float, text: str | None = None) -> list[dict[str, Scalar]]:
     """Rows of air quality."""
     return [{"value": value} | ({"text": text} if text else {}) for value in values]
+
+
+def states(one: Holder) -> list[tuple[str, int, int, State]]:
+    """What a holder accounts for: origin, first and last number, state."""
+    streams = one.shelf.journal.recover().streams
+    return [(stream.origin, part.first, part.last, part.state) for stream, found in sorted(streams.items()) for part in found]

@@ -98,10 +98,10 @@ class Borough:
         cases, clock = self.town.add(node, territory, parent), self.town.clock
         policy = self.policies[node] = self._policy(node)
         queries = self.queries[node] = QueryDesk(tell=partial(self._tell, node))
-        routes = self.routes[node] = RouteDesk(node, parent, _directory(node), queries)
+        routes = self.routes[node] = RouteDesk(node, parent, directory_of(node), queries)
         shares = Shares(self.folder / "town" / node / FILE_NAME)
         self.desks[node] = RequestDesk(cases, self.kind, TERMS, lambda: policy.ruleset, shares, clock)
-        seal = _seal(self.files[node], clock.wall_us)
+        seal = seal_of(self.files[node], clock.wall_us)
         self.taking[node] = Taking(cases, self.kind, policy, routes, seal, level, clock)
         self.giving[node] = Giving(
             cases, self.kind, policy, cases.journal, shares, seal, clock, lambda: self.quality, partial(_keys, node), Random(1)
@@ -181,7 +181,7 @@ class Borough:
             self.desks[node].shares.close()
 
 
-def _seal(files: IdentityFiles, now_us: Any) -> Seal:
+def seal_of(files: IdentityFiles, now_us: Any) -> Seal:
     return Seal(
         sign=lambda data: files.manifest_key().sign(data),
         chain_pem=lambda: files.tls().chain_pem,
@@ -196,7 +196,7 @@ def _keys(node: str, asker: str, resource: str) -> KeyRing:
     return KeyRing({RECIPIENT_KEY: key, "resident-token": key})
 
 
-def _directory(node: str) -> Directory:
+def directory_of(node: str) -> Directory:
     directory = Directory(node)
     above = [_status(name) for name in TREE if name != node and _is_below(node, name)]
     directory.heard_from_parent(encode_statuses(above), 0)

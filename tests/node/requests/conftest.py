@@ -8,13 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.identity.files import IdentityFiles
-from tests.node.requests.borough import Borough, identities
-
-
-@pytest.fixture(scope="session")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, IdentityFiles]:
-    """Keys and certificates of the six nodes."""
-    return identities(tmp_path_factory.mktemp("papers"))
+from tests.node.requests.borough import Borough
 
 
 @pytest.fixture

@@ -163,14 +163,14 @@ async def test_a_namesake_certified_elsewhere_is_given_nothing(borough: Borough)
     from node.identity.facts import NodeFacts
     from sync.model import Level, Territory
     from tests.node.identity.family import make_node
-    from tests.node.requests.borough import _seal
+    from tests.node.requests.borough import seal_of
 
     borough.store(ROWS)
     case = await borough.granted()
     (borough.folder / "forged").mkdir()
     forger = NodeFacts(ASKER, Level.STREET, Territory("370203099"))
     files = make_node(borough.folder / "forged", forger, parent=borough.files["shibei"], now_us=WALL_US)
-    paper = ask_paper(await question_of(borough, case.id), _seal(files, borough.town.clock.wall_us))
+    paper = ask_paper(await question_of(borough, case.id), seal_of(files, borough.town.clock.wall_us))
     with pytest.raises(RouteRefused, match=r"is of badaguan \(370202006\), not of badaguan"):
         await borough.routes["shibei"].ask(PROVIDER, FETCH, paper, timeout_s=30.0)
 

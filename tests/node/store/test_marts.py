@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from node.store.mart import Mart
 from node.store.marts import Marts
 from policies.entry import Basis
 from policies.regrade import Regrade, RegradeIndex, numbers_text
-from tests.node.shelf import INCARNATION, NODE, Shelf, open_shelf
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
+from tests.node.shelf import INCARNATION, NODE, Shelf
 
 
 def count(mart: Mart) -> int:

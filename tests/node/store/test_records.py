@@ -2,20 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from node.store.records import find_row, live_rows, newest_rows
-from tests.node.shelf import Shelf, open_shelf
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
+from tests.node.shelf import Shelf
 
 
 def values(rows: list[dict[str, object]]) -> list[object]:

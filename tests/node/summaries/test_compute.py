@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from node.store.mart import Mart
 from node.store.records import decode_rows
@@ -13,7 +10,7 @@ from node.summaries.compute import compute_cells, origins_held
 from node.summaries.keying import SketchKey
 from node.summaries.spec import SummarySpec
 from policies.catalogue import Scalar
-from tests.node.shelf import Shelf, open_shelf
+from tests.node.shelf import Shelf
 
 HOUR_US = 3_600_000_000
 SPEC = SummarySpec("air-quality", 0, 2 * HOUR_US)
@@ -22,13 +19,6 @@ KEY = SketchKey(b"k" * 32)
 
 def reading(value: float, *, time_us: int = 0, device: str = "d1", territory: str = "370202001001") -> dict[str, Scalar]:
     return {"event_time": time_us, "territory": territory, "device": device, "quantity": "pm25", "value": value}
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
 
 
 def mart_of(shelf: Shelf, tmp_path: Path) -> Mart:

@@ -21,7 +21,7 @@ from node.summaries.spec import SummarySpec
 from node.tree.queries import QueryDesk
 from node.tree.routes import RouteDesk
 from sync.core.messages import Answer, Query
-from tests.node.requests.borough import TREE, WALL_US, _directory, _seal, identities
+from tests.node.requests.borough import TREE, WALL_US, directory_of, identities, seal_of
 from tests.node.shelf import Shelf, open_shelf
 
 SPEC = SummarySpec("air-quality", 0, 3_600_000_000, territory_digits=4)
@@ -48,8 +48,8 @@ class Borough:
         path = [node]
         while TREE[path[0]][2]:
             path.insert(0, TREE[path[0]][2])
-        routes = RouteDesk(node, TREE[node][2], _directory(node), self.queries[node])
-        seal = _seal(self.papers[node], lambda: WALL_US)
+        routes = RouteDesk(node, TREE[node][2], directory_of(node), self.queries[node])
+        seal = seal_of(self.papers[node], lambda: WALL_US)
         return SketchKeys(node, TREE[node][2], lambda: tuple(path), node.encode() * 9, routes, seal, new_nonce)
 
     def _desk(self, folder: Path, node: str) -> SummaryDesk:
@@ -65,7 +65,7 @@ class Borough:
             queries=self.queries[node],
             marts=self.marts[node],
             children=lambda: children,
-            subtree=_directory(node).subtree,
+            subtree=directory_of(node).subtree,
             linked=lambda: [child for child in children if child not in self.down],
             may_release=lambda resource: "",
             grade_max=lambda resource: 2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,17 +21,10 @@ from node.tree.directory import Directory
 from node.tree.queries import QueryDesk
 from node.tree.routes import RouteDesk
 from sync.core.messages import Answer, Query
-from tests.node.shelf import Shelf, open_shelf
+from tests.node.shelf import Shelf
 
 SPEC = SummarySpec("air-quality", 0, 3_600_000_000)
 SUBTREES = {"grid-1": frozenset({"grid-1"}), "grid-2": frozenset({"grid-2", "post-2"})}
-
-
-@pytest.fixture
-def shelf(tmp_path: Path) -> Iterator[Shelf]:
-    opened = open_shelf(tmp_path)
-    yield opened
-    opened.journal.close()
 
 
 def cells(*values: float) -> list[CellState]:

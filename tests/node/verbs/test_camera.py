@@ -84,6 +84,8 @@ def test_a_password_is_in_its_file_and_nowhere_else(run: Run, tmp_path: Path, ca
         (("discover", "--interface", "no-address"), EXIT_REFUSED, "IPv4 address"),
         (("directory", "--limit", "0"), EXIT_USAGE, "1 to"),
         (("zone", "nobody"), EXIT_REFUSED, "camera list"),
+        (("add", "a1", "--url", "rtsp://h/x", "--name", "a\udcff"), EXIT_USAGE, "not seen"),
+        (("add", "a1", "--url", "rtsp://h:99999/x"), EXIT_USAGE, "HOST[:PORT]"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_way_out(
@@ -112,6 +114,25 @@ def test_bad_rows_of_a_sheet_are_named_and_taken_never_or_left_out(run: Run, tmp
     assert "north-4' has no address" in lines[2]
     assert lines[-1] == "1 added, 0 changed, 0 the same, 3 rows left out"
     assert read_credentials(tmp_path)["north-1"].password == SECRET
+
+
+def test_a_sheet_of_more_cameras_than_a_node_watches_is_refused_in_one_line(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_csv(tmp_path / "l.csv", [["id", "url"], *([f"c-{number}", "rtsp://h/x"] for number in range(258))])
+    assert run("import", str(tmp_path / "l.csv")) == EXIT_NEGATIVE
+    assert capsys.readouterr().out.splitlines() == [
+        "l.csv row 258: more than 256 rows: a node watches no more cameras, enter the others at other nodes",
+        "1 problems: nothing was imported",
+    ]
+
+
+def test_a_place_without_extent_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("add", "yard-1", "--url", "rtsp://h/x")
+    zone = ("zone", "yard-1", "--rule", "door", "--points", "0.1,0.1 0.2,0.2 0.3,0.3", "--no-picture", "--out", str(tmp_path / "z.jpg"))
+    assert run(*zone) == EXIT_REFUSED
+    assert "on one line" in capsys.readouterr().err
+    assert load_config(tmp_path / "node.toml").cameras[0].rule == []
 
 
 @pytest.mark.slow

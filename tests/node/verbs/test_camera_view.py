@@ -40,7 +40,7 @@ class Node:
 
 def arguments(folder: Path, **changes: Any) -> argparse.Namespace:
     said = {"id": "yard", "node": "", "request": "", "out": folder / "x.jpg", "serve": None, "fps": 2.0, "by": "li", "clearance": "L2",
-            "why": "", "dir": folder, "json": False, "language": "en"}  # fmt: skip
+            "why": "", "unmasked_video": False, "seconds": 10.0, "dir": folder, "json": False, "language": "en"}  # fmt: skip
     return argparse.Namespace(**(said | changes))
 
 

@@ -14,7 +14,7 @@ from node.verify.asking import Asking
 from node.verify.book import FILE_NAME, Book, Told
 from node.verify.letters import Asked
 from node.verify.telling import VERIFY, Telling
-from tests.node.requests.borough import ASKER, PROVIDER, TREE, Borough, identities
+from tests.node.requests.borough import ASKER, PROVIDER, TREE, Borough
 
 
 @dataclass(slots=True)
@@ -70,12 +70,6 @@ def asked(**change: str) -> Asked:
         "purpose": "verification", "by": "li",
     }  # fmt: skip
     return Asked(**(said | change))
-
-
-@pytest.fixture(scope="session")
-def papers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, IdentityFiles]:
-    """Keys and certificates of the six nodes."""
-    return identities(tmp_path_factory.mktemp("papers"))
 
 
 @pytest.fixture

@@ -39,6 +39,16 @@ def test_a_recording_is_read_and_played() -> None:
         assert {picture.shape for picture in take(source, 30)} == {(432, 768, 3)}
 
 
+@needs_data
+def test_pictures_that_are_sent_before_their_turn_keep_their_time_of_showing() -> None:
+    clip = read_mp4(DATA / "video" / "one-by-one-person-detection.mp4")
+    shown = [clip.shown_at(number) for number in range(len(clip.pictures))]
+    assert shown[:5] == [1, 5, 2, 3, 4]
+    assert len(set(shown)) == len(shown)
+    assert max(abs(place - number) for number, place in enumerate(shown)) <= 4
+    assert read_mp4(DATA / "video" / "house6.mp4").leads == ()
+
+
 @pytest.mark.parametrize("cut", [0, 7, 20, 1_000, 60_000])
 def test_a_file_that_was_cut_is_refused_in_words(cut: int, rendered: Path, tmp_path: Path) -> None:
     path = tmp_path / "cut.mp4"

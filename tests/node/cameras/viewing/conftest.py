@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from node.identity.files import IdentityFiles
 from tests.node.cameras.viewing.yard import Yard
-from tests.node.requests.borough import Borough, identities
+from tests.node.requests.borough import Borough
 
 
 @pytest.fixture(scope="package")
-def borough(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Borough]:
-    found = Borough(tmp_path_factory.mktemp("borough"), identities(tmp_path_factory.mktemp("papers")))
+def borough(tmp_path_factory: pytest.TempPathFactory, papers: dict[str, IdentityFiles]) -> Iterator[Borough]:
+    found = Borough(tmp_path_factory.mktemp("borough"), papers)
     yield found
     found.close()
 

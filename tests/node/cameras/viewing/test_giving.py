@@ -7,11 +7,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from node.cameras.errors import ViewRefused
 from node.cameras.viewing.giving import SILENT_S
-from node.cameras.viewing.papers import VIEW, view_paper
+from node.cameras.viewing.papers import ViewQuestion, view_paper
+from node.cameras.viewing.pictures import PICTURES, VIEW
 from node.cameras.viewing.taking import RemoteView, granted_view
 from node.cases.kind import Case
 from node.requests.envelope import Cursor, Question
@@ -33,16 +35,16 @@ async def granted(borough: Borough, changes: dict[str, object] | None = None, **
 
 def view_of(borough: Borough, case: Case, *, camera: str = "yard", name: str = "0" * 16, fetched: Fetched | None = None) -> RemoteView:
     taking = borough.taking[ASKER] if fetched is None else replace(borough.taking[ASKER], fetched=fetched)
-    return RemoteView(taking, case.id, camera, "li", name, provider=PROVIDER)
+    return RemoteView(kind=PICTURES, taking=taking, case_id=case.id, camera=camera, by="li", view=name, provider=PROVIDER)
 
 
 async def test_a_view_shows_each_picture_once_and_has_two_entries_at_each_end(borough: Borough, yard: Yard, tmp_path: Path) -> None:
     case, fetched = await granted(borough), Fetched(tmp_path / "fetched.db")
     view = view_of(borough, case, fetched=fetched)
-    assert (await view.newest()).jpeg == PICTURE
+    assert (await view.newest()).data == PICTURE
     assert (await view.newest()).missing == "same"
     yard.time_us += 1
-    assert (await view.newest()).jpeg == PICTURE
+    assert (await view.newest()).data == PICTURE
     await view.end()
     assert yard.steps == [("begin", 0), ("end", 2)]
     assert {(one["asker"], one["by"], one["request"], one["camera"]) for one in yard.noted} == {(ASKER, "li", case.id, "yard")}
@@ -110,13 +112,14 @@ async def test_a_lost_camera_is_a_word_and_no_end(borough: Borough, yard: Yard) 
     found = await view.newest()
     assert (found.missing, found.why) == ("lost", "")
     yard.state = "live"
-    assert (await view.newest()).jpeg
+    assert (await view.newest()).data
 
 
 async def test_a_question_is_answered_once_and_only_to_its_asker(borough: Borough, yard: Yard) -> None:
     case = await granted(borough)
     question = Question(case_id=case.id, provider=PROVIDER, asker=ASKER, by="li", nonce=b"n" * 16, cursor=Cursor())
-    make = partial(view_paper, question, camera="yard", view="a" * 16, turn=1)
+    asked = ViewQuestion(question=question, camera="yard", view="a" * 16, turn=1)
+    make = partial(view_paper, asked, label=PICTURES.label)
     paper = make(borough.taking[ASKER].seal)
     await borough.routes[ASKER].ask(PROVIDER, VIEW, paper, timeout_s=30.0)
     with pytest.raises(RouteRefused, match="answered already"):
@@ -125,7 +128,7 @@ async def test_a_question_is_answered_once_and_only_to_its_asker(borough: Boroug
         await borough.routes["shinan"].ask(PROVIDER, VIEW, make(borough.taking["shinan"].seal), timeout_s=30.0)
     await yard.giving.stop()
     assert yard.noted[-1]["why"] == "node"
-    later = view_paper(question, borough.taking[ASKER].seal, camera="yard", view="a" * 16, turn=9)
+    later = view_paper(msgspec.structs.replace(asked, turn=9), borough.taking[ASKER].seal, label=PICTURES.label)
     with pytest.raises(RouteRefused, match="over"):
         await borough.routes[ASKER].ask(PROVIDER, VIEW, later, timeout_s=30.0)
 
@@ -134,7 +137,7 @@ async def test_no_more_bytes_leave_than_the_pace_gives(borough: Borough, yard: Y
     yard.anew(bytes_per_s=1)
     case = await granted(borough)
     view = view_of(borough, case)
-    assert (await view.newest()).jpeg
+    assert (await view.newest()).data
     yard.time_us += 1
     assert (await view.newest()).missing == "pace"
     assert len(yard.orders) == 1
@@ -148,7 +151,7 @@ async def test_a_view_that_nobody_asks_for_is_over(borough: Borough, yard: Yard)
     then = clock.now().plus(SILENT_S + 1)
     yard.giving.giving = replace_clock(yard.giving.giving, lambda: then)
     await yard.giving.sweep()
-    assert yard.noted[-1]["why"] == "silent"
+    assert (yard.noted[-1]["why"], yard.noted[-1]["seconds"]) == ("silent", 0)
 
 
 def replace_clock(giving: Any, now: Any) -> Any:
@@ -163,8 +166,8 @@ def replace_clock(giving: Any, now: Any) -> Any:
     return replace(giving, clock=Later())
 
 
-async def test_views_are_bounded(borough: Borough, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("node.cameras.viewing.giving.VIEWS_MAX", 2)
+async def test_views_are_bounded(borough: Borough, yard: Yard) -> None:
+    yard.giving.kind = replace(PICTURES, views_max=2)
     case = await granted(borough)
     await view_of(borough, case).newest()
     with pytest.raises(RouteRefused, match="views are open"):
@@ -181,9 +184,9 @@ async def test_a_provider_of_a_former_program_is_named(borough: Borough, yard: Y
 async def test_the_newest_grant_that_gives_live_pictures_is_found(borough: Borough, yard: Yard) -> None:
     case = await granted(borough)
     await granted(borough, filter="masked = false", fields=("jpeg", "masked"))
-    assert (await granted_view(borough.taking[ASKER], PROVIDER, "")).state == "granted"
-    assert (await granted_view(borough.taking[ASKER], PROVIDER, case.id)).id == case.id
+    assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, "")).state == "granted"
+    assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, case.id)).id == case.id
     with pytest.raises(ViewRefused, match="has granted no live view"):
-        await granted_view(borough.taking[ASKER], "shinan", "")
+        await granted_view(borough.taking[ASKER], PICTURES, "shinan", "")
     with pytest.raises(ViewRefused, match="not to shinan"):
-        await granted_view(borough.taking[ASKER], "shinan", case.id)
+        await granted_view(borough.taking[ASKER], PICTURES, "shinan", case.id)

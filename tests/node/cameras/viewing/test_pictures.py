@@ -6,8 +6,9 @@ import pytest
 
 from edge_ai.wire import ViewMessage, ViewOrder, ViewRow
 from node.cameras.errors import CameraUnknown
-from node.cameras.viewing import pictures
-from node.cameras.viewing.pictures import ASKED_MAX, LivePictures
+from node.cameras.viewing import questions
+from node.cameras.viewing.pictures import LivePictures
+from node.cameras.viewing.questions import ASKED_MAX
 
 Answer = ViewMessage | None
 
@@ -38,7 +39,7 @@ async def test_the_answer_to_the_question_is_the_picture() -> None:
 
 
 async def test_a_process_that_answers_something_else_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "ANSWER_S", 0.01)
+    monkeypatch.setattr(questions, "ANSWER_S", 0.01)
     found, _ = made(answer(camera="gate"), answer(number=2))
     assert (await found.newest("yard", "who")).missing == "silent"
     found.came(answer())
@@ -69,6 +70,6 @@ async def test_a_camera_of_another_node_is_unknown() -> None:
 
 async def test_questions_under_way_are_bounded() -> None:
     found, orders = made(answer())
-    found._waiting = {-number: ("yard", None) for number in range(1, ASKED_MAX + 1)}  # type: ignore[misc]
+    found._questions._waiting = {-number: ("yard", None) for number in range(1, ASKED_MAX + 1)}  # type: ignore[misc]
     assert (await found.newest("yard", "who")).missing == "busy"
     assert not orders
