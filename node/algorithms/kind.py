@@ -41,7 +41,7 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 def published_of(case: Case) -> Published:
     """What a case is about; its opening fact was checked by the fold."""
-    return msgspec.convert(case.data[PACKAGE], Published)
+    return msgspec.convert(case.opening.body[PACKAGE], Published)
 
 
 def _fault(case: Case | None, fact: Fact) -> str:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from node.ingest.sink import Row
 from node.store.records import decode_rows
-from node.untrusted import UNREADABLE
+from node.untrusted import UNREADABLE, is_plain
 from policies.bundle import canonical_json
 from policies.catalogue import FACT_FIELDS
 from sync.model import HybridTime, StoredBatch
@@ -138,5 +138,7 @@ def _arrival(row: dict[str, object], place: Place) -> Arrival | None:
     except UNREADABLE:
         return None
     where = Place(HybridTime(said.wall_us, said.counter), said.origin, said.incarnation, said.number) if said else place
+    if not is_plain(body):
+        return None
     fact = Fact(read.fact_id, read.case_id, read.fact, read.by, body, where, said.territory if said else read.territory)
     return Arrival(fact, place.origin, read.territory)

@@ -14,6 +14,7 @@ from node.cases.fact import Body, Fact
 
 FACTS_MAX = 500
 """Facts of one case that count; later ones are refused."""
+TIME_US_MAX = (1 << 63) - 1
 PARTIES = "parties"
 """Key of the opening fact's body: by role the node and its territory."""
 
@@ -63,6 +64,11 @@ class Case:
     since_us: int
     """When the state began."""
     history: tuple[Said, ...] = ()
+
+    @property
+    def opening(self) -> Fact:
+        """The fact that opened it. What it says was checked; later facts of other parties may carry the same keys, and nobody looked."""
+        return next(one.fact for one in self.history if not one.fault)
 
     def roles_of(self, node: str) -> frozenset[str]:
         """The roles that a node has."""
@@ -118,7 +124,7 @@ class Kind:
     """States in which nothing is left to do."""
     check: Callable[[Case | None, Fact], str] = _no_fault
     """What else may be wrong with a fact (the case as it is before it, None for the opening one); empty when nothing is."""
-    due_us: Callable[[Case], int | None] = _no_clock
+    clock: Callable[[Case], int | None] = _no_clock
     """When the present state should have ended, microseconds since 1970 UTC; None when no clock runs."""
     told: tuple[str, ...] = ()
     """Keys of a fact's body that the audit log repeats: words and names of things, never what a person wrote."""
@@ -127,6 +133,11 @@ class Kind:
     def words(self) -> frozenset[str]:
         """Every fact that the kind knows."""
         return frozenset({self.opening} | {word for _, word in self.steps})
+
+    def due_us(self, case: Case) -> int | None:
+        """As `clock` says, and within what is stored: a peer may write any time into a fact."""
+        due_us = self.clock(case)
+        return None if due_us is None else min(due_us, TIME_US_MAX)
 
 
 def fold(kind: Kind, facts: Iterable[Fact]) -> Case | None:

@@ -19,7 +19,7 @@ from node.cases.kind import Case, Kind, Party
 from node.clock import Clock
 from node.devices.allowed import checked, commands_of
 from node.devices.errors import CommandRefused, CommandUnknown, DeviceUnknown
-from node.devices.kind import ANSWERS, BY_NODE, COMMAND, EXPIRES_S_MAX, ISSUER, KEEPER, OPEN_STATES, device_of, opened
+from node.devices.kind import ANSWERS, BY_NODE, COMMAND, EXPIRES_S_MAX, ISSUER, KEEPER, OPEN_STATES, device_of
 from node.devices.outbox import NODE_COMMANDS_MAX, Answer, CommandOutbox, Waiting
 from node.errors import NodeError
 from node.ingest.device import Admission
@@ -279,7 +279,7 @@ class CommandDesk:
 
     def _take(self, case: Case) -> None:
         """Do what a command as it is now needs of this node."""
-        me, body = self.cases.me.node, opened(case)
+        me, body = self.cases.me.node, case.opening.body
         self._remember(case)
         self._tell_settled(case)
         if case.parties[KEEPER].node != me:
@@ -300,14 +300,14 @@ class CommandDesk:
     def _watch(self, case: Case) -> None:
         """A command for a device of another node: when nobody took it until it expired, its issuer says so."""
         if case.state == "issued" and case.parties[ISSUER].node == self.cases.me.node:
-            self._issued[case.id] = _whole(case.data["expires_us"])
+            self._issued[case.id] = _whole(case.opening.body["expires_us"])
         else:
             self._issued.pop(case.id, None)
             self._ending.discard(case.id)
 
     def _judge(self, case: Case, device: str) -> None:
         """A command that is new: it is queued, or refused with the reason."""
-        body = opened(case)
+        body = case.opening.body
         name, expires_us = str(body["command"]), _whole(body["expires_us"])
         if case.id in self.outbox:
             return

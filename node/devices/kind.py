@@ -43,7 +43,7 @@ def _fault(case: Case | None, fact: Fact) -> str:
 
 
 def _due_us(case: Case) -> int | None:
-    expires_us = case.data.get("expires_us")
+    expires_us = case.opening.body.get("expires_us")
     return expires_us if case.state in OPEN_STATES and isinstance(expires_us, int) else None
 
 
@@ -76,16 +76,11 @@ COMMAND = Kind(
     },
     final=frozenset({"done", "refused", "failed", "expired", "withdrawn"}),
     check=_fault,
-    due_us=_due_us,
+    clock=_due_us,
     told=("device", "command", "result"),
 )
 
 
 def device_of(case: Case) -> str:
     """The device that a command is for; from the opening fact alone, as is everything that was asked for."""
-    return str(opened(case).get("device", ""))
-
-
-def opened(case: Case) -> Mapping[str, object]:
-    """What the fact that opened a command says."""
-    return next(one.fact.body for one in case.history if not one.fault)
+    return str(case.opening.body.get("device", ""))

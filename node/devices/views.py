@@ -9,7 +9,7 @@ from node.cases.desk import CaseDesk
 from node.cases.kind import Case
 from node.cases.views import history_of
 from node.devices.errors import CommandUnknown
-from node.devices.kind import COMMAND, ISSUER, KEEPER, OPEN_STATES, device_of, opened
+from node.devices.kind import COMMAND, ISSUER, KEEPER, OPEN_STATES, device_of
 
 Plain = dict[str, Any]
 
@@ -35,8 +35,8 @@ def shown(cases: CaseDesk, case_id: str) -> Plain:
 
 def line_of(case: Case) -> Plain:
     """A command in a list."""
-    body = opened(case)
-    issue = next(one.fact for one in case.history if not one.fault)
+    issue = case.opening
+    body = issue.body
     end = case.history[-1].fact if case.state not in OPEN_STATES else None
     return {
         "id": case.id,

@@ -102,5 +102,5 @@ EMERGENCY = Kind(
     },
     final=frozenset({"withdrawn", "reviewed"}),
     check=_fault,
-    due_us=_due_us,
+    clock=_due_us,
 )

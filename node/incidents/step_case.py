@@ -69,24 +69,19 @@ STEP_CASE = Kind(
     },
     final=frozenset({APPLIED, "refused", "expired", "withdrawn"}),
     check=_fault,
-    due_us=_due_us,
+    clock=_due_us,
     told=("about", "step", "said_by", "said_at"),
 )
 
 
-def opening_of(case: Case) -> Fact:
-    """The fact that opened a case: what was said, by whom, when."""
-    return next(one.fact for one in case.history if not one.fault)
-
-
 def expires_us_of(case: Case) -> int:
     """Until when the keeper may take it."""
-    expires_us = opening_of(case).body["expires_us"]
+    expires_us = case.opening.body["expires_us"]
     assert isinstance(expires_us, int), "the fold takes no other"
     return expires_us
 
 
 def said_of(case: Case) -> Mapping[str, str]:
     """`about`, `step`, `seen` and `why` as they were said, from the opening fact alone."""
-    body = opening_of(case).body
+    body = case.opening.body
     return {key: str(body.get(key, "")) for key in ("about", "step", "seen", "why")}

@@ -21,7 +21,7 @@ from node.clock import Clock
 from node.incidents.desk import Heard, IncidentDesk
 from node.incidents.errors import IncidentFault, IncidentRefused, IncidentUnknown
 from node.incidents.states import VERDICT_OF_STEP, Step, Verdict, takes
-from node.incidents.step_case import APPLIED, BY_NODE, KEEPER, SPEAKER, STEP_CASE, WAITS, WAITS_US_MAX, expires_us_of, opening_of, said_of
+from node.incidents.step_case import APPLIED, BY_NODE, KEEPER, SPEAKER, STEP_CASE, WAITS, WAITS_US_MAX, expires_us_of, said_of
 from node.ingest.handing_in import NoRoom
 from sync.model import MICROSECONDS, code_contains
 
@@ -251,7 +251,7 @@ class StepDesk:
 
     async def _answer(self, case: Case) -> None:
         """Take a step from above, or say why not. Raises what is tried again."""
-        speaker, said, opening = case.parties[SPEAKER].node, said_of(case), opening_of(case)
+        speaker, said, opening = case.parties[SPEAKER].node, said_of(case), case.opening
         named = {"about": said["about"], "step": said["step"], "said_by": opening.by, "said_at": speaker}
         if speaker not in self.above():
             await self._say(case, "refuse", named | {"answer": f"{speaker} is not above {self.cases.me.node}, which keeps the incident"})

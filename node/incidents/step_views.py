@@ -6,7 +6,7 @@ from typing import Any
 
 from node.cases.kind import Case
 from node.incidents.book import Known
-from node.incidents.step_case import KEEPER, SPEAKER, STEP_CASE, expires_us_of, opening_of, said_of
+from node.incidents.step_case import KEEPER, SPEAKER, STEP_CASE, expires_us_of, said_of
 from sync.model import MICROSECONDS
 
 Plain = dict[str, Any]
@@ -16,7 +16,7 @@ NEWS_US = 3 * 86_400 * MICROSECONDS
 
 def line_of(case: Case) -> Plain:
     """A step with what became of it."""
-    said, opening = said_of(case), opening_of(case)
+    said, opening = said_of(case), case.opening
     answer = next((str(one.fact.body.get("answer", "")) for one in reversed(case.history) if not one.fault and one.fact is not opening), "")
     return {
         "case": case.id,

@@ -54,9 +54,7 @@ def standing(entry: Entry, now_us: int) -> Standing:
 def entry_of(case: Case) -> Entry:
     """The entry that a case is about, with who proposed and, once it is, who approved it. Raises BundleError for none."""
     said = {one.fact.word: f"{one.fact.by} ({one.fact.origin})" for one in case.history if not one.fault}
-    # From the proposal alone: a later fact may carry the key too, and nobody checked what it says there.
-    proposed = next(one.fact.body["entry"] for one in case.history if one.fact.word == "propose" and not one.fault)
-    return read_entry(proposed, case_id=case.id, proposer=said["propose"], approver=said.get("approve", ""))
+    return read_entry(case.opening.body["entry"], case_id=case.id, proposer=said["propose"], approver=said.get("approve", ""))
 
 
 def read_entry(value: object, *, case_id: str, proposer: str, approver: str) -> Entry:
@@ -117,5 +115,5 @@ ENTRY = Kind(
     },
     final=frozenset({"refused", "withdrawn", "revoked"}),
     check=_fault,
-    due_us=_due_us,
+    clock=_due_us,
 )

@@ -87,7 +87,7 @@ TICKET = Kind(
     },
     final=frozenset({"closed"}),
     check=_fault,
-    due_us=_due_us,
+    clock=_due_us,
 )
 
 
@@ -102,8 +102,7 @@ def resource_of(case: Case) -> str:
 
 
 def _opening(case: Case, key: str) -> str:
-    opened = next(one.fact for one in case.history if not one.fault)
-    value = opened.body.get(key, "")
+    value = case.opening.body.get(key, "")
     return value if isinstance(value, str) else ""
 
 

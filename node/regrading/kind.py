@@ -93,5 +93,5 @@ REGRADE = Kind(
     },
     final=frozenset({"refused", "withdrawn", "lifted"}),
     check=_fault,
-    due_us=_due_us,
+    clock=_due_us,
 )

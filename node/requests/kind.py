@@ -146,7 +146,7 @@ def request_kind(terms: Terms) -> Kind:
         steps=STEPS,
         final=frozenset({"upheld", "withdrawn"}),
         check=_fault,
-        due_us=lambda case: _due_us(terms, case),
+        clock=lambda case: _due_us(terms, case),
     )
 
 

@@ -44,8 +44,7 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 
 def about(case: Case) -> About:
     """What a case is about; the opening fact alone says it."""
-    opening = next(one.fact for one in case.history if one.fact.word == "open" and not one.fault)
-    return msgspec.convert(opening.body["about"], About)
+    return msgspec.convert(case.opening.body["about"], About)
 
 
 def has_lapsed(case: Case, now_us: int) -> bool:
@@ -95,5 +94,5 @@ REVIEW = Kind(
     },
     final=frozenset({"released", "lapsed"}),
     check=_fault,
-    due_us=lambda case: case.since_us + REVIEW_US if case.state == "open" else None,
+    clock=lambda case: case.since_us + REVIEW_US if case.state == "open" else None,
 )

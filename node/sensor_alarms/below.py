@@ -5,11 +5,13 @@ Refuses alarms of this node, which its own watch knows better. Called by api.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from node.sensor_alarms.alarm import FIELDS
+from node.untrusted import UNREADABLE, is_plain
 from policies.catalogue import Resource
 from sync.model import MICROSECONDS
 
@@ -47,7 +49,7 @@ def _shown(row: Mapping[str, Any]) -> Plain:
 def _facts(told: object) -> dict[str, object]:
     """The numbers of an alarm as another node wrote them; none where they do not parse or are masked."""
     try:
-        facts = json.loads(told) if isinstance(told, str) else {}
-    except ValueError:
+        facts = msgspec.json.decode(told, type=dict[str, object]) if isinstance(told, str) else {}
+    except UNREADABLE:
         return {}
-    return facts if isinstance(facts, dict) else {}
+    return facts if is_plain(facts) else {}

@@ -43,7 +43,7 @@ LOAN = Kind(
     },
     final=frozenset({"over"}),
     check=_too_short,
-    due_us=_due_us,
+    clock=_due_us,
 )
 
 

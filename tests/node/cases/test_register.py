@@ -135,3 +135,35 @@ def test_a_closed_register_says_so(tmp_path: Path) -> None:
     register.close()
     with pytest.raises(CaseError, match="is closed"):
         register.counts(LOAN)
+
+
+def put_body(shelf: Shelf, body: str) -> None:
+    """A fact of a peer with a body as it wrote it."""
+    row = list(row_of(said("lend", 30, LENDER), bearer=LENDER, territory="3702", grade=2))
+    row[7] = body
+    put(shelf, RESOURCE, [tuple(row)], origin=LENDER, at=HybridTime(30))
+
+
+@pytest.mark.parametrize(
+    "body", [*('{"a": ' * depth + "1" + "}" * depth for depth in (33, 500)), '{"a": [{"b": -9223372036854775809}]}', f'{{"a": {1 << 200}}}']
+)
+def test_a_body_that_could_not_be_stored_is_no_fact(body: str, shelf: Shelf, tmp_path: Path) -> None:
+    register = opened(tmp_path)
+    put_body(shelf, body)
+    assert (register.catch_up(shelf.journal), register.unreadable) == ({("loan", "c1")}, 1)
+
+
+def test_a_body_at_the_bounds_is_a_fact(shelf: Shelf, tmp_path: Path) -> None:
+    register = opened(tmp_path)
+    put_body(shelf, '{"a": ' * 31 + "9223372036854775807" + "}" * 31)
+    assert (register.catch_up(shelf.journal), register.unreadable) == ({("loan", "c1")}, 0)
+
+
+def test_a_fact_of_the_last_moment_that_can_be_written_ends_no_register(tmp_path: Path) -> None:
+    shelf, last_us = open_shelf(tmp_path), (1 << 63) - 1
+    put(shelf, RESOURCE, [row_of(asked(), bearer=READER, territory="370202001", grade=2)], origin=READER, at=HybridTime(10))
+    row = row_of(said("lend", 20, LENDER), bearer=LENDER, territory="3702", grade=2)
+    put(shelf, RESOURCE, [row], origin=LENDER, at=HybridTime(last_us))
+    register = opened(tmp_path)
+    assert register.catch_up(shelf.journal) == {("loan", "c1")}
+    assert register.overdue(LOAN, last_us) == 0

@@ -32,9 +32,9 @@ def test_an_alarm_that_ended_or_is_this_nodes_own_is_left_out() -> None:
 
 
 def test_facts_that_another_node_wrote_badly_are_none_and_the_alarm_stays() -> None:
-    badly = ("{", "[1]", None, '{"last": 4}')
+    badly = ("{", '{"a":' * 5_000, f'{{"a": {1 << 80}}}', "[1]", None, '{"last": 4}')
     rows = [row(str(number), number, active=True, device=str(number), facts=told) for number, told in enumerate(badly)]
-    assert [alarm["facts"] for alarm in holding_below(rows, "me")] == [{"last": 4}, {}, {}, {}]
+    assert [alarm["facts"] for alarm in holding_below(rows, "me")] == [{"last": 4}, *[{}] * 5]
 
 
 def test_the_severity_is_that_of_the_incident_that_an_alarm_opened() -> None:

@@ -59,9 +59,10 @@ def test_what_another_program_says_is_no_fault() -> None:
     assert why("gap", "{0}", {"last": "{boom}", "limit_s": [1]}, "en") == "no reading for [1] s; the last was {boom}"
 
 
-def run(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], *, json: bool = False) -> int:
-    monkeypatch.setattr(NodeClient, "call", lambda self, verb, **arguments: answer)
-    return alarm.run(argparse.Namespace(dir=Path(), json=json, language="en"))
+def run(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any], *, json: bool = False, below: bool = False) -> int:
+    asked = "sensor_alarms_below" if below else "sensor_alarms"
+    monkeypatch.setattr(NodeClient, "call", lambda self, verb, **arguments: {asked: answer}[verb])
+    return alarm.run(argparse.Namespace(dir=Path(), json=json, below=below, language="en"))
 
 
 def test_the_exit_code_says_whether_a_limit_with_a_severity_is_broken(
@@ -86,3 +87,13 @@ def test_the_exit_code_says_whether_a_limit_with_a_severity_is_broken(
 def test_a_quiet_site_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(monkeypatch, {"holding": [], "series": 12, "left_out": {}, "unwatched": [], "fault": ""}) == 0
     assert capsys.readouterr().out == "No sensor alarm holds. 12 series are watched.\n"
+
+
+def test_alarms_of_nodes_below_name_their_node(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(monkeypatch, {"holding": []}, below=True) == 0
+    assert capsys.readouterr().out == "No alarm of a node below holds here.\n"
+    assert run(monkeypatch, {"holding": [holding("level", node="grid-1")]}, below=True) == 0
+    assert run(monkeypatch, {"holding": [holding("range", node="grid-2", severity=2)]}, below=True) == 1
+    said = capsys.readouterr().out
+    assert "grid-1" in said
+    assert "grid-2" in said
