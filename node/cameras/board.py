@@ -172,10 +172,18 @@ def _shown(name: str, known: _Camera, now: Instant) -> dict[str, object]:
         "stalls": known.count("stalls"),
         "damaged": known.count("damaged"),
         "retry_in_s": down.retry_in_s if is_blind and down is not None else state.retry_in_s,
-        "why": down.why if is_blind and down is not None else state.why or ("" if analysis is None else analysis.why) or known.slowed,
+        "why": down.why if is_blind and down is not None else _why(known),
         "events": known.events,
         "age_s": round(now.seconds_since(known.reported_at), 1),
     }
+
+
+def _why(known: _Camera) -> str:
+    """A refusal is told in the newest words of who refuses: who reads heard the first ones and stopped."""
+    analysis = known.analysis
+    if analysis is None:
+        return known.state.why or known.slowed
+    return (analysis.why if analysis.refused else "") or known.state.why or analysis.why or known.slowed
 
 
 def _begun(camera: CameraSpec, now: Instant, wall_us: int) -> _Camera:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
+
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec
 from edge_ai.wire import AnalysisRow, Refusal, StateRow
@@ -50,6 +52,15 @@ def test_capture_is_told_of_a_refusal_until_it_has_stopped_reading() -> None:
     shown = board("live")
     assert shown.take_analysis(analysis(refused=True, why="no such model"), NOW) == Refusal("c", "no such model")
     assert board("lost").take_analysis(analysis(refused=True, why="no such model"), NOW) is None
+
+
+def test_a_camera_that_is_refused_for_another_reason_says_the_new_one() -> None:
+    shown = board("live")
+    shown.take_analysis(analysis(refused=True, why="no such model"), NOW)
+    shown.take_state(msgspec.structs.replace(said(9, "lost"), why="no such model"), NOW)
+    shown.take_analysis(analysis(refused=True, why="a wish of another kind"), NOW)
+    [row] = shown.rows(NOW)
+    assert (row["state"], row["why"]) == ("lost", "a wish of another kind")
 
 
 CAMERA = CameraSpec(id="c", kind=CameraKind.RTSP, source="rtsp://x/", algorithm="motion-object")
