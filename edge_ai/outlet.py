@@ -9,7 +9,7 @@ from __future__ import annotations
 import zmq
 
 from edge_ai.errors import MessageError
-from edge_ai.wire import Order, parse_from_node
+from edge_ai.wire.parts import Order, parse_from_node
 
 SEND_QUEUE = 64
 """Messages the socket holds while the node is away."""

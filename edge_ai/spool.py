@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from edge_ai.evidence.handing import Handing, disk_word, way_out, write_whole
-from edge_ai.wire import Ack, EventMessage, EvidenceInfo
+from edge_ai.wire.events import Ack, EventMessage, EvidenceInfo
 from sync.model import Instant
 
 UNACKED_MAX = 1_000

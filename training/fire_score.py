@@ -28,7 +28,7 @@ from edge_ai.picture import NOTHING, Detections, Pixels, Shot
 from edge_ai.presets import preset_named
 from edge_ai.sources.opening import open_source
 from edge_ai.spec import CameraKind, CameraSpec, RuleSpec
-from edge_ai.wire import EventMessage
+from edge_ai.wire.events import EventMessage
 from sync.model import Instant
 from training.fire_data import CLASSES, PICTURE_S, SEED, samples
 from training.fire_scene import FireScene

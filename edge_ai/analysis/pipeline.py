@@ -25,7 +25,8 @@ from edge_ai.rules import Begun, Ended, RuleBook, RuleOutcome
 from edge_ai.rules.stage import SecondStage
 from edge_ai.spec import CameraKind, CameraSpec, MaskWish, RuleKind
 from edge_ai.tracking.tracker import Track, Tracker
-from edge_ai.wire import ClipSpan, EventMessage, EventRow, EvidenceInfo
+from edge_ai.wire.clips import ClipSpan
+from edge_ai.wire.events import EventMessage, EventRow, EvidenceInfo
 from sync.model import Instant
 
 HIGH_ABOVE = 0.1

@@ -36,19 +36,11 @@ from edge_ai.ring.reader import RingReader
 from edge_ai.serving import EXIT_FAILED, STATE_PERIOD_S, serve
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode, WorkerSpec, decode_spec
 from edge_ai.spool import Spool
-from edge_ai.wire import (
-    CLIP_BOXES,
-    Ack,
-    AnalysisRow,
-    EventMessage,
-    UsageRow,
-    Value,
-    ViewOrder,
-    analysis_parts,
-    event_parts,
-    usage_parts,
-    view_parts,
-)
+from edge_ai.wire.clips import CLIP_BOXES
+from edge_ai.wire.events import Ack, EventMessage
+from edge_ai.wire.parts import parts_of
+from edge_ai.wire.states import AnalysisRow, UsageRow, Value
+from edge_ai.wire.views import ViewOrder
 from sync.model import Instant
 
 TURN_S = 0.25
@@ -141,9 +133,9 @@ class AnalysisWorker:
                 known = self._cameras.get(order.camera)
                 self._views.ask(order, now, None if known is None else known.pipeline)
         for picture in self._views.made():
-            self._outlet.send(view_parts(picture))
+            self._outlet.send(parts_of(picture))
         for message in self._spool.due(now):
-            self._outlet.send(event_parts(message))
+            self._outlet.send(parts_of(message))
         self._tell_usage(self._usage.due(now))
         self._report()
 
@@ -232,7 +224,7 @@ class AnalysisWorker:
             reader.refresh()
         self._lay_boxes(now)
         for camera in self._spec.cameras:
-            self._outlet.send(analysis_parts(self._row(camera.id)))
+            self._outlet.send(parts_of(self._row(camera.id)))
 
     def _lay_boxes(self, now: Instant) -> None:
         """The boxes of clips that are over, for the node; without them nothing of a clip stays sharp when it leaves."""
@@ -262,7 +254,7 @@ class AnalysisWorker:
 
     def _tell_usage(self, rows: Sequence[UsageRow]) -> None:
         for row in rows:
-            self._outlet.send(usage_parts(row))
+            self._outlet.send(parts_of(row))
 
     def _close(self) -> None:
         """End between two frames: what runs is finished, so that its events are kept and no frame counts as lost."""

@@ -25,7 +25,10 @@ from edge_ai.ring.writer import RingWriter
 from edge_ai.serving import STATE_PERIOD_S, serve
 from edge_ai.sources.budget import OpenBudget
 from edge_ai.spec import CameraKind, CaptureSpec, decode_capture_spec
-from edge_ai.wire import ClipNote, ClipOrder, Opens, Refusal, StateRow, VideoOrder, clip_note_parts, state_parts, video_parts
+from edge_ai.wire.clips import ClipNote, ClipOrder
+from edge_ai.wire.parts import parts_of
+from edge_ai.wire.states import Opens, Refusal, StateRow
+from edge_ai.wire.views import VideoOrder
 
 TURN_S = 0.5
 """Longest time before a lost parent is noticed."""
@@ -108,15 +111,15 @@ class CaptureWorker:
         capture = self._captures.get(order.camera)
         if capture is not None:
             has_packets = capture.camera.kind is CameraKind.RTSP
-            self._outlet.send(video_parts(piece(order, capture.packets, self._clock, has_packets=has_packets)))
+            self._outlet.send(parts_of(piece(order, capture.packets, self._clock, has_packets=has_packets)))
 
     def _tell_clips(self, notes: Sequence[ClipNote]) -> None:
         for note in notes:
-            self._outlet.send(clip_note_parts(note))
+            self._outlet.send(parts_of(note))
 
     def _send_states(self) -> None:
         for name in self._captures:
-            self._outlet.send(state_parts(self._state(name)))
+            self._outlet.send(parts_of(self._state(name)))
 
     def _state(self, name: str) -> StateRow:
         now, report = self._clock.now(), self._captures[name].report()

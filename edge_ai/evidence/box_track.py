@@ -14,7 +14,8 @@ import msgspec
 
 from edge_ai.evidence.masking import Masking
 from edge_ai.picture import Detections, Pixels
-from edge_ai.wire import ClipSpan, EventName
+from edge_ai.wire.clips import ClipSpan
+from edge_ai.wire.words import EventName
 from sync.model import Instant
 
 KEPT_S = 40.0

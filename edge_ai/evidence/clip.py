@@ -25,7 +25,7 @@ from edge_ai.evidence.masking import Masking, masked_boxes, mosaic
 from edge_ai.evidence.watermark import EXIT_REFUSED, Watermark
 from edge_ai.picture import Detections, Pixels
 from edge_ai.sources.files import open_clip
-from edge_ai.wire import CLIP_BYTES_MAX, ClipTask
+from edge_ai.wire.clips import CLIP_BYTES_MAX, ClipTask
 
 FPS = 5.0
 """Pictures a second of a film: as many as are analysed."""

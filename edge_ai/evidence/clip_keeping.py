@@ -20,7 +20,7 @@ from edge_ai.clock import Clock
 from edge_ai.evidence.handing import Handing
 from edge_ai.evidence.transport_stream import transport_stream
 from edge_ai.sources.packets import KeptClip, Packet, PacketRing
-from edge_ai.wire import CLIP_BYTES_MAX, CLIP_FACTS, CLIP_FILE, ClipFacts, ClipNote, ClipOrder
+from edge_ai.wire.clips import CLIP_BYTES_MAX, CLIP_FACTS, CLIP_FILE, ClipFacts, ClipNote, ClipOrder
 from sync.model import Instant
 
 CLIPS_AT_ONCE_MAX = 4

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_ai.errors import EvidenceError
 from edge_ai.picture import Pixels
-from edge_ai.wire import JPEG_BYTES_MAX, ORIGINAL_BYTES_MAX, THUMB_HEIGHT_MAX, THUMB_WIDTH_MAX, EvidenceInfo, Overlay
+from edge_ai.wire.events import JPEG_BYTES_MAX, ORIGINAL_BYTES_MAX, THUMB_HEIGHT_MAX, THUMB_WIDTH_MAX, EvidenceInfo, Overlay
 
 JPEG_QUALITY = 90
 SHRINK = 0.75

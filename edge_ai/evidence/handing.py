@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_ai.spec import EVIDENCE_FLOOR_BYTES
-from edge_ai.wire import INCOMING, EventMessage
+from edge_ai.wire.events import INCOMING, EventMessage
 
 INCOMING_FILES_MAX = 1_000
 """Files that wait for the node: one for each event a spool may hold."""

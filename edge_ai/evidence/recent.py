@@ -18,7 +18,7 @@ from edge_ai.evidence.coding import Evidence, make_evidence, no_picture
 from edge_ai.evidence.masking import Masking, masked_boxes, masking_for, mosaic
 from edge_ai.picture import Detections, Pixels
 from edge_ai.tracking.tracker import Track
-from edge_ai.wire import OVERLAYS_MAX, Overlay
+from edge_ai.wire.events import OVERLAYS_MAX, Overlay
 from edge_ai.zones import Point, inside
 
 RECENT_FRAMES = 6

@@ -16,7 +16,7 @@ from edge_ai.errors import EdgeError
 from edge_ai.evidence.coding import make_evidence
 from edge_ai.evidence.masking import Masking, mosaic
 from edge_ai.evidence.watermark import EXIT_REFUSED, opened
-from edge_ai.wire import ORIGINAL_BYTES_MAX, Remasked
+from edge_ai.wire.events import ORIGINAL_BYTES_MAX, Remasked
 
 
 def remasked(original: bytes) -> Remasked:

@@ -15,7 +15,7 @@ import numpy as np
 from edge_ai.errors import EdgeError, EvidenceError
 from edge_ai.evidence.coding import jpeg_of
 from edge_ai.picture import Pixels
-from edge_ai.wire import ORIGINAL_BYTES_MAX
+from edge_ai.wire.events import ORIGINAL_BYTES_MAX
 
 PIXELS_MAX = 64_000_000
 """Of a picture that is opened; its header says so before memory is spent."""

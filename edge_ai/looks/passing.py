@@ -18,7 +18,7 @@ from edge_ai.clock import Clock
 from edge_ai.evidence.transport_stream import BEGIN_TICKS, SKEW_S_MAX, TICKS_PER_S, StreamWriter, camera_step
 from edge_ai.sources.packets import Packet, PacketRing
 from edge_ai.sources.rtsp.codec import Codec
-from edge_ai.wire import VIDEO_BYTES_MAX, VideoMessage, VideoOrder, VideoRow
+from edge_ai.wire.views import VIDEO_BYTES_MAX, VideoMessage, VideoOrder, VideoRow
 
 PIECE_BYTES = 256 << 10
 """Of a piece, unless its first picture alone is larger: what lies on the way to a node above must not hold up its records for long."""

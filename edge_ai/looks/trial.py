@@ -28,7 +28,7 @@ from edge_ai.sources.opening import open_source
 from edge_ai.sources.port import FrameSource
 from edge_ai.spec import CameraSpec
 from edge_ai.tracking.tracker import Track
-from edge_ai.wire import EventMessage
+from edge_ai.wire.events import EventMessage
 from sync.model import Instant
 
 PICTURES_MAX = 200

@@ -17,7 +17,7 @@ from edge_ai.errors import EvidenceError
 from edge_ai.evidence.recent import Masked
 from edge_ai.evidence.watermark import watermarked
 from edge_ai.picture import Pixels
-from edge_ai.wire import VIEW_BYTES_MAX, ViewMessage, ViewOrder, ViewRow
+from edge_ai.wire.views import VIEW_BYTES_MAX, ViewMessage, ViewOrder, ViewRow
 from sync.model import Instant
 
 WATCHED_S = 5.0

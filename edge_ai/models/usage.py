@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import log2
 
 from edge_ai.algorithm import Algorithm
-from edge_ai.wire import LATENCY_STEPS, UsageRow
+from edge_ai.wire.states import LATENCY_STEPS, UsageRow
 from sync.model import Instant
 
 TELL_EVERY_S = 60.0

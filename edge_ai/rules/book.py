@@ -20,7 +20,7 @@ from edge_ai.rules.rule import Rule
 from edge_ai.rules.stage import SecondLook, SecondStage
 from edge_ai.spec import CameraSpec
 from edge_ai.tracking.tracker import Track
-from edge_ai.wire import EventRow
+from edge_ai.wire.events import EventRow
 from sync.model import Instant
 
 REFRESH_S = 60.0

@@ -15,7 +15,7 @@ import msgspec
 
 from edge_ai.errors import EvidenceError
 from edge_ai.rules.stay import Stay
-from edge_ai.wire import EventRow
+from edge_ai.wire.events import EventRow
 
 FORMAT = 1
 FILE_BYTES_MAX = 8 << 20

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_ai.models.package import read_bounded
-from edge_ai.wire import LATENCY_STEPS, UsageRow
+from edge_ai.wire.states import LATENCY_STEPS, UsageRow
 from node.algorithms.shelf import told_as_refusal
 from node.clock import Clock
 from node.errors import NodeError

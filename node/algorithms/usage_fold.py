@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge_ai.models.usage import quantile_ms
-from edge_ai.wire import LATENCY_STEPS
+from edge_ai.wire.states import LATENCY_STEPS
 from node.store.mart import Mart
 
 RESOURCE = "model-usage"

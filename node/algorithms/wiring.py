@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from edge_ai.wire import EventRow
+from edge_ai.wire.events import EventRow
 from node.algorithms.desk import AlgorithmDesk
 from node.algorithms.following import LibraryFollower
 from node.algorithms.kind import NAME

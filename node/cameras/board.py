@@ -12,7 +12,7 @@ import msgspec
 
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec
-from edge_ai.wire import AnalysisRow, Refusal, StateRow
+from edge_ai.wire.states import AnalysisRow, Refusal, StateRow
 from node.cameras.grouping import as_read
 from node.cameras.pace import Pace
 from sync.model import Instant

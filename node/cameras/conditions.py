@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from edge_ai.condition import VALUE_AGE_S_MAX, parse_condition
 from edge_ai.spec import CameraSpec
-from edge_ai.wire import Value
+from edge_ai.wire.states import Value
 from node.clock import Clock
 
 FEED_S = 5.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from edge_ai.wire import Ack
+from edge_ai.wire.events import Ack
 from sync.model import Instant
 
 DELIVERED_MAX = 10_000

@@ -13,7 +13,9 @@ from typing import Any
 from edge_ai.errors import SpecError
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraSpec, MaskWish
-from edge_ai.wire import ClipNote, ClipOrder, Value, VideoMessage, VideoOrder, ViewMessage, ViewOrder
+from edge_ai.wire.clips import ClipNote, ClipOrder
+from edge_ai.wire.states import Value
+from edge_ai.wire.views import VideoMessage, VideoOrder, ViewMessage, ViewOrder
 from node.cameras.admission import admission_of
 from node.cameras.errors import CameraRefused
 from node.cameras.listing import CameraList, camera_specs

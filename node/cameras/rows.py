@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from edge_ai.wire import EventRow, Remasked
+from edge_ai.wire.events import EventRow, Remasked
 from node.cameras.rule_entries import severities
 from node.evidence.book import Picture
 from node.incidents.rows import INCIDENTS, Opened

@@ -21,31 +21,11 @@ import zmq.asyncio
 from edge_ai.errors import MessageError, SpecError
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import EVIDENCE_FLOOR_BYTES, CameraSpec
-from edge_ai.wire import (
-    STOP_PARTS,
-    Ack,
-    AnalysisRow,
-    ClipNote,
-    ClipOrder,
-    EventMessage,
-    EventRow,
-    Opens,
-    StateRow,
-    UsageRow,
-    Value,
-    VideoMessage,
-    VideoOrder,
-    ViewMessage,
-    ViewOrder,
-    ack_parts,
-    clip_order_parts,
-    opens_parts,
-    parse_from_worker,
-    refusal_parts,
-    value_parts,
-    video_order_parts,
-    view_order_parts,
-)
+from edge_ai.wire.clips import ClipNote, ClipOrder
+from edge_ai.wire.events import Ack, EventMessage, EventRow
+from edge_ai.wire.parts import STOP_PARTS, parse_from_worker, parts_of
+from edge_ai.wire.states import AnalysisRow, Opens, StateRow, UsageRow, Value
+from edge_ai.wire.views import VideoMessage, VideoOrder, ViewMessage, ViewOrder
 from node.cameras.board import CameraBoard, Down
 from node.cameras.crew import CameraCrew
 from node.cameras.deliveries import Deliveries, Verdict
@@ -126,7 +106,7 @@ class CameraSupervisor:
             on_capture_ended=lambda work: self._board.capture_ended(work.names, clock.wall_us()),
             on_capture_down=self._capture_down,
             on_analysis_down=self._analysis_down,
-            on_share=lambda identity, per_s: self._tell(identity, opens_parts(Opens(per_s))),
+            on_share=lambda identity, per_s: self._tell(identity, parts_of(Opens(per_s))),
         )
         self._board = CameraBoard([], clock.now(), clock.wall_us())
         self._refusals: set[str] = set()
@@ -188,23 +168,23 @@ class CameraSupervisor:
     def tell(self, value: Value) -> None:
         """Bring a device's newest value to every process that analyses."""
         for analysis in self._crew.analyses:
-            self._tell(analysis, value_parts(value))
+            self._tell(analysis, parts_of(value))
 
     def look(self, order: ViewOrder) -> None:
         """Ask for the newest picture of a camera; where nobody analyses it, no answer comes."""
         if (analysis := self._crew.analyst_of(order.camera)) is not None:
-            self._tell(analysis, view_order_parts(order))
+            self._tell(analysis, parts_of(order))
 
     def watch(self, order: VideoOrder) -> None:
         """Ask for the packets of a camera; where nobody reads it, no answer comes."""
         if (reader := self._crew.reader_of(order.camera)) is not None:
-            self._tell(reader, video_order_parts(order))
+            self._tell(reader, parts_of(order))
 
     def order_clip(self, order: ClipOrder) -> bool:
         """Ask for the packets around an event; False where nobody reads the camera."""
         reader = self._crew.reader_of(order.camera)
         if reader is not None:
-            self._tell(reader, clip_order_parts(order))
+            self._tell(reader, parts_of(order))
         return reader is not None
 
     # ---- processes
@@ -288,7 +268,7 @@ class CameraSupervisor:
         refusal, reader = self._board.take_analysis(row, now), self._crew.reader_of(row.camera)
         if refusal is not None and reader is not None:
             self._refusals.add(row.camera)
-            self._tell(reader, refusal_parts(refusal))
+            self._tell(reader, parts_of(refusal))
         elif not row.refused and row.camera in self._refusals:
             self._refusals.discard(row.camera)
             self._crew.renew_reader(row.camera)
@@ -310,13 +290,13 @@ class CameraSupervisor:
         key = Ack(row.event_id, row.ended)
         if not self._board.knows(row.camera) and row.camera not in self._former:
             self._refuse(f"event {row.event_id} of camera {row.camera!r} refused: it is not configured here")
-            self._queue([identity, *ack_parts(key)])
+            self._queue([identity, *parts_of(key)])
             return
         verdict = self._deliveries.arrived(key, now)
         if verdict is not Verdict.DELIVER:
             self.counts.repeated += 1
             if verdict is Verdict.ACKNOWLEDGE:
-                self._queue([identity, *ack_parts(key)])
+                self._queue([identity, *parts_of(key)])
             return
         self.counts.events += 1
         if (message.jpeg or not row.ended) and self._board.knows(row.camera):
@@ -325,7 +305,7 @@ class CameraSupervisor:
 
     def _acknowledge(self, identity: bytes, key: Ack) -> None:
         self._deliveries.acknowledged(key)
-        self._queue([identity, *ack_parts(key)])
+        self._queue([identity, *parts_of(key)])
 
     def _tell(self, identity: str, parts: Sequence[bytes]) -> None:
         self._queue([identity.encode(), *parts])

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from edge_ai.wire import ClipTask
+from edge_ai.wire.clips import ClipTask
 from node.evidence.clip_book import Clip
 from node.evidence.desk import EvidenceDesk
 from node.evidence.errors import EvidenceDamaged

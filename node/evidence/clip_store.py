@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from edge_ai.wire import CLIP_BOXES, CLIP_BYTES_MAX, CLIP_FACTS, CLIP_FILE, INCOMING, ClipFacts
+from edge_ai.wire.clips import CLIP_BOXES, CLIP_BYTES_MAX, CLIP_FACTS, CLIP_FILE, ClipFacts
+from edge_ai.wire.events import INCOMING
 from node.evidence.errors import EvidenceDamaged, EvidenceUnknown
 from node.evidence.store import EvidenceStore, Found, checked, day_of, is_plain, read_own
 from node.files import sync_folder

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from edge_ai.evidence.handing import disk_word
-from edge_ai.wire import CLIP_BYTES_MAX, ClipNote, ClipOrder, ClipSpan, EventRow
+from edge_ai.wire.clips import CLIP_BYTES_MAX, ClipNote, ClipOrder, ClipSpan
+from edge_ai.wire.events import EventRow
 from node.evidence.clip_book import Clip, ClipState
 from node.evidence.errors import EvidenceFault, EvidenceUnknown
 from node.evidence.keeping import Keeping

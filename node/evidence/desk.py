@@ -18,7 +18,8 @@ from typing import Any
 import msgspec
 
 from edge_ai.evidence.handing import disk_word
-from edge_ai.wire import ClipNote, ClipOrder, EventRow
+from edge_ai.wire.clips import ClipNote, ClipOrder
+from edge_ai.wire.events import EventRow
 from node.audit.entry import Detail
 from node.audit.errors import AuditRefused
 from node.clock import Clock

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from edge_ai.wire import CLIP_FILE
+from edge_ai.wire.clips import CLIP_FILE
 from node.config.model import EvidenceSection
 from node.evidence.book import EvidenceBook, Picture, State
 from node.evidence.clip_book import Clip, ClipBook, ClipState

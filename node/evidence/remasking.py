@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_ai.wire import Remasked
+from edge_ai.wire.events import Remasked
 from node.clock import Clock
 from node.errors import NodeError
 from node.evidence.book import Picture

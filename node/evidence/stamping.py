@@ -16,7 +16,8 @@ from pathlib import Path
 import msgspec
 
 import edge_ai
-from edge_ai.wire import CLIP_BYTES_MAX, ClipTask, Remasked
+from edge_ai.wire.clips import CLIP_BYTES_MAX, ClipTask
+from edge_ai.wire.events import Remasked
 from node.evidence.errors import EvidenceFault
 
 STAMP_S = 20.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edge_ai.wire import INCOMING, ORIGINAL_BYTES_MAX
+from edge_ai.wire.events import INCOMING, ORIGINAL_BYTES_MAX
 from node.evidence.errors import EvidenceDamaged, EvidenceUnknown
 from node.files import sync_folder, write_durably
 

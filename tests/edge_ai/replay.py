@@ -14,7 +14,7 @@ from edge_ai.detectors.build import build_detector
 from edge_ai.picture import Shot
 from edge_ai.sources.opening import open_source
 from edge_ai.spec import CameraSpec
-from edge_ai.wire import EventMessage
+from edge_ai.wire.events import EventMessage
 from sync.model import Instant
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge_ai.wire import Order
+from edge_ai.wire.parts import Order
 from sync.model import Instant
 
 HOUR_S = 3_600.0

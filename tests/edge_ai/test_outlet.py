@@ -9,7 +9,8 @@ import pytest
 import zmq
 
 from edge_ai.outlet import Outlet
-from edge_ai.wire import STOP_PARTS, Opens, opens_parts
+from edge_ai.wire.parts import STOP_PARTS, parts_of
+from edge_ai.wire.states import Opens
 
 PATIENCE_S = 20.0
 
@@ -35,7 +36,7 @@ def test_orders_that_come_after_a_wait_that_saw_none_are_seen_by_the_next(node: 
     outlet.wait(0)
     assert outlet.orders() == []
     for per_s in (1.0, 2.0):
-        node.send_multipart([b"w", *opens_parts(Opens(per_s=per_s))])
+        node.send_multipart([b"w", *parts_of(Opens(per_s=per_s))])
     came = list[object]()
     for _ in range(2):
         if len(came) < 2:

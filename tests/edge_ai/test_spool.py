@@ -9,10 +9,10 @@ import pytest
 from edge_ai import spool as spool_module
 from edge_ai.evidence.handing import DISK_FLOOR, Handing, write_whole
 from edge_ai.spool import IN_FLIGHT_MAX, NOT_KEPT, Spool
-from edge_ai.wire import Ack
+from edge_ai.wire.events import Ack
 from sync.model import Instant
 from tests.edge_ai.evidence.test_handing import DIGEST, with_original
-from tests.edge_ai.test_wire import event
+from tests.edge_ai.wire.test_parts import event
 
 NOW = Instant(0)
 

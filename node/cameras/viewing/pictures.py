@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from edge_ai.wire import VIEW_TEXT_CHARS_MAX, ViewMessage, ViewOrder
+from edge_ai.wire.views import VIEW_TEXT_CHARS_MAX, ViewMessage, ViewOrder
 from node.cameras.rows import EVIDENCE, GRADE
 from node.cameras.viewing.kind import Live, ViewKind
 from node.cameras.viewing.questions import Questions, Row, blindness

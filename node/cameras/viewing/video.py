@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from edge_ai.wire import VIDEO_BYTES_MAX, VideoMessage, VideoOrder
+from edge_ai.wire.views import VIDEO_BYTES_MAX, VideoMessage, VideoOrder
 from node.cameras.errors import ViewRefused
 from node.cameras.rows import CLIPS
 from node.cameras.viewing.kind import Live, ViewKind
@@ -23,6 +23,7 @@ from node.cameras.viewing.questions import Questions, Row, blindness
 from node.evidence.clip_copies import NOTICE, STREAM
 from node.evidence.handing_out import GRADE_ORIGINAL
 from node.evidence.stamping import Stamp
+from node.untrusted import UNREADABLE
 
 WATCH = "camera-video"
 """Verb of the question between nodes."""
@@ -136,7 +137,7 @@ def _cells(live: Live, stamp: Stamp, camera: str) -> dict[str, Any]:
 def _read(cells: dict[str, Any], position: int) -> LivePiece:
     try:
         note = msgspec.json.decode(cells["note"], type=Note)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         raise ViewRefused("a piece of video came with a note that does not parse: update the older of the two nodes") from None
     if len(cells["video"]) > VIDEO_BYTES_MAX or hashlib.sha256(cells["video"]).hexdigest() != note.sha256:
         raise ViewRefused("a piece of video is not what its note says")

@@ -20,7 +20,7 @@ from edge_ai.models.manifest import Activation, Family
 from edge_ai.models.package import MODEL
 from edge_ai.picture import Floats, Pixels, Shot
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
-from edge_ai.wire import EventMessage
+from edge_ai.wire.events import EventMessage
 from sync.model import Instant
 from tests.edge_ai.models.made import constant_model, keep, seeing, telling_red
 

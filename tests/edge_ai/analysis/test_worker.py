@@ -22,18 +22,10 @@ from edge_ai.clock import SystemClock
 from edge_ai.detectors.motion_object import MotionObject
 from edge_ai.serving import EXIT_FAILED, EXIT_REFUSED
 from edge_ai.spec import CameraKind, CameraSpec, CaptureSpec, RingSpec, RuleKind, RuleSpec, WorkerSpec, encode_spec
-from edge_ai.wire import (
-    STOP_PARTS,
-    Ack,
-    AnalysisRow,
-    EventMessage,
-    StateRow,
-    ViewMessage,
-    ViewOrder,
-    ack_parts,
-    parse_from_worker,
-    view_order_parts,
-)
+from edge_ai.wire.events import Ack, EventMessage
+from edge_ai.wire.parts import STOP_PARTS, parse_from_worker, parts_of
+from edge_ai.wire.states import AnalysisRow, StateRow
+from edge_ai.wire.views import ViewMessage, ViewOrder
 from tests.edge_ai.quick_street import ANALYSED_FPS, write_quick_street
 
 ROOT = Path(__file__).parents[3]
@@ -171,7 +163,7 @@ def test_event_without_ack_is_sent_again_by_the_next_process_after_a_kill(node: 
         with ended(second := node.analysis()):
             again = node.wait_event(lambda message: message.row.event_id == before.row.event_id)
             assert again == before
-            node.send(b"w", ack_parts(Ack(again.row.event_id, again.row.ended)))
+            node.send(b"w", parts_of(Ack(again.row.event_id, again.row.ended)))
             node.wait_event(lambda message: message.row.event_id != before.row.event_id)
             node.send(b"w", STOP_PARTS)
             assert second.wait(PATIENCE_MS / 1000) == 0
@@ -197,7 +189,7 @@ def test_a_look_is_answered_interrupt_is_left_to_the_parent_and_terminate_ends_b
     with ended(capture := node.capture(), analysis := node.analysis()):
         node.wait_state("live")
         node.wait_analysis(lambda row: row.analysed > 0)
-        node.send(b"w", view_order_parts(ViewOrder(camera="street", number=7, text="who looks")))
+        node.send(b"w", parts_of(ViewOrder(camera="street", number=7, text="who looks")))
         picture = node.wait(ViewMessage)
         assert isinstance(picture, ViewMessage)
         assert (picture.row.number, picture.row.masking, picture.jpeg[:2]) == (7, "none", b"\xff\xd8")

@@ -6,7 +6,7 @@ import pytest
 
 from edge_ai.picture import Shot
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
-from edge_ai.wire import EventMessage
+from edge_ai.wire.events import EventMessage
 from sync.model import Instant
 from tests.edge_ai.replay import pipeline_for
 from tests.edge_ai.weather import FPS, HEIGHT, WIDTH, Weather, Yard, box_of_person

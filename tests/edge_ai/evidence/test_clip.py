@@ -18,7 +18,7 @@ from edge_ai.evidence.clip import FPS, GAP_S, ClipMask, film
 from edge_ai.evidence.masking import Masking, masked_boxes, mosaic
 from edge_ai.evidence.transport_stream import transport_stream
 from edge_ai.picture import NOTHING, Detections, Pixels
-from edge_ai.wire import ClipSpan, ClipTask
+from edge_ai.wire.clips import ClipSpan, ClipTask
 from sync.model import Instant
 from tests.edge_ai.evidence.kept import BEGIN, kept_clip
 

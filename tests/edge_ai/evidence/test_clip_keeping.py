@@ -23,7 +23,8 @@ from edge_ai.evidence.clip_keeping import (
 from edge_ai.evidence.handing import DISK_FLOOR, Handing
 from edge_ai.evidence.transport_stream import transport_stream
 from edge_ai.sources.packets import KeptClip, Packet, PacketRing
-from edge_ai.wire import CLIP_BYTES_MAX, INCOMING, ClipFacts, ClipNote, ClipOrder, ClipSpan
+from edge_ai.wire.clips import CLIP_BYTES_MAX, ClipFacts, ClipNote, ClipOrder, ClipSpan
+from edge_ai.wire.events import INCOMING
 from sync.model import Instant
 from tests.edge_ai.evidence.kept import BEGIN, ring_of, stream_packets
 

@@ -10,7 +10,7 @@ import pytest
 
 from edge_ai.errors import EvidenceError
 from edge_ai.evidence.coding import jpeg_of, make_evidence, original_named_in
-from edge_ai.wire import JPEG_BYTES_MAX, ORIGINAL_BYTES_MAX, THUMB_HEIGHT_MAX, THUMB_WIDTH_MAX
+from edge_ai.wire.events import JPEG_BYTES_MAX, ORIGINAL_BYTES_MAX, THUMB_HEIGHT_MAX, THUMB_WIDTH_MAX
 from tests.edge_ai.evidence.test_masking import noise
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from edge_ai.evidence import handing as handing_module
 from edge_ai.evidence.handing import DISK_FLOOR, DISK_REFUSED, NODE_BEHIND, Handing, disk_word, way_out, write_whole
-from edge_ai.wire import INCOMING, EventMessage, EvidenceInfo
-from tests.edge_ai.test_wire import event
+from edge_ai.wire.events import INCOMING, EventMessage, EvidenceInfo
+from tests.edge_ai.wire.test_parts import event
 
 ORIGINAL = b"\xff\xd8 as it was taken"
 DIGEST = hashlib.sha256(ORIGINAL).hexdigest()

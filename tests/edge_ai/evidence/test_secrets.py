@@ -15,7 +15,7 @@ from edge_ai.evidence.handing import Handing
 from edge_ai.picture import Detections, Pixels, Shot
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from edge_ai.spool import Spool
-from edge_ai.wire import event_parts
+from edge_ai.wire.parts import parts_of
 from sync.model import Instant
 
 SECRET = "hunter2"
@@ -45,7 +45,7 @@ def test_nothing_that_an_event_leaves_holds_the_password_of_its_camera(tmp_path:
         pixels[40:110, 40 + number % 7 : 90 + number % 7] = 200
         for message in pipeline.analyse(Shot("gate", pixels, Instant(number * 200_000), number, 0)):
             spool.add(message)
-    sent = [part for message in spool.due(Instant(0)) for part in event_parts(message)]
+    sent = [part for message in spool.due(Instant(0)) for part in parts_of(message)]
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert sent
     assert any(path.suffix == ".jpg" for path in tmp_path.rglob("*"))

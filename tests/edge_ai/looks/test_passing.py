@@ -16,7 +16,7 @@ from edge_ai.looks.passing import Mark, piece
 from edge_ai.sources.decoder import ffmpeg_options
 from edge_ai.sources.packets import Packet, PacketRing
 from edge_ai.sources.rtsp.codec import Codec, StreamFormat
-from edge_ai.wire import VIDEO_BYTES_MAX, VideoMessage, VideoOrder
+from edge_ai.wire.views import VIDEO_BYTES_MAX, VideoMessage, VideoOrder
 from sync.model import Instant
 from tests.edge_ai.evidence.kept import BEGIN, stream_packets
 

@@ -15,7 +15,7 @@ from edge_ai.evidence.recent import Masked, RecentFrames
 from edge_ai.evidence.watermark import jpeg_size, opened
 from edge_ai.looks.viewing import WAITING_MAX, WATCHED_S, Views, view_jpeg
 from edge_ai.picture import Detections, Pixels
-from edge_ai.wire import VIEW_BYTES_MAX, ViewMessage, ViewOrder
+from edge_ai.wire.views import VIEW_BYTES_MAX, ViewMessage, ViewOrder
 from sync.model import Instant
 
 NOW = Instant(0)

@@ -12,7 +12,8 @@ import pytest
 from edge_ai.algorithm import Algorithm
 from edge_ai.errors import MessageError
 from edge_ai.models.usage import TELL_EVERY_S, UsageCounter, quantile_ms, step_of
-from edge_ai.wire import LATENCY_STEPS, UsageRow, parse_from_worker, usage_parts
+from edge_ai.wire.parts import parse_from_worker, parts_of
+from edge_ai.wire.states import LATENCY_STEPS, UsageRow
 from sync.model import Instant
 from tests.edge_ai.models.made import manifest
 
@@ -54,7 +55,7 @@ def test_usage_travels_and_a_hostile_one_is_refused() -> None:
     counter = UsageCounter(Instant(0))
     counter.add("cam-1", YARD, 1, 0.01)
     (row,) = counter.rest()
-    assert parse_from_worker(usage_parts(row)) == row
+    assert parse_from_worker(parts_of(row)) == row
     values = {"camera": "c", "algorithm": "a", "version": "1", "sha256": "a" * 64, "frames": 1, "detections": 0, "failures": 0}
     for key, value in (("frames", -1), ("steps", [[56, 1]]), ("sha256", "x"), ("detections", 1 << 40)):
         with pytest.raises(MessageError, match="refused as UsageRow"):

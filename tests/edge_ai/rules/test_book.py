@@ -12,7 +12,7 @@ from edge_ai.picture import Floats, Pixels
 from edge_ai.rules import Begun, Ended, RuleBook, RuleOutcome
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
 from edge_ai.tracking.tracker import Track
-from edge_ai.wire import EventRow
+from edge_ai.wire.events import EventRow
 from sync.model import Instant
 from tests.edge_ai.rules.scripted import CLASSES, SIZE, said, spec, track
 from tests.edge_ai.rules.test_memory import ROW

@@ -9,7 +9,7 @@ import pytest
 from edge_ai.errors import EvidenceError
 from edge_ai.rules.memory import Kept, KeptStay, OpenEvent, PlaceFile
 from edge_ai.rules.stay import Stay
-from edge_ai.wire import EventRow, EvidenceInfo
+from edge_ai.wire.events import EventRow, EvidenceInfo
 
 ROW = EventRow(
     event_id="e", camera="c", territory="37", rule="r", label="vehicle", score=0.5, time_us=1, algorithm="a", algorithm_sha256="",

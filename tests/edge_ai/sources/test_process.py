@@ -15,7 +15,8 @@ import zmq
 
 from edge_ai.analysis.bell import Bell
 from edge_ai.spec import CaptureSpec, DecodeMode, encode_spec
-from edge_ai.wire import STOP_PARTS, StateRow, parse_from_worker
+from edge_ai.wire.parts import STOP_PARTS, parse_from_worker
+from edge_ai.wire.states import StateRow
 from simulations.devices.rtsp_camera import CameraFault, SimulatedCamera
 from tests.edge_ai.sources.serving import camera_spec, playing, stream, wait_until
 

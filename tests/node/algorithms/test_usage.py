@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge_ai.models.usage import step_of
-from edge_ai.wire import UsageRow
+from edge_ai.wire.states import UsageRow
 from node.algorithms.usage_book import ENTRIES_MAX, UsageBook
 from node.algorithms.usage_desk import UsageDesk
 from node.algorithms.usage_fold import RESOURCE

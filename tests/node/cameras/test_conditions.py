@@ -7,7 +7,8 @@ from random import Random
 
 from edge_ai.condition import VALUE_AGE_S_MAX
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
-from edge_ai.wire import Value, parse_from_node
+from edge_ai.wire.parts import parse_from_node
+from edge_ai.wire.states import Value
 from node.cameras.conditions import ConditionFeed, wanted
 from node.cameras.supervisor import CameraSupervisor
 from node.clock import SystemClock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edge_ai.wire import Ack
+from edge_ai.wire.events import Ack
 from node.cameras.deliveries import DELIVER_AGAIN_S, Deliveries, Verdict
 from sync.model import Instant
 

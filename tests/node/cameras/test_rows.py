@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from edge_ai.wire import EventRow, EvidenceInfo
+from edge_ai.wire.events import EventRow, EvidenceInfo
 from node.cameras.rows import EVENTS, EVIDENCE, REMEMBERED_MAX, CameraRows
 from node.incidents.rows import INCIDENTS
 from node.ingest.inbox import Inbox, PendingBatch

@@ -21,7 +21,8 @@ import zmq.asyncio
 from edge_ai.errors import SpecError
 from edge_ai.looks.capacity import Admission
 from edge_ai.spec import CameraKind, CameraSpec, RuleKind, RuleSpec
-from edge_ai.wire import EventRow, VideoMessage, VideoOrder
+from edge_ai.wire.events import EventRow
+from edge_ai.wire.views import VideoMessage, VideoOrder
 from node.cameras.grouping import ring_folder
 from node.cameras.specs import camera_spec
 from node.cameras.supervisor import CameraSupervisor

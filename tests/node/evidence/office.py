@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from edge_ai.evidence.handing import Handing
-from edge_ai.wire import EventMessage, EventRow, EvidenceInfo
+from edge_ai.wire.events import EventMessage, EventRow, EvidenceInfo
 from node.audit.entry import Detail
 from node.audit.errors import AuditRefused
 from node.evidence.book import FILE_NAME, EvidenceBook
@@ -20,7 +20,7 @@ from node.evidence.keeping import DAY_US, Keeping, KeepRules, KindRule
 from node.evidence.store import FOLDER, EvidenceStore
 from node.incidents.book import IncidentBook
 from node.incidents.following import Following
-from tests.edge_ai.test_wire import event
+from tests.edge_ai.wire.test_parts import event
 from tests.node.cases.town import HandClock
 from tests.node.shelf import Shelf, open_shelf
 

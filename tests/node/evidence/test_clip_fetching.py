@@ -15,7 +15,7 @@ from edge_ai.evidence.box_track import SeenAt, TrackFile
 from edge_ai.evidence.clip import film
 from edge_ai.evidence.masking import Masking
 from edge_ai.evidence.transport_stream import transport_stream
-from edge_ai.wire import ClipNote, ClipTask
+from edge_ai.wire.clips import ClipNote, ClipTask
 from node.cases.kind import Case
 from node.evidence import clip_copies
 from node.evidence.clip_copies import FILM, STREAM, ClipCopies

@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_ai.wire import CLIP_BYTES_MAX, INCOMING, ClipFacts, ClipNote, ClipOrder, ClipSpan
+from edge_ai.wire.clips import CLIP_BYTES_MAX, ClipFacts, ClipNote, ClipOrder, ClipSpan
+from edge_ai.wire.events import INCOMING
 from node.evidence.clip_book import Clip, ClipState
 from node.evidence.clips import ANSWER_US, BAD_SPAN, NO_ANSWER, NO_READER
 from node.evidence.errors import EvidenceUnknown
 from node.evidence.keeping import AGE, ROOM
-from tests.edge_ai.test_wire import event
+from tests.edge_ai.wire.test_parts import event
 from tests.node.evidence.conftest import Make
 from tests.node.evidence.office import NOON_US, ROOMY, Office
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_ai.wire import INCOMING
+from edge_ai.wire.events import INCOMING
 from node.evidence.errors import EvidenceDamaged, EvidenceFault, EvidenceUnknown
 from node.evidence.keeping import ROOM
 from node.evidence.store import EvidenceStore
-from tests.edge_ai.test_wire import event
+from tests.edge_ai.wire.test_parts import event
 from tests.node.evidence.conftest import Make
 from tests.node.evidence.office import NOON_US, ROOMY, Office
 

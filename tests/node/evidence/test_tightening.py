@@ -16,7 +16,7 @@ from edge_ai.evidence import remask
 from edge_ai.evidence.coding import original_named_in
 from edge_ai.evidence.masking import mosaic
 from edge_ai.evidence.watermark import opened
-from edge_ai.wire import Remasked
+from edge_ai.wire.events import Remasked
 from node.evidence import remasking
 from node.evidence.book import Picture
 from node.evidence.remasking import Remasking

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_ai.wire import ViewMessage, ViewOrder, ViewRow
+from edge_ai.wire.views import ViewMessage, ViewOrder, ViewRow
 from node.cameras.errors import CameraUnknown
 from node.cameras.viewing import questions
 from node.cameras.viewing.pictures import LivePictures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from edge_ai.wire import VideoMessage, VideoOrder, VideoRow, ViewMessage, ViewOrder, ViewRow
+from edge_ai.wire.views import VideoMessage, VideoOrder, VideoRow, ViewMessage, ViewOrder, ViewRow
 from node.audit.entry import Detail
 from node.cameras.viewing.giving import ViewGiving
 from node.cameras.viewing.pace import Pace

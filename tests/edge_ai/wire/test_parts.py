@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Sequence
 
 import msgspec
 import pytest
 
 from edge_ai.errors import MessageError
-from edge_ai.wire import (
-    HEADER_BYTES_MAX,
-    JPEG_BYTES_MAX,
+from edge_ai.wire.clips import ClipNote, ClipOrder, ClipSpan
+from edge_ai.wire.events import JPEG_BYTES_MAX, Ack, EventMessage, EventRow, EvidenceInfo
+from edge_ai.wire.parts import HEADER_BYTES_MAX, STOP_PARTS, parse_from_node, parse_from_worker, parts_of
+from edge_ai.wire.states import StateRow
+from edge_ai.wire.views import (
     MARK_BYTES_MAX,
-    STOP_PARTS,
     VIDEO_BYTES_MAX,
     VIEW_BYTES_MAX,
-    Ack,
-    ClipNote,
-    ClipOrder,
-    ClipSpan,
-    EventMessage,
-    EventRow,
-    EvidenceInfo,
-    StateRow,
     VideoMessage,
     VideoOrder,
     VideoRow,
     ViewMessage,
     ViewOrder,
     ViewRow,
-    ack_parts,
-    clip_note_parts,
-    clip_order_parts,
-    event_parts,
-    parse_from_node,
-    parse_from_worker,
-    state_parts,
-    video_order_parts,
-    video_parts,
-    view_order_parts,
-    view_parts,
 )
 
 JPEG = b"\xff\xd8 a picture"
@@ -56,41 +39,41 @@ def event(event_id: str = "e1", *, ended: bool = False, jpeg: bytes = JPEG, scor
 
 
 def test_event_survives_the_socket_with_the_names_of_the_api() -> None:
-    parts = event_parts(event())
+    parts = parts_of(event())
     assert parse_from_worker(parts) == event()
     assert msgspec.json.decode(parts[1])["class"] == "person"
 
 
 def test_state_survives_the_socket() -> None:
     state = StateRow(camera="c", state="lost", since_us=1, fps=0.0, frames=0, dropped=0, retry_in_s=5.5, why="gone")
-    assert parse_from_worker(state_parts(state)) == state
+    assert parse_from_worker(parts_of(state)) == state
 
 
 def test_orders_survive_the_socket() -> None:
-    assert parse_from_node(ack_parts(Ack("e1", False))) == Ack("e1", False)
+    assert parse_from_node(parts_of(Ack("e1", False))) == Ack("e1", False)
     assert parse_from_node(STOP_PARTS) is None
 
 
 def test_a_look_and_its_answer_survive_the_socket() -> None:
     order = ViewOrder(camera="c", number=3, text="城 li", known_us=7)
-    assert parse_from_node(view_order_parts(order)) == order
+    assert parse_from_node(parts_of(order)) == order
     picture, none = ViewRow(camera="c", number=3, time_us=9), ViewRow(camera="c", number=3, missing="same")
     for message in (ViewMessage(picture, JPEG), ViewMessage(none)):
-        assert parse_from_worker(view_parts(message)) == message
+        assert parse_from_worker(parts_of(message)) == message
 
 
 def test_a_question_for_video_and_its_answer_survive_the_socket() -> None:
     order = VideoOrder(camera="c", number=3, mark=b"\x00\xff")
-    assert parse_from_node(video_order_parts(order)) == order
+    assert parse_from_node(parts_of(order)) == order
     whole = VideoRow(camera="c", number=3, codec="H264", pictures=2, lost_s=1.5, more=True, mark=b"\x00")
     for message in (VideoMessage(whole, b"G"), VideoMessage(VideoRow(camera="c", number=3, missing="same"))):
-        assert parse_from_worker(video_parts(message)) == message
+        assert parse_from_worker(parts_of(message)) == message
 
 
 def test_clips_are_ordered_and_told_over_the_socket() -> None:
     order = ClipOrder("e1", "c", ClipSpan(1, 2, 3))
-    assert parse_from_node(clip_order_parts(order)) == order
-    assert parse_from_worker(clip_note_parts(ClipNote("e1", "c", "busy"))) == ClipNote("e1", "c", "busy")
+    assert parse_from_node(parts_of(order)) == order
+    assert parse_from_worker(parts_of(ClipNote("e1", "c", "busy"))) == ClipNote("e1", "c", "busy")
 
 
 @pytest.mark.parametrize("name", ["", "../e1", "a/b", "x" * 65, "e 1"])
@@ -110,19 +93,26 @@ def test_a_clip_of_an_event_that_may_name_no_file_is_refused(name: str) -> None:
         ([b"event", b"\xff\xfe", b"", b""], "refused as EventRow"),
         ([b"state", b'{"camera": 3}'], "refused as StateRow"),
         ([b"state", b" " * (HEADER_BYTES_MAX + 1)], "at most"),
-        (event_parts(event(score=7.0)), "<= 1"),
-        (event_parts(event(jpeg=b"x" * (JPEG_BYTES_MAX + 1))), "picture of"),
-        (event_parts(event(jpeg=b"another")), "damaged on its way"),
-        (event_parts(event(thumb=b"12345")), "thumbnail of 5 bytes for 2x1"),
-        (view_parts(ViewMessage(ViewRow(camera="c", number=1), b"")), "view of c refused: 0 bytes"),
-        (view_parts(ViewMessage(ViewRow(camera="c", number=1, missing="same"), JPEG)), "missing: same"),
-        (view_parts(ViewMessage(ViewRow(camera="c", number=1), b"x" * (VIEW_BYTES_MAX + 1))), "at most"),
+        (parts_of(event(score=7.0)), "<= 1"),
+        (parts_of(event(jpeg=b"x" * (JPEG_BYTES_MAX + 1))), "picture of"),
+        (parts_of(event(jpeg=b"another")), "damaged on its way"),
+        (parts_of(event(thumb=b"12345")), "thumbnail of 5 bytes for 2x1"),
+        (parts_of(ViewMessage(ViewRow(camera="c", number=1), b"")), "view of c refused: 0 bytes"),
+        (parts_of(ViewMessage(ViewRow(camera="c", number=1, missing="same"), JPEG)), "missing: same"),
+        (parts_of(ViewMessage(ViewRow(camera="c", number=1), b"x" * (VIEW_BYTES_MAX + 1))), "at most"),
         ([b"view", b"{}"], "with 2 parts"),
-        (video_parts(VideoMessage(VideoRow(camera="c", number=1), b"")), "video of c refused: 0 bytes"),
-        (video_parts(VideoMessage(VideoRow(camera="c", number=1), b"x" * (VIDEO_BYTES_MAX + 1))), "at most"),
-        (video_parts(VideoMessage(VideoRow(camera="c", number=1, mark=b"x" * (MARK_BYTES_MAX + 1)), b"x")), "refused as VideoRow"),
+        (parts_of(VideoMessage(VideoRow(camera="c", number=1), b"")), "video of c refused: 0 bytes"),
+        (parts_of(VideoMessage(VideoRow(camera="c", number=1), b"x" * (VIDEO_BYTES_MAX + 1))), "at most"),
+        (parts_of(VideoMessage(VideoRow(camera="c", number=1, mark=b"x" * (MARK_BYTES_MAX + 1)), b"x")), "refused as VideoRow"),
     ],
 )
 def test_what_a_broken_worker_says_is_refused_in_words(parts: list[bytes], words: str) -> None:
     with pytest.raises(MessageError, match=words):
         parse_from_worker(parts)
+
+
+@pytest.mark.parametrize(("parse", "kind"), [(parse_from_worker, b"state"), (parse_from_worker, b"view"), (parse_from_node, b"ack")])
+def test_nesting_deeper_than_the_stack_is_refused(parse: Callable[[Sequence[bytes]], object], kind: bytes) -> None:
+    deep = b'{"unknown":' + b"[" * 15_000 + b"]" * 15_000 + b"}"
+    with pytest.raises(MessageError):
+        parse([kind, deep, b""] if kind == b"view" else [kind, deep])

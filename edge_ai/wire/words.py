@@ -1,0 +1,14 @@
+"""Words that several kinds of messages between a worker and the node are made of, each with its bound."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+Text = Annotated[str, msgspec.Meta(max_length=128)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{64})?$")]
+EventName = Annotated[str, msgspec.Meta(pattern="^[0-9A-Za-z_-]{1,64}$")]
+"""An event that may name a file."""
+Why = Annotated[str, msgspec.Meta(max_length=400)]
+"""Why something is not as it should be, for people."""

@@ -1,0 +1,1 @@
+"""Tests of messages between workers and the node."""
