@@ -9,6 +9,7 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verb import Verb, help_text
 from node.verbs.output import list_of, print_json, print_line, print_table, table_of
+from node.verbs.status_parts import COLUMNS, header_of, line_of
 
 NODE_FIELDS = ("id", "name", "level", "territory", "parent", "state", "lag_s", "software", "policy", "rss_mb")
 
@@ -39,13 +40,12 @@ def _print_nodes(nodes: list[dict[str, object]], language: str) -> None:
 def _print_status(answer: dict[str, object], language: str) -> None:
     node = table_of(answer.get("node"))
     print_table(text("cli.status_columns", language).split("|"), [(key, node.get(key)) for key in NODE_FIELDS if node.get(key) is not None])
-    for part in ("links", "resources", "cameras", "clones"):
+    for part in COLUMNS:
         rows = list_of(answer.get(part))
         if rows:
             print_line("")
             print_line(text(f"cli.status_{part}", language))
-            keys = [key for key, value in rows[0].items() if not isinstance(value, (dict, list))]
-            print_table(keys, [[row.get(key) for key in keys] for row in rows])
+            print_table(header_of(part, language), [line_of(part, row) for row in rows])
     offered = table_of(answer.get("models")).get("offered")
     if offered:
         print_line("")

@@ -106,4 +106,4 @@ def _show(changes: dict[str, ResourceChange], language: str, level: Level) -> No
         print_line(text("plan.whatif_unseen", language, count=unseen))
 
 
-VERB = Verb("what-if", "cli.help_whatif", add_arguments, run)
+VERB = Verb("what-if", "cli.help_what-if", add_arguments, run)

@@ -110,6 +110,16 @@ def test_overview_lists_every_verb_in_both_languages(run: Run) -> None:
 
 
 @pytest.mark.slow
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_overview_says_of_every_verb_what_it_does(run: Run, language: str) -> None:
+    _, out, _ = run("--lang", language, "--help")
+    listed = re.findall(r"^  (\S+) +(.*)$", out, re.MULTILINE)
+    assert len(listed) > len(BUILT_IN)
+    assert [name for name, words in listed if not words] == []
+
+
 def test_overview_imports_nothing_heavy() -> None:
     program = f"import sys; from node.cli import main; main(['--help']); print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
