@@ -120,7 +120,7 @@ class ViewDesk:
         view, node = self.nonce()[:VIEW_BYTES].hex(), node or self.node
         source: _View = _OwnView(self, kind, source_of(camera), camera, by, clearance)
         if node != self.node:
-            case_id = (await granted_view(self.taking, kind, node, case_id)).id
+            case_id = (await granted_view(self.taking, kind, node, case_id, camera=camera)).id
             source = RemoteView(
                 kind=kind, taking=self.taking, provider=node, case_id=case_id, camera=camera, by=by, view=view, why=why
             )  # fmt: skip

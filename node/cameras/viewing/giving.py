@@ -117,13 +117,14 @@ class ViewGiving:
     def _judged(self, asked: ViewQuestion, signer: Signer) -> Grant:
         giving, case_id = self.giving, asked.question.case_id
         grant = giving.standing_grant(asked.question, signer)
+        how = self.kind.how(giving.cases.me.node, asked.camera)
         if grant.resource != self.kind.resource:
             what = f"live {self.kind.name} belong to {self.kind.resource}"
-            raise ViewRefused(f"request {case_id} is about {grant.resource}: {what}; ask with {self.kind.how}")
+            raise ViewRefused(f"request {case_id} is about {grant.resource}: {what}; ask with {how}")
         if why := giving.policy.closed(grant.resource):
             raise ViewRefused(why)
         if not self.kind.is_spoken_of(grant, giving.policy.ruleset.resources[grant.resource]):
-            raise ViewRefused(f"the grant of request {case_id} gives no live view of {self.kind.name}: ask with {self.kind.how}")
+            raise ViewRefused(f"the grant of request {case_id} gives no live view of {self.kind.name}: ask with {how}")
         return grant
 
     async def _begin(self, key: tuple[str, str], asked: ViewQuestion, signer: Signer, grant: Grant) -> _View:

@@ -86,13 +86,12 @@ class ViewKind:
     read: Callable[[dict[str, Any], int], Live]
     """What an asker makes of a row and of its position. Raises ViewRefused."""
 
-    @property
-    def how(self) -> str:
-        """How it is asked for."""
+    def how(self, node: str, camera: str) -> str:
+        """How it is asked for, of a camera of a node."""
         masked = str(not self.unmasked).lower()
         return (
-            f"`yunnao request ask {self.resource} --of NODE --fields {self.fields} "
-            f"--filter \"event_id = '{LIVE}' and masked = {masked} and camera = 'ID'\" ...`"
+            f"`yunnao request ask {self.resource} --of {node} --fields {self.fields} "
+            f"--filter \"event_id = '{LIVE}' and masked = {masked} and camera = '{camera}'\" ...`"
         )
 
     def is_spoken_of(self, grant: Grant, resource: Resource) -> bool:

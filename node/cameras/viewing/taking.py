@@ -89,7 +89,7 @@ class RemoteView:
         return view_paper(asked, seal, label=self.kind.label)
 
 
-async def granted_view(taking: Taking, kind: ViewKind, provider: str, case_id: str) -> Case:
+async def granted_view(taking: Taking, kind: ViewKind, provider: str, case_id: str, *, camera: str) -> Case:
     """The request under which `provider` may be asked for such a view: that named, else the newest. Raises CaseError, CameraError."""
     if case_id:
         case = await taking.case(case_id)
@@ -99,8 +99,8 @@ async def granted_view(taking: Taking, kind: ViewKind, provider: str, case_id: s
     await taking.cases.follow()
     found = await asyncio.to_thread(_newest_grant, taking, kind, provider)
     if found is None:
-        how = kind.how.replace("NODE", provider)
-        raise ViewRefused(f"{provider} has granted no live view of {kind.name} to {taking.cases.me.node}: ask with {how}")
+        none = f"{provider} has granted no live view of {kind.name} to {taking.cases.me.node}"
+        raise ViewRefused(f"{none}: ask with {kind.how(provider, camera)}")
     return found
 
 

@@ -184,9 +184,9 @@ async def test_a_provider_of_a_former_program_is_named(borough: Borough, yard: Y
 async def test_the_newest_grant_that_gives_live_pictures_is_found(borough: Borough, yard: Yard) -> None:
     case = await granted(borough)
     await granted(borough, filter="masked = false", fields=("jpeg", "masked"))
-    assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, "")).state == "granted"
-    assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, case.id)).id == case.id
-    with pytest.raises(ViewRefused, match="has granted no live view"):
-        await granted_view(borough.taking[ASKER], PICTURES, "shinan", "")
+    assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, "", camera="yard")).state == "granted"
+    assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, case.id, camera="yard")).id == case.id
+    with pytest.raises(ViewRefused, match="has granted no live view.*--of shinan .*camera = 'yard'"):
+        await granted_view(borough.taking[ASKER], PICTURES, "shinan", "", camera="yard")
     with pytest.raises(ViewRefused, match="not to shinan"):
-        await granted_view(borough.taking[ASKER], PICTURES, "shinan", case.id)
+        await granted_view(borough.taking[ASKER], PICTURES, "shinan", case.id, camera="yard")

@@ -220,11 +220,11 @@ async def test_a_provider_of_a_former_program_is_named(borough: Borough, yard: Y
 async def test_the_newest_grant_of_the_kind_is_found(borough: Borough, yard: Yard) -> None:
     case = await granted(borough)
     later = await granted(borough, filter="masked = false")
-    found = await granted_view(borough.taking[ASKER], VIDEO, PROVIDER, "")
+    found = await granted_view(borough.taking[ASKER], VIDEO, PROVIDER, "", camera="yard")
     assert found.id != later.id
-    assert (await granted_view(borough.taking[ASKER], VIDEO, PROVIDER, case.id)).id == case.id
+    assert (await granted_view(borough.taking[ASKER], VIDEO, PROVIDER, case.id, camera="yard")).id == case.id
     with pytest.raises(ViewRefused, match="shinan has granted no live view of unmasked video"):
-        await granted_view(borough.taking[ASKER], VIDEO, "shinan", "")
+        await granted_view(borough.taking[ASKER], VIDEO, "shinan", "", camera="yard")
 
 
 async def test_a_camera_that_is_not_here_or_sees_nothing_is_named() -> None:
