@@ -102,7 +102,7 @@ def _evidence(row: EventRow, territory: str, jpeg: bytes, thumb_rgb: bytes) -> M
 
 
 def _incident(row: EventRow, territory: str, severity: int) -> Row:
-    summary = f"{row.label} at {row.place}" if row.place else row.label
+    summary = f"{row.label} at {row.camera}"
     return Opened(
         time_us=row.time_us, territory=territory, cause=row.event_id, rule=row.rule, severity=severity, summary=summary
     ).row()

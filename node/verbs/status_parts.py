@@ -11,7 +11,7 @@ from node.texts import text
 from node.verbs.output import moment_text
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "links": ("peer", "state", "role", "since_us", "rate_kbit_s", "round_trip_ms", "backlog_bytes", "eta_s", "trouble"),
+    "links": ("peer", "state", "role", "rate_kbit_s", "round_trip_ms", "backlog_bytes", "eta_s", "trouble"),
     "resources": ("resource", "records"),
     "cameras": ("camera", "state", "out_since_us", "analysed_per_s", "asked_per_s", "model", "events", "false_7d", "why"),
     "clones": ("node", "other_incarnation", "since_us", "last_us", "turns"),

@@ -27,7 +27,7 @@ async def test_one_key_on_the_list_dismisses_the_row_under_the_cursor_at_once() 
         await shown.until(lambda: "false alarm" in shown.text())
         assert shown.console.dialog is None
         assert steps(node) == [{"id": "i-0008", "step": "dismiss", "by": "wangfang", "why": ""}]
-        assert "person at c4r5 is now: false alarm." in shown.text()
+        assert "person at cam-pier is now: false alarm." in shown.text()
 
 
 @pytest.mark.slow

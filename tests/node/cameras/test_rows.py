@@ -49,7 +49,7 @@ def test_an_event_brings_its_picture_and_its_incident(event: EventRow) -> None:
     found = desk.turn()
     assert set(found) == {EVIDENCE, INCIDENTS, EVENTS}
     assert desk.acked == ["e1"]
-    assert found[INCIDENTS].rows.column("summary").to_pylist() == ["person at gate"]
+    assert found[INCIDENTS].rows.column("summary").to_pylist() == ["person at cam"]
     assert found[EVENTS].territories == ("370202001",)
 
 

@@ -186,7 +186,7 @@ async def test_the_newest_grant_that_gives_live_pictures_is_found(borough: Borou
     await granted(borough, filter="masked = false", fields=("jpeg", "masked"))
     assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, "", camera="yard")).state == "granted"
     assert (await granted_view(borough.taking[ASKER], PICTURES, PROVIDER, case.id, camera="yard")).id == case.id
-    with pytest.raises(ViewRefused, match="has granted no live view.*--of shinan .*camera = 'yard'"):
+    with pytest.raises(ViewRefused, match=r"has granted no live view.*--of shinan .*camera = 'yard'"):
         await granted_view(borough.taking[ASKER], PICTURES, "shinan", "", camera="yard")
     with pytest.raises(ViewRefused, match="not to shinan"):
         await granted_view(borough.taking[ASKER], PICTURES, "shinan", case.id, camera="yard")
