@@ -28,6 +28,6 @@ def with_change(camera: CameraEntry, rule: str, key: ChangedKey, then: str) -> C
             raise ValueError("more than one value")
         said = {name: value for name, value in msgspec.to_builtins(before).items() if value is not None}
         changed = msgspec.convert(said | told, RuleEntry)
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, RecursionError) as error:
         raise CameraRefused(f"{key} = {then[:80]} of rule {rule!r} refused: {error}") from None
     return msgspec.structs.replace(camera, rule=[changed if each.name == rule else each for each in camera.rule])

@@ -127,6 +127,7 @@ async def test_a_suggestion_that_is_taken_over_is_in_the_list_and_served(tmp_pat
         ("south-1", "yard", "score_min", "7", "refused"),
         ("south-1", "yard", "score_min", "nan\nname = 'x'", "more than one value"),
         ("south-1", "yard", "leave_out", "[[[0.1, 0.1", "refused"),
+        ("south-1", "yard", "leave_out", "[" * 5_000, "refused"),
         ("south-1", "yard", "schedule", '["at night"]', "at night"),
     ],
 )
