@@ -18,25 +18,28 @@ from node.evidence.store import FOLDER
 from sync.transport.local_api import LocalApiError
 from tests.node.evidence.office import Office
 from tests.node.evidence.test_fetching import picture
-from tests.node.station import call, make_station, running
+from tests.node.station import call, make_station, running, until
 
 pytestmark = pytest.mark.slow
 
 
 @pytest_asyncio.fixture
 async def node(tmp_path: Path) -> AsyncIterator[NodeConfig]:
-    """A running province with two events, one of whose originals is gone from the disk."""
+    """A running province with three events: one kept, one whose original is gone, and one whose original was let go by age."""
     config = make_station(tmp_path / "n")
     office = Office(config.data_dir)
     now_us = SystemClock().wall_us()
     office.happened("event-kept", original=picture(), at_us=now_us)
     office.happened("event-gone", original=b"gone", at_us=now_us)
     office.happened("event-aged", original=b"aged")
-    next(path for path in office.desk.store.folder.rglob("*.jpg") if path.read_bytes() == b"gone").unlink()
+    originals = {path.read_bytes(): path for path in office.desk.store.folder.rglob("*.jpg")}
+    originals[b"gone"].unlink()
     office.close()
     for path in config.data_dir.glob("journal.db*"):
         path.unlink()
     async with running(config):
+        # The first round about ages comes after the node answers; a row says that an original went before its file goes.
+        await until(lambda: not originals[b"aged"].exists())
         yield config
 
 
