@@ -13,6 +13,7 @@ from pathlib import Path
 from edge_ai.errors import AlgorithmError, ModelError
 from edge_ai.models.library import Library
 from edge_ai.models.manifest import MANIFEST_BYTES_MAX, WEIGHTLESS, EvidenceGrade, Family, Manifest, Scope, decode_manifest
+from edge_ai.reasons import reason, system_reason
 from edge_ai.spec import CameraKind, CameraSpec
 
 __all__ = ["SHIPPED", "Algorithm", "EvidenceGrade", "Family", "Manifest", "Scope", "load_algorithm", "load_version"]
@@ -45,10 +46,7 @@ def _load(camera: CameraSpec, folder: Path) -> Algorithm:
     raw = _read_manifest(folder, camera.algorithm)
     manifest = decode_manifest(raw, camera.algorithm)
     if manifest.scope is Scope.DEMO_ONLY and camera.kind is not CameraKind.RENDERED:
-        raise AlgorithmError(
-            f"algorithm {manifest.id} refused for camera {camera.id}: it knows only rendered scenes; "
-            f"use motion-object, or an algorithm with scope field and its own model"
-        )
+        raise AlgorithmError(reason("demo-only", algorithm=manifest.id, camera=camera.id))
     if manifest.family in WEIGHTLESS:
         return Algorithm(manifest, None, hashlib.sha256(raw).hexdigest())
     model = Path(camera.model) if camera.model else folder / "model.onnx"
@@ -64,10 +62,7 @@ def _folder(camera: CameraSpec, extra_dir: str) -> Path:
             return library.checked(camera.algorithm, live)
     if camera.algorithm not in known:
         names = sorted({*known, *(Library(Path(extra_dir)).ids() if extra_dir else ())})
-        raise AlgorithmError(
-            f"camera {camera.id} names algorithm {camera.algorithm!r}: known are {', '.join(names)}; "
-            f"`yunnao model import` brings another, `yunnao model activate` makes it live"
-        )
+        raise AlgorithmError(reason("unknown-algorithm", camera=camera.id, algorithm=repr(camera.algorithm), known=", ".join(names)))
     return known[camera.algorithm]
 
 
@@ -81,19 +76,23 @@ def _read_manifest(folder: Path, name: str) -> bytes:
         with (folder / "manifest.toml").open("rb") as file:
             return file.read(MANIFEST_BYTES_MAX + 1)
     except OSError as error:
-        raise AlgorithmError(f"manifest of algorithm {name} cannot be read ({error.strerror}): import it again") from error
+        raise AlgorithmError(reason("manifest-unreadable", algorithm=name, what=system_reason(error))) from error
 
 
 def _checked_hash(manifest: Manifest, model: Path, camera: CameraSpec) -> str:
     if not model.is_file():
-        raise ModelError(
-            f"camera {camera.id}: model {model} is not a file; set `model` of the camera to an ONNX file of family {manifest.family.value}"
-        )
+        raise ModelError(reason("camera-model-absent", camera=camera.id, model=model, family=manifest.family.value))
     with model.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if manifest.sha256 and found != manifest.sha256:
         raise ModelError(
-            f"camera {camera.id}: model {model.name} has sha256 {found[:16]}..., "
-            f"the manifest of {manifest.id} says {manifest.sha256[:16]}...: install it again"
+            reason(
+                "camera-model-other",
+                camera=camera.id,
+                model=model.name,
+                found=found[:16],
+                algorithm=manifest.id,
+                wanted=manifest.sha256[:16],
+            )
         )
     return found

@@ -14,6 +14,7 @@ from math import isfinite
 from typing import Protocol
 
 from edge_ai.errors import SpecError
+from edge_ai.wire.states import Value
 from sync.model import Instant
 
 VALUE_AGE_S_MAX = 900.0
@@ -38,6 +39,10 @@ class SensorValues:
 
     def __init__(self) -> None:
         self._values: dict[tuple[str, str], tuple[float, Instant]] = {}
+
+    def hear(self, told: Value, now: Instant) -> None:
+        """Note what the node tells, as of the moment when the device said it."""
+        self.take(told.device, told.metric, told.value, now.plus(-told.age_s))
 
     def take(self, device: str, metric: str, value: float, now: Instant) -> None:
         """Note a value; one that is no number is left out."""

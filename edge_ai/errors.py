@@ -12,9 +12,20 @@ EdgeError
 
 from __future__ import annotations
 
+from edge_ai.reasons import Reason, told
+
 
 class EdgeError(Exception):
-    """Base of every error this package raises on purpose."""
+    """Base of every error this package raises on purpose. Its text is English; its reason is worded where it is shown."""
+
+    def __init__(self, said: Reason | str) -> None:
+        super().__init__(str(said))
+        self.reason = said if isinstance(said, Reason) else None
+
+    @property
+    def told(self) -> str:
+        """As it travels to whoever shows it."""
+        return told(self.reason or str(self))
 
 
 class SpecError(EdgeError, ValueError):

@@ -72,7 +72,7 @@ def _four_points(picture: Sequence[Point], metres: Sequence[Point]) -> NDArray[n
         raise SpecError(
             f"ground with {len(picture)} points in the picture and {len(metres)} in metres refused: give four of each, or size_m"
         )
-    if any(abs(value) > SIZE_M_MAX for point in metres for value in point):
+    if not all(abs(value) <= SIZE_M_MAX for point in metres for value in point):
         raise SpecError(f"ground refused: a point lies farther than {SIZE_M_MAX:g} metres")
     rows = []
     for (x, y), (east, north) in zip(picture, metres, strict=True):

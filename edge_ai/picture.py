@@ -44,6 +44,10 @@ class FrameSink(Protocol):
         """Take a frame; never waits."""
 
 
+DETECTIONS_MAX = 200
+"""Boxes of one picture that a detector tells, best first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Detections:
     """What a detector saw in one picture."""

@@ -16,6 +16,7 @@ from typing import Protocol
 import cv2
 
 from edge_ai.errors import EdgeError, SpecError
+from edge_ai.reasons import reason, system_reason
 
 STATE_PERIOD_S = 1.0
 """Seconds between the states that a process reports; they are its heartbeat too."""
@@ -48,7 +49,7 @@ def serve(name: str, build: Callable[[bytes], Served]) -> int:
     try:
         served = build(read_description(parser.parse_args().config))
     except EdgeError as error:
-        sys.stderr.write(f"edge {name}: {error}\n")
+        sys.stderr.write(f"edge {name}: {error.told}\n")
         return EXIT_REFUSED
     signal.signal(signal.SIGTERM, lambda _signal, _frame: served.stop())
     return served.run()
@@ -60,9 +61,9 @@ def read_description(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(CONFIG_BYTES_MAX + 1)
     except OSError as error:
-        raise SpecError(f"worker description {path} cannot be read: {error.strerror}") from error
+        raise SpecError(reason("description-unreadable", file=path, what=system_reason(error))) from error
     if len(data) > CONFIG_BYTES_MAX:
-        raise SpecError(f"worker description {path} refused: over {CONFIG_BYTES_MAX} bytes")
+        raise SpecError(reason("description-too-large", file=path, most=CONFIG_BYTES_MAX))
     return data
 
 

@@ -23,6 +23,8 @@ CAMERAS_ANALYSED_MAX = 64
 """Cameras one analysis process serves."""
 CALLERS_MAX = 8
 """Inference threads of one analysis process."""
+OPENS_PER_S = 5.0
+"""Cameras a node opens in a second, over all its capture processes (EDGE_AI failure 2)."""
 RULES_PER_CAMERA_MAX = 64
 ANALYSED_FPS_MAX = 60.0
 STILL_EVERY_S_MIN, STILL_EVERY_S_MAX = 5.0, 86_400.0
@@ -147,7 +149,7 @@ class CaptureSpec:
     parent_pid: int
     """The process ends when this one is no longer its parent."""
     cameras: tuple[CameraSpec, ...]
-    opens_per_s: float = 5.0
+    opens_per_s: float = OPENS_PER_S
     """Cameras this process may open in a second: its part of what the node may."""
     evidence_dir: str = ""
     """The node's folder of evidence, where clips are handed over; empty: none are kept."""

@@ -7,12 +7,14 @@ Owns the bound of 1,000 and the resending. Called by edge_ai/analysis/worker.py.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from edge_ai.evidence.handing import Handing, disk_word, way_out, write_whole
+from edge_ai.reasons import reason, told
 from edge_ai.wire.events import Ack, EventMessage, EvidenceInfo
 from sync.model import Instant
 
@@ -53,7 +55,7 @@ class Spool:
         self.without_picture = 0
         """Events that lost picture or original for want of room."""
         self.trouble = ""
-        """Why the newest event lacks its picture or its file; empty when it lacks neither."""
+        """Why the newest event lacks its picture or its file, or, before the first one, events of an earlier life are lost; else empty."""
         self._refusal = ""
         """Why the disk took no file, when it last took none."""
         self._reload()
@@ -73,8 +75,8 @@ class Spool:
             kept = self._bared(kept)
             path = self._written(kept)
         if path is None:
-            why = f"{self._folder.name}/ takes no file ({self._refusal}); {way_out(self._refusal)}"
-            self.trouble = f"event {kept.row.event_id} is in memory alone: {why}"
+            what, out = reason(self._refusal), way_out(self._refusal)
+            self.trouble = told(reason("event-in-memory", event=kept.row.event_id, folder=self._folder.name, what=what, way_out=out))
         self._waiting[_key(kept)] = _Waiting(kept, path)
         return True
 
@@ -92,7 +94,7 @@ class Spool:
         """The node has the message: forget it and its file; an ack for nothing is ignored."""
         waiting = self._waiting.pop((ack.event_id, ack.ended), None)
         if waiting is not None and waiting.path is not None:
-            waiting.path.unlink(missing_ok=True)
+            _remove(waiting.path)
         if ack.ended:
             self._bare.pop(ack.event_id, None)
 
@@ -110,7 +112,7 @@ class Spool:
             info = msgspec.structs.replace(info, original_sha256="", original_bytes=0, missing=why)
         if why and self._handing is not None:
             self.without_picture += 1
-            self.trouble = f"the original of event {message.row.event_id} is not kept: {why}"
+            self.trouble = told(reason("event-no-original", event=message.row.event_id, what=reason(why)))
         return EventMessage(msgspec.structs.replace(message.row, evidence=info), message.jpeg, message.thumb_rgb)
 
     def _bared(self, message: EventMessage) -> EventMessage:
@@ -118,7 +120,7 @@ class Spool:
         row = message.row
         if message.jpeg:
             self.without_picture += 1
-            self.trouble = f"event {row.event_id} lost its picture: {self._refusal}; {way_out(self._refusal)}"
+            self.trouble = told(reason("event-bare", event=row.event_id, what=reason(self._refusal), way_out=way_out(self._refusal)))
         if not row.ended:
             self._bare[row.event_id] = None
             while len(self._bare) > UNACKED_MAX:
@@ -144,11 +146,19 @@ class Spool:
         for path in found[:UNACKED_MAX]:
             try:
                 message = msgspec.msgpack.decode(path.read_bytes(), type=EventMessage)
-            except msgspec.MsgspecError:
+            except (OSError, msgspec.MsgspecError):
                 self.damaged += 1
-                path.unlink()
+                _remove(path)
                 continue
             self._waiting[_key(message)] = _Waiting(message, path)
+        if self.damaged:
+            self.trouble = told(reason("events-unreadable", count=self.damaged, folder=self._folder.name))
+
+
+def _remove(path: Path) -> None:
+    # A disk that does not let go of a file must not end the process: what it holds is sent again in the next life, and known by the node.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _key(message: EventMessage) -> tuple[str, bool]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -33,6 +34,7 @@ from node.ingest.errors import IngestError
 from node.ingest.handing_in import NoRoom
 from node.ingest.put import PUT_ROWS_MAX, PutPlace, rows_of
 from node.keeping.quarantine import QuarantineVerbs
+from node.misfit import misfit
 from node.negative_list.api import ListVerbs
 from node.policy.explaining import Explainer, RecordName, record_name, target_of
 from node.policy.showing import OPEN_CLEARANCE, Clearance, Looking, Person, Reason, Showing
@@ -62,6 +64,8 @@ from sync.transport.local_api import LocalApiCode, LocalApiError
 Plain = dict[str, Any]
 EVIDENCE_NAMES = frozenset({"sha256", "event_id", "camera", "thumb_width", "thumb_height", "thumb_rgb", "jpeg", "masked"})
 Limit = Annotated[int, Meta(ge=1, le=ROWS_MAX)]
+
+log = logging.getLogger("yunnao.api")
 
 
 class NoArguments(msgspec.Struct, forbid_unknown_fields=True):
@@ -258,7 +262,8 @@ class Api:
         try:
             arguments = msgspec.json.decode(body or b"{}", type=entry.arguments)
         except UNREADABLE as error:
-            raise LocalApiError(LocalApiCode.INVALID, f"arguments of {verb} refused: {error}") from None
+            log.info("arguments of %s refused: %s", verb, error)
+            raise LocalApiError(LocalApiCode.INVALID, f"arguments of {verb} refused: {misfit(error, entry.arguments)}") from None
         try:
             return msgspec.json.encode(await noted(self._services.audit.desk, verb, entry.answer, arguments))
         except LocalApiError:

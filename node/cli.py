@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,8 @@ EXIT_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    # A core file would hold keys, passwords and pictures as they came; the processes of cameras inherit it.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     try:
         return _dispatch(arguments)
     except SystemExit as leaving:

@@ -1,19 +1,18 @@
-"""One process per node folder: an flock on <dir>/run.lock for as long as the node runs.
+"""One process per node folder: <dir>/run.lock is held for as long as the node runs.
 
-The kernel drops the lock with the process, so a killed node leaves nothing to clean up. Refuses a second `yunnao run` before it opens the
-journal. Called by node/appliance.py.
+Refuses a second `yunnao run` before it opens the journal, and verbs that mend a stopped node. Called by node/appliance.py, and by those
+verbs.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 from node.errors import EXIT_REFUSED, NodeError
+from node.file_lock import LockHeld, file_lock
 
 LOCK_NAME = "run.lock"
 
@@ -26,33 +25,12 @@ class AlreadyRunning(NodeError):
 
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process; raises AlreadyRunning with the other's process id, NodeError when the file cannot be written."""
-    path = folder / LOCK_NAME
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise NodeError(f"{path} cannot be opened ({error.strerror}): check the folder's owner and mode") from error
-    try:
-        _take(handle, folder)
-        _note_holder(handle, path)
+    """Hold the folder for this process; raises AlreadyRunning with the other's process id, LockFailed when that cannot be."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(file_lock(folder / LOCK_NAME))
+        except LockHeld as error:
+            raise AlreadyRunning(
+                f"the node in {folder} is running already, as process {error.holder}: stop that one first, or choose another --dir"
+            ) from None
         yield
-    finally:
-        os.close(handle)
-
-
-def _take(handle: int, folder: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = os.pread(handle, 20, 0).decode(errors="replace").strip() or "unknown"
-        raise AlreadyRunning(
-            f"the node in {folder} is running already, as process {holder}: stop that one first, or choose another --dir"
-        ) from None
-
-
-def _note_holder(handle: int, path: Path) -> None:
-    try:
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    except OSError as error:
-        raise NodeError(f"{path} cannot be written ({error.strerror}): free space on its disk, then start again") from error

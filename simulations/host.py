@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -49,6 +50,9 @@ from sync.core.ready import Event, Job, JobResult, LinkBroken, Moved, Ready, Sto
 from sync.model import MICROSECONDS, ClockQuality, Instant, JournalCorrupt, JournalFull, Lane, Level, LinkError, PolicyVersion
 from sync.model.writes import StoreBatch
 from sync.ports import Vouch
+
+if TYPE_CHECKING:
+    from simulations.casework import CaseRoom
 
 JOB_US_MAX = 8_000
 """Longest time of one job of a link."""
@@ -97,6 +101,9 @@ class Host:
         self.rooms: Rooms | None = None
         self.furnish: Callable[[Host], Rooms] | None = None
         """Makes the rooms of each life; None in a world without."""
+        self.desk: CaseRoom | None = None
+        self.seat: Callable[[Host], CaseRoom] | None = None
+        """Makes the desk of the cases of each life; None in a world without."""
         self.folder = folder
         self.around = around
         self.sessions = Sessions(self)
@@ -165,6 +172,8 @@ class Host:
         self._open_engine()
         if self.furnish is not None:
             self.rooms = self.furnish(self)
+        if self.seat is not None:
+            self.desk = self.seat(self)
         self.is_up = True
         self.set_disk_full(is_full=self.is_disk_full)
         self._keep_pulse()
@@ -229,6 +238,8 @@ class Host:
         self.upkeep.end()
         if self.rooms is not None:
             self.rooms.close()
+        if self.desk is not None:
+            self.desk.close()
 
     def _open_policy(self, *, is_new: bool) -> None:
         self.policy = PolicyStore(
@@ -473,6 +484,8 @@ class Host:
     def _report(self, event: Event) -> None:
         if isinstance(event, Stored) and event.ticket >= 0:
             self.around.stored(self.id, event.ticket)
+            if self.desk is not None:
+                self.desk.stored(event.ticket)
         elif isinstance(event, Stored) and self.rooms is not None:
             self.rooms.stored(event.ticket)
         elif isinstance(event, Moved):

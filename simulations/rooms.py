@@ -7,7 +7,6 @@ the host's. A world has them only when a script asks (simulations/scenarios/scri
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
@@ -19,11 +18,8 @@ from node.assembly import Parts
 from node.cases.desk import CaseDesk
 from node.cases.kind import Party
 from node.cases.wiring import cases_of
-from node.engine.engine_room import record_layouts
 from node.errors import NodeError
 from node.ingest.handing_in import HandingIn
-from node.ingest.inbox import Inbox, PendingBatch
-from node.ingest.sink import Row
 from node.keeping.storage import Storage
 from node.links.handshake import Me
 from node.negative_list.desk import ListDesk
@@ -47,6 +43,7 @@ from node.store.marts import Marts
 from node.summaries.totals import Totals
 from policies.bundle import SignedBundle
 from policies.errors import PolicyError
+from simulations.inlet import Doors, Inlet
 from simulations.papers import identities_of
 from simulations.topology import NodePlan
 from sync.core.messages import Hello
@@ -59,58 +56,6 @@ TERMS = shipped_terms()
 KINDS = (ENTRY, RECALL, REGRADE, REVIEW, TICKET, request_kind(TERMS))
 
 
-@dataclass(slots=True)
-class Doors:
-    """As much of node/keeping/storage.py as whoever hands rows in asks."""
-
-    host: Host
-
-    @property
-    def closed(self) -> frozenset[object]:
-        """Lanes that take nothing."""
-        return frozenset(self.host.closed_lanes)
-
-    def troubles(self) -> list[str]:
-        """A simulated disk that is full ends the turn instead."""
-        return []
-
-    def ask(self, lane: object) -> None:
-        """Who waits is looked for by the keeper of the quota."""
-
-
-@dataclass(slots=True)
-class Inlet:
-    """The product's inbox of one life, drained into the host's turns."""
-
-    host: Host
-    inbox: Inbox = field(init=False)
-    _pending: dict[int, PendingBatch] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Take rows of every resource that is known."""
-        self.inbox = Inbox(record_layouts(self.host.policy), on_data=lambda: self.host.later(0, self._drain))
-
-    def _drain(self) -> None:
-        resources = self.host.policy.ruleset.resources
-        for pending in self.inbox.drain():
-            ticket = -1 - self.host.around.rng.getrandbits(60)
-            self._pending[ticket] = pending
-            self.host.offer(pending.resource, resources[pending.resource].lane, pending.rows, ticket)
-        if self.inbox.waiting:
-            self.host.later(0, self._drain)
-
-    async def store(self, resource: str, rows: Sequence[Row]) -> None:
-        """Return once `rows`, fields in schema order, are durable."""
-        stored = self.host.upkeep.loop.create_future()
-        self.inbox.put(resource, rows, lambda: None if stored.done() else stored.set_result(None))
-        await stored
-
-    def stored(self, ticket: int) -> None:
-        """A batch is durable."""
-        if (pending := self._pending.pop(ticket, None)) is not None:
-            self.inbox.stored(pending)
-
-
 class Rooms:
     """The desks of one life of a host."""
 
@@ -118,14 +63,15 @@ class Rooms:
         """Open them on a host that has just booted; `plans` says who stands where."""
         self._host = host
         self._plans = {plan.id: plan for plan in plans}
-        self.inlet = Inlet(host)
+        self.inlet = Inlet(host, lambda pending: (pending.rows, -1 - host.around.rng.getrandbits(60)))
         self.marts = Marts(host.folder / "marts", host.journal)
         self.links = SimpleNamespace(on_linked=lambda peer: None)
         """Where the desks ask to hear of a session that begins, as node/links/links.py."""
         parts = cast(Parts, self._parts())
         me, policy, clock = host.plan, host.policy, host.machine
         self.issuer = Issuer(me.id, me.level, lambda bundle: SignedBundle(bundle, b"", ""), policy, clock)
-        self.cases: CaseDesk = cases_of(parts, HandingIn(self.inlet.inbox, cast(Storage, Doors(host))), KINDS)
+        handing_in = HandingIn(self.inlet.inbox, cast(Storage, Doors(host)))
+        self.cases: CaseDesk = cases_of(parts, handing_in, KINDS)
         self.cases.naming = lambda: f"{host.around.rng.getrandbits(64):016x}"
         self.list = ListDesk(self.cases, self.issuer)
         self.regrades = RegradeDesk(self.cases, self.issuer)
@@ -241,18 +187,5 @@ class Rooms:
             queries=host.upkeep.queries,
             directory=host.tree.directory,
             child_territories=lambda: frozenset(one.territory for one in self._plans.values() if one.parent == plan.id),
-            on_policy=self._on_policy,
+            on_policy=self.inlet.learn_with,
         )
-
-    def _on_policy(self, learn: Callable[[dict[str, Any]], None]) -> None:
-        """As Parts.on_policy: before peers hear of a policy that comes into force."""
-        policy = self._host.policy
-        spread = policy.on_new
-
-        def learned() -> None:
-            layouts = record_layouts(policy)
-            self.inlet.inbox.learn(layouts)
-            learn(layouts)
-            spread()
-
-        policy.on_new = learned

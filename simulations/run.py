@@ -57,6 +57,8 @@ class Settings:
     """Records of each resource a node is asked for in a round, at most; rarer resources make fewer."""
     deadline_records: int = 9_000
     """Records of the backlog that drains while alarms must be on time."""
+    cases: int = 24
+    """Cases that are opened between two nodes while things go wrong; with none no node has a desk for them."""
     faults: int = 40
     """Faults a seed draws at least."""
     schedule: tuple[Fault, ...] | None = None
@@ -77,7 +79,7 @@ class Settings:
 
 
 DEFAULT_SETTINGS = Settings()
-SMALL_SETTINGS = Settings(rounds=4, records=30, deadline_records=3_000, faults=20, has_floor=False)
+SMALL_SETTINGS = Settings(rounds=4, records=30, deadline_records=3_000, cases=0, faults=20, has_floor=False)
 """A city with few records, in which faults cost as much time as in a full one and everything else little."""
 NODES: Mapping[int, int] = {5: 1, 31: 2, 121: 3}
 """Fan-out by the number of nodes of a world."""

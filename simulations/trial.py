@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from simulations.casework import KINDS, Casework
 from simulations.checkers import Copy, Holder, Promise, Truth, Violation, read_copies
 from simulations.checkers.accounting import check_accounts
 from simulations.checkers.audit import check_audit
 from simulations.checkers.convergence import check_converged, check_drained, check_handed_on, check_kept, check_secured
 from simulations.checkers.damage import check_repaired
-from simulations.checkers.excuses import beyond_fosters, expired, handed_over, joined, let_go, refused_and_gone
+from simulations.checkers.excuses import below_fosters, beyond_fosters, expired, handed_over, joined, let_go, refused_and_gone
 from simulations.checkers.oracle import SECRET_COLUMNS, STRIPPED_COLUMNS, Oracle
 from simulations.checkers.records import Ints
 from simulations.checkers.stored import check_once, check_order, check_permitted
+from simulations.checkers.told import check_told
 from simulations.checkers.truth import Located, expand, present
 from simulations.checkers.wire import WireWatch
 from simulations.deadline import Deadline
@@ -59,6 +61,7 @@ class Trial:
     oracle: Oracle
     watch: WireWatch
     injector: Injector
+    casework: Casework
     violations: list[Violation] = field(default_factory=list)
 
     @classmethod
@@ -76,7 +79,7 @@ class Trial:
         holders = {plan.id: _holder(plan, world.hosts[plan.id]) for plan in plans}
         oracle = Oracle(holders, change)
         watch = WireWatch(oracle, plans[0].id, _Secrets(world).values)
-        trial = cls(world, settings, change, schedule, holders, oracle, watch, Injector(world, change))
+        trial = cls(world, settings, change, schedule, holders, oracle, watch, Injector(world, change), Casework(world))
         world.on_wire = trial.on_wire
         trial.injector.moves.on_moved = trial.moved
         return trial
@@ -104,6 +107,8 @@ class Trial:
             host.on_policy = lambda node, version: self.watch.in_force(node, version, world.clock.us)
             self.watch.in_force(host.id, host.policy.version, 0)
         self.injector.arm(self.schedule)
+        if settings.cases and not world.plot.has_rooms:
+            self.casework.begin(settings.cases, settings.fault_s * MICROSECONDS)
         for index in range(settings.rounds):
             world.at((index + 1) * settings.fault_s * MICROSECONDS // (settings.rounds + 1), self._produce)
         self._run_until(settings.fault_s * MICROSECONDS)
@@ -146,11 +151,15 @@ class Trial:
 
     def _settle(self) -> None:
         world = self.world
-        limit_us = world.clock.us + HEAL_US_MAX
+        limit_us, before = world.clock.us + HEAL_US_MAX, -1
         while world.clock.us < limit_us and not self._is_enough():
             world.run_until(world.clock.us + QUIET_STEP_US)
-            if world.plot.is_over and all(self._is_drained(host) for host in world.hosts.values()):
+            is_drained = world.plot.is_over and all(self._is_drained(host) for host in world.hosts.values())
+            # What arrived last may be a fact that somebody answers: then there is more a step later.
+            commits = sum(host.journal.last_lsn for host in world.hosts.values()) if self.casework.is_played else before
+            if is_drained and commits == before and not self.casework.is_busy:
                 break
+            before = commits
 
     def _produce(self) -> None:
         rng = self.world.rng
@@ -222,12 +231,14 @@ class Trial:
         # What a node made before it was moved may be on its old way, and need not.
         standing, former = Oracle(self.holders, self.change), self.injector.moves.former
         refused = refused_and_gone(copies, truth, self.injector.quotas.ever, has_loss=self.world.network.lost > 0)
-        excused = joined(expired(copies, truth, gone), refused, self.world.plot.excused(copies, truth))
+        excused = joined(expired(copies, truth, gone, standing), refused, self.world.plot.excused(copies, truth))
         if former:
             fostered = beyond_fosters(copies, truth, presence, standing, epoch)
             excused = joined(excused, handed_over(copies, truth, former, gone), fostered)
         found += check_converged(copies, truth, presence, standing, epoch, excused)
         found += self.world.plot.check(copies, truth, presence)
+        # What a node said itself does not come back to it when its disk is lost.
+        found += check_told(self.casework.registers, KINDS, below_fosters(self.holders) | self.injector.disks.lost.keys())
         for lost in self.injector.disks.lost.values():
             if not lost.parent:
                 continue  # the top has nobody to secure its own records

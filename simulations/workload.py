@@ -1,6 +1,6 @@
-"""What the nodes of a world produce: sensors and cameras at the grids, residents at the streets, enterprises at the city.
+"""What the nodes of a world produce: sensors and cameras at grids, residents at streets, enterprises at cities; and what their desks say.
 
-Every record carries its own name in a text column, so that the checkers can tell records apart without trusting the product's numbering.
+Every record carries its own name in its columns, so that the checkers can tell records apart without trusting the product's numbering.
 Records are made as columns: a world makes tens of thousands of them. Called by simulations/world.py; the checkers read `made`.
 """
 
@@ -17,15 +17,18 @@ import pyarrow as pa
 from simulations.topology import NodePlan
 from sync.model import Level
 
-NAME_COLUMN = {
-    "air-quality": "text",
-    "traffic-flow": "text",
-    "camera-events": "event_id",
-    "incidents": "incident_id",
-    "residents": "resident_id",
-    "enterprises": "credit_code",
+FACT_NAME = ("fact", "territory", "event_time")
+NAME_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "air-quality": ("text",),
+    "traffic-flow": ("text",),
+    "camera-events": ("event_id",),
+    "incidents": ("incident_id",),
+    "residents": ("resident_id",),
+    "enterprises": ("credit_code",),
+    "incident-steps": FACT_NAME,
+    "quality-tickets": FACT_NAME,
 }
-"""The column that holds a record's own name, by resource."""
+"""The columns that together are a record's own name, by resource. What a desk says twice differs in its event time alone (`taken`)."""
 
 PROTECTED = "protected"
 """Category of residents that the shipped negative-list entry withholds from everybody."""
@@ -63,6 +66,8 @@ class Workload:
     communities: tuple[str, ...] = ()
     """Last digits of the codes of enterprises; empty: they are told by their street alone."""
     _named: dict[str, int] = field(default_factory=dict)
+    _times: set[int] = field(default_factory=set)
+    """Event times of rows that desks wrote."""
 
     def resources_of(self, plan: NodePlan) -> tuple[str, ...]:
         """What a node of this level produces."""
@@ -87,12 +92,27 @@ class Workload:
         columns = make(plan, self._names(plan, resource, count), self.wall_us(plan.id))
         arrays = [_array(values, count, kind.type) for values, kind in zip(columns, schema, strict=True)]
         rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
+        return rows, self._remember(plan.id, resource, rows)
+
+    def taken(self, node: str, resource: str, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+        """Rows that a desk of a node wrote, each with an event time of its own (no case goes by it), and the id of the first."""
+        times = [self._free_time(int(wall_us)) for wall_us in rows.column(0).cast(pa.int64()).to_numpy()]
+        rows = rows.set_column(0, rows.schema.field(0), pa.array(times, pa.int64()).cast(rows.schema.field(0).type))
+        return rows, self._remember(node, resource, rows)
+
+    def _free_time(self, wall_us: int) -> int:
+        while wall_us in self._times:
+            wall_us += 1
+        self._times.add(wall_us)
+        return wall_us
+
+    def _remember(self, node: str, resource: str, rows: pa.RecordBatch) -> int:
         made = self.made.setdefault(resource, Made())
         first = made.count
         made.parts.append(rows)
-        made.origins.append(plan.id)
-        made.count += count
-        return rows, first
+        made.origins.append(node)
+        made.count += rows.num_rows
+        return first
 
     def _names(self, plan: NodePlan, resource: str, count: int) -> list[str]:
         key = f"{plan.id}/{resource}"

@@ -119,6 +119,13 @@ class World:
         self.offers[ticket] = Offer(node, resource, first, records, self.clock.us)
         host.offer(resource, lanes()[resource], rows, ticket)
 
+    def take(self, node: str, resource: str, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
+        """Rows that a desk of a node hands in now, as they are to be stored, and their ticket."""
+        rows, first = self.workload.taken(node, resource, rows)
+        ticket = next(self._ids)
+        self.offers[ticket] = Offer(node, resource, first, rows.num_rows, self.clock.us)
+        return rows, ticket
+
     def note_stored(self, node: str, ticket: int) -> None:
         """A local batch is durable and was acknowledged; several in one turn may carry one ticket."""
         offer = self.offers[ticket]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 
 from node.texts import catalogue, text
+from node.texts.reasons import worded
 from tui.safe import CUT, VALUE_CHARACTERS_MAX, clean
 
 _AGE_STEPS = (
@@ -71,6 +72,10 @@ class Words:
         if name.startswith(SENSOR_RULE):
             return self.term("alarm", name.removeprefix(SENSOR_RULE))
         return self.term("camera_rule", name)
+
+    def why(self, said: str, *, camera: str = "", is_brief: bool = False) -> str:
+        """A reason of a camera's processes, as `worded` says it."""
+        return worded(said, self.language, camera=camera, is_brief=is_brief)
 
     def state_word(self, word: str) -> tuple[str, str]:
         """A status word (`state.no_uplink`) as its short text and its explanation; unknown words as they are, unexplained."""

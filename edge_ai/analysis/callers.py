@@ -17,6 +17,7 @@ from edge_ai.capture.gate import Motion
 from edge_ai.clock import Clock
 from edge_ai.errors import AlgorithmError
 from edge_ai.picture import Detections, Pixels
+from edge_ai.reasons import Reason, reason
 from edge_ai.ring.reader import Seen
 from edge_ai.strain import strain
 from sync.model import Instant
@@ -83,7 +84,7 @@ class _Caller:
             try:
                 detections = model.detect(seen.shot.pixels, seen.motion)
             except AlgorithmError as error:
-                trouble = str(error)
+                trouble = error.told
             concluded = Concluded(seen, detections, model.algorithm, self._clock.now().seconds_since(began), trouble)
             self.running = None
             self._done(concluded)
@@ -128,16 +129,16 @@ class Callers:
             ended.append(self._concluded.get())
         return ended
 
-    def failed(self, now: Instant) -> str:
-        """In words: an inference over its deadline or a caller that died; empty when all is well."""
+    def failed(self, now: Instant) -> Reason | None:
+        """An inference over its deadline or a caller that died; None when all is well."""
         for caller in self._callers:
             running = caller.running
             if running is not None and not caller.thread.is_alive():
-                return f"analysis of camera {running.seen.shot.camera} broke its caller: see the lines above"
+                return reason("caller-broke", camera=running.seen.shot.camera)
             since_s = 0.0 if running is None else now.seconds_since(running.since)
             if running is not None and since_s > self._inference_s_max and since_s > self._inference_s_max * self._strain():
-                return f"analysis of camera {running.seen.shot.camera} did not end within {since_s:.1f} s"
-        return ""
+                return reason("inference-hung", camera=running.seen.shot.camera, seconds=f"{since_s:.1f}")
+        return None
 
     def stop(self) -> None:
         """End the callers after what they have begun; hung ones end with the process."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge_ai.algorithm import Algorithm
 from edge_ai.analysis.bell import Bell
 from edge_ai.analysis.callers import INFERENCE_S_MAX, Callers, Concluded
 from edge_ai.analysis.ledger import STRIKES_MAX, Ledger
+from edge_ai.analysis.model_tables import ModelTables
 from edge_ai.analysis.pipeline import CameraPipeline
 from edge_ai.analysis.scheduler import Scheduler, Share
 from edge_ai.analysis.second_stage import StageShelf
@@ -24,17 +24,16 @@ from edge_ai.capture.gate import Motion
 from edge_ai.clock import Clock, SystemClock
 from edge_ai.condition import SensorValues
 from edge_ai.detectors.build import build_detector
-from edge_ai.detectors.port import Detector
 from edge_ai.errors import AlgorithmError, EvidenceError
 from edge_ai.evidence.handing import Handing
 from edge_ai.looks.viewing import Views
-from edge_ai.models.hot import HotModel, open_hot
-from edge_ai.models.manifest import REMEMBERING
+from edge_ai.models.hot import Build, HotModel
 from edge_ai.models.usage import UsageCounter
 from edge_ai.outlet import Outlet
+from edge_ai.reasons import reason, told
 from edge_ai.ring.reader import RingReader
 from edge_ai.serving import EXIT_FAILED, STATE_PERIOD_S, serve
-from edge_ai.spec import CameraKind, CameraSpec, DecodeMode, WorkerSpec, decode_spec
+from edge_ai.spec import CameraSpec, DecodeMode, WorkerSpec, decode_spec
 from edge_ai.spool import Spool
 from edge_ai.wire.clips import CLIP_BOXES
 from edge_ai.wire.events import Ack, EventMessage
@@ -55,8 +54,6 @@ KEYFRAME_S = 2.0
 """Seconds between the whole pictures of most cameras' streams."""
 PLACES = "places"
 """Folder beside the spool where rules remember their places."""
-
-Build = Callable[[Algorithm], Detector]
 
 
 @dataclass(slots=True)
@@ -93,7 +90,7 @@ class AnalysisWorker:
         self._usage = UsageCounter(clock.now())
         self._views = Views(self._bell.ring)
         self._stages = StageShelf(spec.algorithms_dir)
-        models = _Models(spec, clock, build)
+        models = ModelTables(spec, clock, build)
         self._cameras = {camera.id: made for camera in spec.cameras if (made := self._add(camera, models)) is not None}
         self._scheduler: Scheduler[int] = Scheduler(
             [Share(camera=name, period_s=period_of(known.spec), alarm=known.spec.alarm) for name, known in self._cameras.items()]
@@ -107,7 +104,7 @@ class AnalysisWorker:
             self._bell.wait(0)
             now = self._clock.now()
             if why := self._callers.failed(now):
-                sys.stderr.write(f"edge analysis: {why}\n")
+                sys.stderr.write(f"edge analysis: {told(why)}\n")
                 return EXIT_FAILED
             self.turn(now)
         self._close()
@@ -128,7 +125,7 @@ class AnalysisWorker:
             if isinstance(order, Ack):
                 self._spool.acknowledge(order)
             elif isinstance(order, Value):
-                self._values.take(order.device, order.metric, order.value, now.plus(-order.age_s))
+                self._values.hear(order, now)
             elif isinstance(order, ViewOrder):
                 known = self._cameras.get(order.camera)
                 self._views.ask(order, now, None if known is None else known.pipeline)
@@ -190,16 +187,14 @@ class AnalysisWorker:
         try:
             known.pipeline.remember()
         except EvidenceError as error:
-            known.trouble = str(error)
+            known.trouble = error.told
 
     # ---- cameras and their states
 
-    def _add(self, camera: CameraSpec, models: _Models) -> _Camera | None:
+    def _add(self, camera: CameraSpec, models: ModelTables) -> _Camera | None:
         """The camera ready for analysis; None, with the reason noted, when it cannot be analysed as configured."""
         if self._ledger.is_struck_out(camera.id):
-            self._refused[camera.id] = (
-                f"analysis of camera {camera.id} hung or broke {STRIKES_MAX} times in a row: give it another algorithm or model"
-            )
+            self._refused[camera.id] = told(reason("struck-out", camera=camera.id, times=STRIKES_MAX))
             return None
         try:
             model = models.add(camera)
@@ -209,7 +204,7 @@ class AnalysisWorker:
                 camera, model.algorithm, model, nonce=self._spec.nonce, places=places, values=self._values, stages=stages
             )
         except AlgorithmError as error:
-            self._refused[camera.id] = str(error)
+            self._refused[camera.id] = error.told
             return None
         reader = next(reader for reader in self._readers if camera.id in reader.cameras)
         return _Camera(camera, reader, pipeline, model)
@@ -233,14 +228,14 @@ class AnalysisWorker:
             for event_id, data in track.due(now) if track is not None and self._handing is not None else ():
                 assert self._handing is not None
                 if why := self._handing.lay(f"{event_id}{CLIP_BOXES}", data):
-                    known.trouble = f"the boxes of event {event_id}'s clip are not kept: {why}"
+                    known.trouble = told(reason("event-no-boxes", event=event_id, what=reason(why)))
 
     def _row(self, name: str) -> AnalysisRow:
         known = self._cameras.get(name)
         lost = self._ledger.died_with(name) + self._refused_events[name]
         if known is None:
             why = self._refused[name]
-            return AnalysisRow(camera=name, analysed=self._ledger.analysed(name), lost=lost, age_ms=0.0, refused=True, why=why[:400])
+            return AnalysisRow(camera=name, analysed=self._ledger.analysed(name), lost=lost, age_ms=0.0, refused=True, why=why)
         ages = sorted(known.ages_s)
         return AnalysisRow(
             camera=name,
@@ -248,7 +243,7 @@ class AnalysisWorker:
             lost=lost + self._scheduler.counts(name).lost + known.reader.torn[name],
             age_ms=round(1e3 * ages[int(0.95 * (len(ages) - 1))], 1) if ages else 0.0,
             refused=False,
-            why=(known.trouble or self._spool.trouble or known.pipeline.trouble or known.model.trouble)[:400],
+            why=known.trouble or self._spool.trouble or known.pipeline.trouble or known.model.trouble,
             model=known.model.words,
         )
 
@@ -274,33 +269,6 @@ def period_of(camera: CameraSpec) -> float:
     if camera.mode is DecodeMode.STILL:
         return camera.still_every_s
     return max(1 / camera.analysed_fps, KEYFRAME_S if camera.mode is DecodeMode.KEYFRAME else 0.0)
-
-
-class _Models:
-    """Models by caller: those that remember their camera once for each camera, the others once for each algorithm and file."""
-
-    def __init__(self, spec: WorkerSpec, clock: Clock, build: Build) -> None:
-        self._spec = spec
-        self._clock = clock
-        self._build = build
-        self._shared: list[dict[tuple[str, str, bool], HotModel]] = [{} for _ in range(spec.callers)]
-        self.tables: list[dict[str, HotModel]] = [{} for _ in range(spec.callers)]
-        """From camera to model, one for each caller."""
-
-    def add(self, camera: CameraSpec) -> HotModel:
-        """Put the camera's model into each caller's table; raises AlgorithmError."""
-        # A demo-only algorithm knows rendered scenes alone, so those share none with real ones.
-        key = (camera.algorithm, camera.model, camera.kind is CameraKind.RENDERED)
-        for table, shared in zip(self.tables, self._shared, strict=True):
-            model = shared.get(key)
-            if model is None:
-                model = open_hot(camera, self._spec.algorithms_dir, self._clock, build=self._build)
-            if model.algorithm.manifest.family in REMEMBERING:
-                for each in self.tables:
-                    each[camera.id] = model
-                return model
-            table[camera.id] = shared[key] = model
-        return self.tables[0][camera.id]
 
 
 def main() -> int:

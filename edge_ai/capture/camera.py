@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import math
 import threading
+import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from random import Random
 
 from edge_ai.capture.backoff import Backoff
@@ -17,6 +19,7 @@ from edge_ai.capture.health import Health, HealthReport, stall_limits
 from edge_ai.clock import Clock
 from edge_ai.errors import SourceError
 from edge_ai.picture import FrameSink, Pixels, Shot
+from edge_ai.reasons import Reason, reason, told
 from edge_ai.sources.budget import OpenBudget
 from edge_ai.sources.opening import open_source
 from edge_ai.sources.packets import PacketRing
@@ -73,7 +76,7 @@ class CameraCapture:
         """Begin to read; a camera that is switched off is never opened."""
         if self.camera.mode is DecodeMode.OFF:
             with self._lock:
-                self._health.ended(self._clock.now(), "switched off")
+                self._health.ended(self._clock.now(), told(reason("switched-off")))
             return
         self._thread.start()
 
@@ -111,7 +114,9 @@ class CameraCapture:
                 while self._read_once():
                     pass
             except SourceError as error:
-                why = str(error)
+                why = error.told
+            except Exception as error:  # noqa: BLE001 - the thread's last handler: a camera that nobody reads must say so
+                why = told(reason("reading-failed", camera=self.camera.id, what=_named(error)))
             else:
                 return
             # Only now: an error at hand holds what it came through, and with it the connection's last seconds.
@@ -136,7 +141,7 @@ class CameraCapture:
         try:
             frames = self._take_still(source) if is_still else self._pump(source)
         except SourceError as error:
-            raise SourceError(f"camera {self.camera.id}: {error}") from error
+            raise SourceError(reason("of-camera", camera=self.camera.id, what=error)) from error
         finally:
             with self._lock:
                 self._source = None
@@ -149,24 +154,24 @@ class CameraCapture:
             self._stop.wait(self.camera.still_every_s)
             return not self._stop.is_set()
         if not self.camera.kind.is_clip:
-            raise SourceError(f"camera {self.camera.id} gave no more pictures after {frames} frames: check camera and network")
+            raise SourceError(reason("no-more-pictures", camera=self.camera.id, frames=frames))
         return self._clip_ended(frames, source.ending())
 
-    def _clip_ended(self, frames: int, damage: str) -> bool:
+    def _clip_ended(self, frames: int, damage: Reason | None) -> bool:
         if frames == 0:
-            raise SourceError(f"camera {self.camera.id}: no picture could be read from the file: it is damaged or no video; copy it again")
+            raise SourceError(reason("file-unreadable", camera=self.camera.id))
         with self._lock:
-            if damage:
-                self._health.remark(damage)
+            if damage is not None:
+                self._health.remark(told(damage))
             if not self.camera.loop:
-                self._health.ended(self._clock.now(), damage or f"end of file after {frames} frames")
+                self._health.ended(self._clock.now(), told(damage or reason("file-ended", frames=frames)))
         return self.camera.loop
 
     def _take_still(self, source: FrameSource) -> int:
         """Read one picture; 1."""
         pixels = source.read()
         if pixels is None:
-            raise SourceError("it gave no picture: check camera and network")
+            raise SourceError(reason("no-picture"))
         if self._still_shape not in ((), pixels.shape):
             self._generation += 1
         self._still_shape = pixels.shape
@@ -233,3 +238,9 @@ class CameraCapture:
 
     def _put(self, pixels: Pixels, generation: int) -> None:
         self._sink.put(Shot(self.camera.id, pixels, self._clock.now(), self._clock.wall_us(), generation))
+
+
+def _named(error: Exception) -> str:
+    """What a fault is and where; its own words may hold an address with its password."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"

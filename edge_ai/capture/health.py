@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from edge_ai.capture.backoff import Backoff
+from edge_ai.reasons import Reason, reason, told
 from edge_ai.spec import CameraSpec, DecodeMode
 from sync.model import Instant
 
@@ -28,7 +29,6 @@ DAMAGE_SHOWN_S = 5.0
 HOUR_S = 3600.0
 RECONNECTS_MAX = 3600
 """Attempts remembered; the backoff's floor lets 720 happen in an hour."""
-WHY_CHARACTERS_MAX = 300
 
 
 class CameraState(Enum):
@@ -80,7 +80,7 @@ class HealthReport:
     """Frames read per second, over the last full second or more."""
     retry_at: Instant | None
     why: str
-    """The last trouble in words; empty when there was none."""
+    """The last trouble as it travels (edge_ai/reasons.py); empty when there was none."""
     reconnects_per_hour: int = 0
     """Attempts to open it again within the last hour."""
     stalls: int = 0
@@ -130,39 +130,41 @@ class Health:
         if pictures > 0:
             self._damaged += pictures
             self._damaged_at = now
-            self._why = self._damage_words()
+            self._why = told(self._damage_reason())
 
     def failed(self, now: Instant, why: str) -> Instant:
         """The source gave an error; the moment to try again."""
-        self._why = why[:WHY_CHARACTERS_MAX]
+        self._why = why
         self._retry_at = self._backoff.failed(now)
         self._move(CameraState.LOST, now)
         return self._retry_at
 
     def remark(self, why: str) -> None:
         """Words about a camera that goes on all the same, such as a damaged file that loops."""
-        self._why = why[:WHY_CHARACTERS_MAX]
+        self._why = why
 
     def refused(self, now: Instant, why: str) -> None:
-        """The camera cannot run at all as configured: lost, without another attempt."""
-        self._why = why[:WHY_CHARACTERS_MAX]
+        """The camera cannot run at all as configured: lost, without another attempt; one that is off stays so."""
+        if self._state is CameraState.OFF:
+            return
+        self._why = why
         self._retry_at = None
         self._move(CameraState.LOST, now)
 
     def ended(self, now: Instant, why: str) -> None:
         """A file is at its end and does not loop."""
-        self._why = why[:WHY_CHARACTERS_MAX]
+        self._why = why
         self._move(CameraState.OFF, now)
 
     def report(self, now: Instant) -> HealthReport:
         """The state at `now`; a stall shows here even while the read still blocks."""
         stalled_s = now.seconds_since(self._last_frame)
         if self._state in (CameraState.LIVE, CameraState.DEGRADED) and stalled_s >= self._limits.lost_s:
-            self._why = self._stall_words(stalled_s, now)
+            self._why = self._stalled(stalled_s, now)
             self._move(CameraState.LOST, now)
         elif self._state is CameraState.LIVE and stalled_s >= self._limits.degraded_s:
             self._stalls += 1
-            self._why = self._stall_words(stalled_s, now)
+            self._why = self._stalled(stalled_s, now)
             self._move(CameraState.DEGRADED, now)
         self._measure_rate(now)
         while self._attempts and now.seconds_since(self._attempts[0]) > HOUR_S:
@@ -171,12 +173,15 @@ class Health:
             self._state, self._since, self._frames, self._fps, self._retry_at, self._why, len(self._attempts), self._stalls, self._damaged
         )
 
-    def _stall_words(self, stalled_s: float, now: Instant) -> str:
-        words = f"no frame for {stalled_s:.0f} s"
-        return f"{words}; {self._damage_words()}" if self._is_damaged(now) else words
+    def _stalled(self, stalled_s: float, now: Instant) -> str:
+        seconds = f"{stalled_s:.0f}"
+        damaged = self._is_damaged(now)
+        return told(
+            reason("stalled-damaged", seconds=seconds, what=self._damage_reason()) if damaged else reason("stalled", seconds=seconds)
+        )
 
-    def _damage_words(self) -> str:
-        return f"{self._damaged} pictures did not arrive whole or in time: check network, camera and load"
+    def _damage_reason(self) -> Reason:
+        return reason("damaged", count=self._damaged)
 
     def _is_damaged(self, now: Instant) -> bool:
         return self._damaged_at is not None and now.seconds_since(self._damaged_at) < DAMAGE_SHOWN_S

@@ -19,6 +19,7 @@ from edge_ai.detectors.yolov8 import YoloV8
 from edge_ai.detectors.yolox import YoloX
 from edge_ai.errors import ModelError
 from edge_ai.models.manifest import Family, Manifest
+from edge_ai.reasons import reason
 
 _WITH_MODEL: dict[Family, Callable[..., Detector]] = {
     Family.FASTESTDET: FastestDet,
@@ -51,7 +52,7 @@ def build_classifier(algorithm: Algorithm) -> Classifier:
     detector = build_detector(algorithm)
     if not isinstance(detector, Classifier):
         family = algorithm.manifest.family.value
-        raise ModelError(f"algorithm {algorithm.manifest.id} is of family {family}: a second stage is a classifier")
+        raise ModelError(reason("not-a-classifier", algorithm=algorithm.manifest.id, family=family))
     return detector
 
 

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from edge_ai.capture.gate import Motion
 from edge_ai.models.manifest import Activation, Fit, InputSpec, Triple
-from edge_ai.picture import NOTHING, Detections, Floats, Pixels
+from edge_ai.picture import DETECTIONS_MAX, NOTHING, Detections, Floats, Pixels
 
-DETECTIONS_MAX = 200
-"""Boxes of one picture that are kept, best first."""
 CANDIDATES_MAX = 2_000
 """Boxes of one picture that are compared with each other: a net that sees something everywhere must not stop its camera."""
 PAD = 114

@@ -14,6 +14,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as failures
 
 from edge_ai.errors import ModelError
 from edge_ai.picture import Floats
+from edge_ai.reasons import Reason, reason
 
 MODEL_BYTES_MAX = 256 * 1024 * 1024
 """Bytes of a model file; larger ones are refused unread."""
@@ -42,7 +43,6 @@ _RUN_FAILURES = (
 )
 
 Shape = Sequence[int | str | None]
-_WAY_OUT = "give the model of this family, or name the right family in the algorithm's manifest"
 
 
 class ModelSession:
@@ -55,7 +55,7 @@ class ModelSession:
         self._session = _load(path)
         inputs = self._session.get_inputs()
         if len(inputs) != 1:
-            raise ModelError(f"model {self.name} refused: {len(inputs)} inputs, expected one picture; {_WAY_OUT}")
+            raise ModelError(reason("model-inputs", model=self.name, count=len(inputs)))
         self._input = inputs[0].name
         self.height, self.width = self._picture_size(inputs[0].shape, inputs[0].type)
         self._outputs = {output.name: list(output.shape) for output in self._session.get_outputs()}
@@ -65,14 +65,14 @@ class ModelSession:
         for name, shape in outputs.items():
             found = self._outputs.get(name)
             if found is None:
-                raise ModelError(f"model {self.name} refused: no output {name!r}, found {', '.join(self._outputs)}; {_WAY_OUT}")
+                raise ModelError(reason("model-no-output", model=self.name, output=repr(name), found=", ".join(self._outputs)))
             if tuple(found) != shape:
-                raise ModelError(f"model {self.name} refused: output {name!r} expected shape {list(shape)}, found {found}; {_WAY_OUT}")
+                raise ModelError(reason("model-output-shape", model=self.name, output=repr(name), wanted=list(shape), found=found))
 
     def expect_only(self, shape: tuple[int, ...]) -> None:
         """Raise ModelError unless the model has one output of this shape, whatever its name."""
         if len(self._outputs) != 1:
-            raise ModelError(f"model {self.name} refused: {len(self._outputs)} outputs, expected one of shape {list(shape)}; {_WAY_OUT}")
+            raise ModelError(reason("model-outputs", model=self.name, count=len(self._outputs), wanted=list(shape)))
         self.expect({next(iter(self._outputs)): shape})
 
     def expect_one_of(self, *shapes: tuple[int, ...]) -> int:
@@ -81,20 +81,20 @@ class ModelSession:
         if len(found) == 1 and found[0] in shapes:
             return shapes.index(found[0])
         wanted = " or ".join(str(list(shape)) for shape in shapes)
-        raise ModelError(f"model {self.name} refused: expected one output of shape {wanted}, found {self._outputs}; {_WAY_OUT}")
+        raise ModelError(reason("model-one-output", model=self.name, wanted=wanted, found=self._outputs))
 
     def output_ending(self, size: int, *, but: int | None = None) -> str:
         """Name of the output of shape 1 x N x `size`; where size is `but` as well, the first one. Raises ModelError."""
         fitting = [name for name, shape in self._outputs.items() if len(shape) == 3 and shape[0] == 1 and shape[2] == size]
         if len(fitting) == 1 or (fitting and size == 4 and len(fitting) == 2):
             return fitting[0] if but == size else fitting[-1]
-        raise ModelError(f"model {self.name} refused: expected an output of shape [1, N, {size}], found {self._outputs}; {_WAY_OUT}")
+        raise ModelError(reason("model-boxes", model=self.name, size=size, found=self._outputs))
 
     def shape(self, output: str) -> tuple[int, ...]:
         """The shape of an output; raises ModelError when it is not fixed."""
         found = self._outputs[output]
         if not all(isinstance(side, int) for side in found):
-            raise ModelError(f"model {self.name} refused: output {output!r} has no fixed shape, found {found}; import it again")
+            raise ModelError(reason("model-open-shape", model=self.name, output=repr(output), found=found))
         return tuple(int(side or 0) for side in found)
 
     def run(self, tensor: Floats, outputs: Sequence[str] | None = None) -> list[Floats]:
@@ -102,24 +102,21 @@ class ModelSession:
         try:
             produced: list[Floats] = self._session.run(outputs, {self._input: tensor})
         except _RUN_FAILURES as error:
-            raise ModelError(f"model {self.name} failed on a picture: {_why(error)}") from error
+            raise ModelError(reason("model-failed", model=self.name, what=_why(error))) from error
         return produced
 
     def _picture_size(self, shape: Shape, kind: str) -> tuple[int, int]:
         fits = len(shape) == 4 and tuple(shape[:2]) == (1, 3) and all(isinstance(side, int) and 32 <= side <= 2048 for side in shape[2:])
         if not fits or kind != "tensor(float)":
-            raise ModelError(
-                f"model {self.name} refused: input {self._input!r} expected float [1, 3, height, width] with sides of 32 to 2048, "
-                f"found {kind} {list(shape)}; {_WAY_OUT}"
-            )
+            raise ModelError(reason("model-input-shape", model=self.name, input=repr(self._input), kind=kind, found=list(shape)))
         return int(shape[2] or 0), int(shape[3] or 0)
 
 
 def _load(path: Path) -> onnxruntime.InferenceSession:
     if not path.is_file():
-        raise ModelError(f"model {path} is not a file: put the model there or correct `model` of the camera")
+        raise ModelError(reason("model-absent", model=path))
     if (size := path.stat().st_size) > MODEL_BYTES_MAX:
-        raise ModelError(f"model {path.name} refused: {size} bytes, at most {MODEL_BYTES_MAX}")
+        raise ModelError(reason("model-too-large", model=path.name, bytes=size, most=MODEL_BYTES_MAX))
     return open_session(str(path), path.name)
 
 
@@ -134,13 +131,13 @@ def open_session(model: str | bytes, name: str) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except _LOAD_FAILURES as error:
         first_line = str(error).splitlines()[0][:REASON_CHARS_MAX]
-        raise ModelError(f"model {name} does not load: {first_line}; check that the file is whole (sha256)") from error
+        raise ModelError(reason("model-does-not-load", model=name, what=first_line)) from error
 
 
-def _why(error: Exception) -> str:
+def _why(error: Exception) -> Reason | str:
     """The reason in what the runtime says, without its own source files."""
     said = str(error).splitlines()[0]
     asked = _TOO_MUCH.search(said)
     if asked is not None:
-        return f"it asks for {int(asked[1]) >> 20} MiB at once, more than a model is given"
+        return reason("asks-memory", mib=int(asked[1]) >> 20)
     return said.rpartition("Status Message: ")[2][:REASON_CHARS_MAX]

@@ -17,6 +17,7 @@ from edge_ai.detectors.port import AS_USUAL, Look, activated, suppress
 from edge_ai.errors import ModelError
 from edge_ai.models.manifest import Activation, InputSpec, PriorRow
 from edge_ai.picture import NOTHING, Detections, Floats, Pixels
+from edge_ai.reasons import reason
 
 LOOK = Look(rgb=True, mean=(127, 127, 127), divisor=(128, 128, 128))
 
@@ -45,7 +46,7 @@ class Ssd:
         self._priors = prior_boxes(priors, session.height, session.width)
         count = session.shape(self._names[1])[1]
         if priors and count != len(self._priors):
-            raise ModelError(f"model {session.name} refused: it gives {count} boxes, its priors make {len(self._priors)}; correct --priors")
+            raise ModelError(reason("model-priors", model=session.name, count=count, made=len(self._priors)))
         self._scale = np.array([session.width, session.height] * 2, np.float32)
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import msgspec
 
-from edge_ai.evidence.masking import Masking
-from edge_ai.picture import Detections, Pixels
+from edge_ai.evidence.masking import Masking, is_crowded
+from edge_ai.picture import DETECTIONS_MAX, Detections, Pixels
 from edge_ai.wire.clips import ClipSpan
 from edge_ai.wire.words import EventName
 from sync.model import Instant
@@ -21,8 +21,6 @@ from sync.model import Instant
 KEPT_S = 40.0
 """Seconds of boxes that are remembered: the longest clip, and what a late one needs."""
 FRAMES_MAX = 2_400
-BOXES_MAX = 200
-"""Of one picture; one with more counts as not known, so nothing of it stays sharp."""
 TRACK_BYTES_MAX = 2 << 20
 WAITING_MAX = 64
 """Clips whose boxes are not complete yet."""
@@ -38,7 +36,9 @@ class SeenAt(msgspec.Struct, frozen=True, array_like=True):
 
     at_us: int
     """Monotonic, as in ClipSpan."""
-    boxes: Annotated[tuple[BoxShares, ...], msgspec.Meta(max_length=BOXES_MAX)]
+    boxes: Annotated[tuple[BoxShares, ...], msgspec.Meta(max_length=DETECTIONS_MAX)]
+    is_crowded: bool = False
+    """True: more may have been there than a detector tells. No boxes stand here then, and nothing around stays sharp."""
 
 
 class TrackFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +65,8 @@ class BoxTrack:
         height, width = pixels.shape[:2]
         while self._frames and self._frames[0].at_us < now.us - KEPT_S * 1e6:
             self._frames.popleft()
-        if len(seen) > BOXES_MAX:
+        if is_crowded(seen):
+            self._frames.append(SeenAt(now.us, (), is_crowded=True))
             return
         scale = (width, height, width, height)
         boxes = [

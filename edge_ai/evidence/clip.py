@@ -63,12 +63,13 @@ class ClipMask:
 
 
 def _around(frames: Sequence[SeenAt], at_us: float) -> Sequence[SeenAt]:
-    """The analysed pictures around a time; none where it lies in no short gap between two of them."""
+    """The analysed pictures around a time; none where it lies in no short gap between two of them, or where one of them is crowded."""
     times = [frame.at_us for frame in frames]
     after = bisect_left(times, at_us)
     if not 0 < after < len(times) or times[after] - times[after - 1] > GAP_S * 1e6:
         return ()
-    return [frame for frame in frames if abs(frame.at_us - at_us) <= AROUND_S * 1e6]
+    near = [frame for frame in frames if abs(frame.at_us - at_us) <= AROUND_S * 1e6]
+    return () if any(frame.is_crowded for frame in near) else near
 
 
 def _detections(frame: SeenAt, width: int, height: int) -> Detections:

@@ -13,6 +13,7 @@ import numpy as np
 
 from edge_ai.errors import EvidenceError
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason
 from edge_ai.wire.events import JPEG_BYTES_MAX, ORIGINAL_BYTES_MAX, THUMB_HEIGHT_MAX, THUMB_WIDTH_MAX, EvidenceInfo, Overlay
 
 JPEG_QUALITY = 90
@@ -85,6 +86,4 @@ def jpeg_of(pixels: Pixels, *, bytes_max: int) -> bytes:
         if coded.nbytes <= bytes_max:
             return coded.tobytes()
         picture = np.asarray(cv2.resize(picture, None, fx=SHRINK, fy=SHRINK, interpolation=cv2.INTER_AREA), np.uint8)
-    raise EvidenceError(
-        f"no jpeg of at most {bytes_max} bytes from a picture of {pixels.shape[1]}x{pixels.shape[0]}: lower the camera's resolution"
-    )
+    raise EvidenceError(reason("picture-not-coded", bytes=bytes_max, width=pixels.shape[1], height=pixels.shape[0]))

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_ai.reasons import Reason, reason
 from edge_ai.spec import EVIDENCE_FLOOR_BYTES
 from edge_ai.wire.events import INCOMING, EventMessage
 
@@ -32,11 +33,11 @@ _DISK_WORDS = {
 }
 """What a disk means by an error, for whoever has to mend it; anything else is DISK_REFUSED."""
 _WAYS_OUT = {
-    "disk-full": "free disk space",
-    "disk-quota": "raise the quota of the node's user, or free its space",
-    "no-permission": "give the node's user its folder back",
-    "read-only": "mount the disk for writing again, after a look at why it is not",
-    "disk-error": "look at the disk: it fails",
+    "disk-full": "free-disk",
+    "disk-quota": "free-quota",
+    "no-permission": "give-folder",
+    "read-only": "mount-again",
+    "disk-error": "look-at-disk",
 }
 
 
@@ -77,13 +78,13 @@ class Handing:
 
 
 def disk_word(error: OSError) -> str:
-    """In one word why a disk took nothing."""
+    """In one word, which is the code of a reason too, why a disk took nothing."""
     return _DISK_WORDS.get(error.errno or 0, DISK_REFUSED)
 
 
-def way_out(word: str) -> str:
+def way_out(word: str) -> Reason:
     """What to do about a disk's word."""
-    return _WAYS_OUT.get(word, "look at the disk and at the folder of the node")
+    return reason(_WAYS_OUT.get(word, "look-at-folder"))
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -2,7 +2,7 @@
 
 Owns which part of a box may show a face or a plate. Nothing that sharpens or enlarges a picture brings back more than the cells hold,
 because only their means leave. Refuses to leave anything sharp unless the detector finds persons and vehicles: else the whole picture is
-coarse. Called by recent.py, and by clip.py for each picture of a clip.
+coarse; and to leave a thing sharp that is not known to show nobody. Called by recent.py, and by clip.py for each picture of a clip.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 import cv2
 import numpy as np
 
-from edge_ai.picture import Detections, Pixels
+from edge_ai.picture import DETECTIONS_MAX, Detections, Pixels
 
 MOSAIC_CELLS = 96
 """Squares across a picture masked whole: a face that fills a tenth of the width is ten squares wide, far below what recognition needs."""
@@ -22,12 +22,26 @@ VEHICLE_CELLS = 8
 HEAD_CELLS = 4
 """Cells along each side of the upper third of a person: a face is two of them, where eight still tell people apart."""
 PERSON_CLASSES = frozenset({"person"})
-VEHICLE_CLASSES = frozenset({"vehicle", "car", "bus", "truck", "train"})
-TWO_WHEELER_CLASSES = frozenset({"two-wheeler", "motorcycle", "bicycle"})
+TWO_WHEELER_CLASSES = frozenset({"two-wheeler", "motorcycle", "motorbike", "bicycle"})
 VEHICLES_WHOLE = (frozenset({"vehicle"}), frozenset({"car", "bus", "truck"}))
 """A detector that has all names of one of these finds every vehicle with a plate that it can."""
+SHOW_NOBODY = frozenset(
+    [
+        "fire", "smoke", "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse", "sheep",
+        "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie", "suitcase", "frisbee", "skis",
+        "snowboard", "sports ball", "kite", "baseball bat", "baseball glove", "skateboard", "surfboard", "tennis racket", "bottle",
+        "wine glass", "cup", "fork", "knife", "spoon", "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog",
+        "pizza", "donut", "cake", "chair", "sofa", "couch", "pottedplant", "potted plant", "bed", "diningtable", "dining table", "toilet",
+        "sink", "oven", "toaster", "microwave", "refrigerator", "vase", "scissors", "teddy bear", "hair drier", "toothbrush", "mouse",
+        "remote", "keyboard", "cell phone", "book", "clock",
+    ]
+)  # fmt: skip
+"""Classes whose boxes stay: things without face, plate or screen. Any other name is masked whole: a muck truck, a van or a plate that a
+foreign model tells apart is no vehicle by name."""
 HEAD_SHARE = 1 / 3
 """Of a person's box from its top, without a model that finds faces."""
+HEAD_WIDTHS = 0.75
+"""Of a person's box from its top, in widths, where that is more: who is cut by the edge or stands behind a counter shows little else."""
 MARGIN = 0.1
 """Share of its size by which a box grows on each side: boxes are loose by about that much."""
 RIDER = 0.75
@@ -66,12 +80,17 @@ def mosaic(pixels: Pixels, cells_wide: int = MOSAIC_CELLS) -> Pixels:
 
 
 def masked_boxes(pixels: Pixels, seen: Sequence[Detections], classes: Sequence[str]) -> Pixels:
-    """A copy of `pixels` with every person and vehicle of `seen` masked; boxes of other classes stay."""
+    """A copy of `pixels` with every box of `seen` masked but those of things that show nobody."""
     masked = pixels.copy()
     for found in seen:
         for box, label in zip(found.boxes, found.classes, strict=True):
             _mask_thing(masked, box.tolist(), classes[int(label)])
     return masked
+
+
+def is_crowded(seen: Detections) -> bool:
+    """True where a detector may have seen more than it tells: who is beyond its last box would stay sharp."""
+    return len(seen) >= DETECTIONS_MAX
 
 
 def pixelate(pixels: Pixels, box: Box, cells: int) -> None:
@@ -101,12 +120,11 @@ def _mask_thing(pixels: Pixels, box: Sequence[float], name: str) -> None:
     left, right = x1 - MARGIN * wide, x2 + MARGIN * wide
     if name in PERSON_CLASSES:
         # Somebody who lies, sits or bends has the head anywhere in the box.
-        bottom = y1 + high * HEAD_SHARE if high > wide else y2 + MARGIN * high
+        bottom = y1 + max(high * HEAD_SHARE, wide * HEAD_WIDTHS) if high > wide else y2 + MARGIN * high
         pixelate(pixels, _whole(left, y1 - MARGIN * high, right, bottom), HEAD_CELLS)
-    elif name in VEHICLE_CLASSES:
-        pixelate(pixels, _whole(left, y1 - MARGIN * high, right, y2 + MARGIN * high), VEHICLE_CELLS)
-    elif name in TWO_WHEELER_CLASSES:
-        pixelate(pixels, _whole(left, y1 - RIDER * high, right, y2 + MARGIN * high), VEHICLE_CELLS)
+    elif name not in SHOW_NOBODY:
+        above = RIDER if name in TWO_WHEELER_CLASSES else MARGIN
+        pixelate(pixels, _whole(left, y1 - above * high, right, y2 + MARGIN * high), VEHICLE_CELLS)
 
 
 def _whole(x1: float, y1: float, x2: float, y2: float) -> Box:

@@ -15,7 +15,7 @@ import cv2
 
 from edge_ai.errors import EvidenceError
 from edge_ai.evidence.coding import Evidence, make_evidence, no_picture
-from edge_ai.evidence.masking import Masking, masked_boxes, masking_for, mosaic
+from edge_ai.evidence.masking import Masking, is_crowded, masked_boxes, masking_for, mosaic
 from edge_ai.picture import Detections, Pixels
 from edge_ai.tracking.tracker import Track
 from edge_ai.wire.events import OVERLAYS_MAX, Overlay
@@ -79,7 +79,7 @@ class RecentFrames:
         frame = frames[index]
         if self._masking is Masking.NONE:
             return frame.pixels, Masking.NONE
-        if self._masking is Masking.MOSAIC or frame.seen is None:
+        if self._masking is Masking.MOSAIC or frame.seen is None or is_crowded(frame.seen):
             return mosaic(frame.pixels), Masking.MOSAIC
         # What a detector misses in one picture it mostly finds in one of those around it.
         return masked_boxes(frame.pixels, [one.seen for one in frames if one.seen is not None], self._classes), Masking.BOXES

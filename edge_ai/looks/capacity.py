@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_ai.errors import SpecError
+from edge_ai.reasons import reason, told
 from edge_ai.spec import CameraSpec, DecodeMode
 
 LOAD_SHARE_MAX = 0.7
@@ -105,7 +106,7 @@ def decode_measured(data: bytes) -> Measured:
     try:
         return msgspec.json.decode(data, type=Measured)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise SpecError(f"measurement of this box refused: {error}; measure again with `yunnao bench ai`") from error
+        raise SpecError(reason("measurement-bad", what=error)) from error
 
 
 def load_ms(camera: CameraSpec, measured: Measured) -> float:
@@ -143,9 +144,8 @@ def admit(cameras: Sequence[CameraSpec], measured: Measured, excess: Excess) -> 
             refused[camera.id] = _refusal(camera, measured, left)
             continue
         if taken is not camera:
-            slowed[camera.id] = (
-                f"analysed at {taken.analysed_fps:g} of {camera.analysed_fps:g} pictures/s: {_numbers(camera, measured, left)}"
-            )
+            numbers = _numbers(camera, measured, left)
+            slowed[camera.id] = told(reason("slowed", fps=f"{taken.analysed_fps:g}", wanted=f"{camera.analysed_fps:g}", **numbers))
         granted[camera.id] = taken
         used += load_ms(taken, measured)
     order = tuple(granted[camera.id] for camera in cameras if camera.id in granted)
@@ -164,14 +164,10 @@ def _slower(camera: CameraSpec, measured: Measured, left_ms: float) -> CameraSpe
 
 
 def _refusal(camera: CameraSpec, measured: Measured, left_ms: float) -> str:
-    return (
-        f"camera {camera.id} refused: {_numbers(camera, measured, left_ms)}; lower analysed_fps, use a sub-stream or mode keyframe, "
-        f"or set over_capacity of [edge] to degrade"
-    )
+    return told(reason("no-capacity", camera=camera.id, **_numbers(camera, measured, left_ms)))
 
 
-def _numbers(camera: CameraSpec, measured: Measured, left_ms: float) -> str:
-    return (
-        f"it asks {load_ms(camera, measured):.0f} ms of CPU a second, {max(left_ms, 0):.0f} of {measured.capacity_ms:.0f} are left "
-        f"({LOAD_SHARE_MAX:.0%} of {measured.cores} cores)"
-    )
+def _numbers(camera: CameraSpec, measured: Measured, left_ms: float) -> dict[str, str]:
+    """Milliseconds of CPU a second, and what they are of the box."""
+    asked, left, whole = (f"{value:.0f}" for value in (load_ms(camera, measured), max(left_ms, 0), measured.capacity_ms))
+    return {"asked": asked, "left": left, "all": whole, "share": f"{LOAD_SHARE_MAX:.0%}", "cores": str(measured.cores)}

@@ -33,6 +33,7 @@ from edge_ai.detectors.session import ModelSession
 from edge_ai.errors import AlgorithmError, EdgeError, SourceError
 from edge_ai.looks.capacity import PIXELS_MEASURED, AlgorithmCost, Measured, MeasuringTask
 from edge_ai.picture import Detections, Pixels, Shot
+from edge_ai.reasons import reason
 from edge_ai.ring.layout import SLOTS_PER_CAMERA
 from edge_ai.sources.files import ClipSource, open_clip
 from edge_ai.spec import CameraKind, CameraSpec
@@ -91,7 +92,7 @@ def _decoding(clip: Path, *, by: float) -> tuple[float, float, str]:
     skipped_ms, frames = _through(clip, lambda source: source.skip())
     whole_ms, _ = _through(clip, read)
     if not sizes:
-        raise SourceError(f"clip {clip.name} gives no picture: name a whole video file")
+        raise SourceError(reason("clip-empty", clip=clip.name))
     scale = PIXELS_MEASURED / median(sizes)
     words = f"{clip.name}: {frames} frames" if by == 1.0 else f"a clip made here, {by:g} x its cost for H.264"
     return by * scale * skipped_ms, scale * max(whole_ms - skipped_ms, 0.0), words
@@ -124,7 +125,7 @@ def _algorithms(task: MeasuringTask, pictures: list[Pixels]) -> tuple[dict[str, 
         try:
             costs[camera.algorithm] = _algorithm(camera, task.algorithms_dir, pictures)
         except AlgorithmError as error:
-            unmeasured.append(str(error))
+            unmeasured.append(error.told)
     return costs, unmeasured
 
 

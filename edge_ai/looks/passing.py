@@ -20,8 +20,6 @@ from edge_ai.sources.packets import Packet, PacketRing
 from edge_ai.sources.rtsp.codec import Codec
 from edge_ai.wire.views import VIDEO_BYTES_MAX, VideoMessage, VideoOrder, VideoRow
 
-PIECE_BYTES = 256 << 10
-"""Of a piece, unless its first picture alone is larger: what lies on the way to a node above must not hold up its records for long."""
 REORDER_MAX = 16
 """Pictures by which decoding may run ahead of showing (ITU-T H.264, A.3.1)."""
 PICTURE_TICKS = TICKS_PER_S // 25
@@ -81,7 +79,7 @@ def _written(order: VideoOrder, mark: Mark, stretch: _Stretch, clock: Clock) -> 
         is_broken = stretch.lost_s > 0 and not parts
         following = _after(mark, packet, is_broken=is_broken)
         part = writer.written(packet, max(following.shown, following.decoded), following.decoded, is_broken=is_broken)
-        if size + len(part) > (PIECE_BYTES if parts else VIDEO_BYTES_MAX):
+        if size + len(part) > (order.bytes_max if parts else VIDEO_BYTES_MAX):
             break
         parts.append(part)
         size += len(part)

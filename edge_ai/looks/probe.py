@@ -16,9 +16,11 @@ import numpy as np
 
 from edge_ai.clock import Clock, SystemClock
 from edge_ai.errors import EdgeError, SourceError, SpecError
+from edge_ai.evidence.handing import write_whole
 from edge_ai.looks.drawing import drawn
 from edge_ai.looks.values import Finding, Look
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason, system_reason
 from edge_ai.sources.opening import open_source
 from edge_ai.sources.port import FrameSource
 
@@ -51,7 +53,8 @@ def _read(source: FrameSource, seconds: float, clock: Clock) -> tuple[Pixels, in
     """The last picture, how many were read and in how long; a source that shows one and ends is good enough."""
     pixels = source.read()
     if pixels is None:
-        raise SourceError(f"it opens and shows no picture{': ' + ending if (ending := source.ending()) else ''}")
+        ending = source.ending()
+        raise SourceError(reason("shows-nothing") if ending is None else reason("shows-nothing-why", what=ending))
     began, frames = clock.now(), 0
     while frames < FRAMES_MAX and (took_s := clock.now().seconds_since(began)) < seconds:
         if frames >= WARM_UP_FRAMES and _is_lit(pixels) and took_s >= seconds / 2:
@@ -72,11 +75,12 @@ def _write(path: str, pixels: Pixels) -> None:
         return
     done, jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     if not done:
-        raise SourceError(f"the picture of {pixels.shape[1]}x{pixels.shape[0]} could not be written as JPEG")
+        raise SourceError(reason("still-not-coded", width=pixels.shape[1], height=pixels.shape[0]))
     try:
-        Path(path).write_bytes(np.asarray(jpeg).tobytes())
+        # Not masked: for whoever asked alone, whatever their umask says.
+        write_whole(Path(path), np.asarray(jpeg).tobytes())
     except OSError as error:
-        raise SourceError(f"{path} cannot be written ({error.strerror})") from error
+        raise SourceError(reason("file-unwritable", file=path, what=system_reason(error))) from error
 
 
 def main() -> int:
@@ -90,7 +94,7 @@ def main() -> int:
     try:
         found = look(asked, SystemClock())
     except EdgeError as error:
-        found = Finding(why=str(error))
+        found = Finding(why=error.told)
     sys.stdout.write(msgspec.json.encode(found).decode())
     return 0
 

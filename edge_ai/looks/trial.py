@@ -1,7 +1,8 @@
 """A rule tried on a clip: what it would have said and when, marked pictures, and how often it would have spoken with other numbers.
 
 Runs the pipeline of a camera with the clip's own time, as fast as it goes. The rule with other numbers runs over the same tracks, so the
-detector works once. Marked pictures show the clip as it is, nothing is masked. Called by the `rule` verb.
+detector works once. Marked pictures show the clip as it is, nothing is masked, so they are for whoever tries alone (mode 0600). Called by
+the `rule` verb.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from edge_ai.analysis.pipeline import CameraPipeline
 from edge_ai.analysis.second_stage import StageShelf
 from edge_ai.detectors.build import build_detector
 from edge_ai.errors import EvidenceError
+from edge_ai.evidence.handing import write_whole
 from edge_ai.ground import Ground
 from edge_ai.looks.drawing import drawn
 from edge_ai.looks.values import Shape
 from edge_ai.picture import Pixels, Shot
+from edge_ai.reasons import reason, system_reason, told
 from edge_ai.rule_spec import RuleKind, RuleSpec
 from edge_ai.rules import Begun, Rule
 from edge_ai.sources.opening import open_source
@@ -78,7 +81,7 @@ class Trial:
     events: tuple[Tried, ...]
     rungs: tuple[Rung, ...]
     ending: str
-    """What was missing at the end of the clip; empty when nothing was."""
+    """What was missing at the end of the clip, as it travels (edge_ai/reasons.py); empty when nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ def try_rule(camera: CameraSpec, rule: RuleSpec, folder: Path, *, wall_us: int, 
             for message in messages:
                 marking.add(at_s, message, pixels, pipeline.tracks)
         rungs = tuple(_ladder(rule, camera, detector.classes, seen))
-        return Trial(round(at_s, 2), pipeline.counts.analysed, tuple(marking.events), rungs, source.ending())
+        ending = source.ending()
+        return Trial(round(at_s, 2), pipeline.counts.analysed, tuple(marking.events), rungs, told(ending) if ending else "")
     finally:
         source.close()
 
@@ -128,9 +132,9 @@ class _Marking:
         self._shape = Shape(name=rule.name[:64], points=rule.points, is_line=rule.kind.has_two_points)
         self.events: list[Tried] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise EvidenceError(f"folder {folder} for the pictures cannot be made: {error.strerror}; name another with --out") from error
+            raise EvidenceError(reason("out-folder-unmade", folder=folder, what=system_reason(error))) from error
 
     def add(self, at_s: float, message: EventMessage, pixels: Pixels, tracks: Sequence[Track]) -> None:
         """Note a beginning with its picture, or an end, which has none."""
@@ -155,9 +159,9 @@ class _Marking:
         made, coded = cv2.imencode(".jpg", pixels)
         try:
             if made:
-                path.write_bytes(coded.tobytes())
+                write_whole(path, coded.tobytes())
         except OSError as error:
-            raise EvidenceError(f"picture {path} cannot be written: {error.strerror}; name another folder with --out") from error
+            raise EvidenceError(reason("out-picture-unwritable", picture=path, what=system_reason(error))) from error
 
 
 def _frames(source: FrameSource, analysed_fps: float) -> Iterator[tuple[float, Pixels]]:

@@ -25,6 +25,8 @@ from edge_ai.picture import Detections, Pixels
 
 STILL = Motion(GateState.QUIET, np.zeros((0, 4), np.float32), 0.0)
 MIB = 1 << 20
+SCORE_MAX = 1.001
+"""Rounding aside: what gives more gives no scores, and thresholds would mean nothing."""
 
 
 def golden_run(manifest_path: Path, model: Path, pictures: Mapping[str, Path], *, runs: int) -> GoldenFacts:
@@ -63,13 +65,17 @@ def _manifest(raw: bytes) -> Manifest:
 
 
 def _seen(found: Detections, detector: Detector, pixels: Pixels) -> tuple[Seen, ...]:
+    """What a detector found, in shares of the picture; a box wholly outside of it shows nothing, so it proves nothing."""
     height, width = pixels.shape[:2]
     scale = np.array([width, height] * 2, np.float64)
     if not np.isfinite(found.boxes).all():
         raise ModelError("model refused: it gives boxes that are no numbers")
+    if (best := float(found.scores.max(initial=0.0))) > SCORE_MAX:
+        raise ModelError(f"model refused: it gives a score of {best:.2f}, expected 0 to 1; check --family, or give --activation sigmoid")
     return tuple(
         Seen(label=detector.classes[int(label)], score=float(score), box=_corners(box / scale))
         for box, score, label in zip(found.boxes[:BOXES_MAX], found.scores, found.classes, strict=False)
+        if box[0] < width and box[1] < height and (box[2:] > 0).all()
     )
 
 

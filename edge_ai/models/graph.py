@@ -94,8 +94,8 @@ def _checked_opset(model: ModelProto) -> int:
         raise ModelError(
             f"model refused: operator set {versions or 'none'}, expected one of {OPSET_MIN} to {defs.onnx_opset_version()}; export it again"
         )
-    if model.ir_version < IR_MIN:
-        raise ModelError(f"model refused: file format {model.ir_version}, expected {IR_MIN} or later; export it again")
+    if not IR_MIN <= model.ir_version <= onnx.IR_VERSION:
+        raise ModelError(f"model refused: file format {model.ir_version}, expected {IR_MIN} to {onnx.IR_VERSION}; export it again")
     return int(versions[0])
 
 

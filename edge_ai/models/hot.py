@@ -9,9 +9,7 @@ and caller thread.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 
@@ -20,11 +18,14 @@ from edge_ai.capture.gate import GateState, Motion
 from edge_ai.clock import Clock, thread_us
 from edge_ai.detectors.build import build_detector
 from edge_ai.detectors.port import Detector
-from edge_ai.errors import AlgorithmError, EdgeError, ModelError
+from edge_ai.errors import AlgorithmError, ModelError
 from edge_ai.models.library import Library
+from edge_ai.models.loading import Loading, Ready
 from edge_ai.models.watch import JUDGED_FRAMES_MIN, LiveWatch, ShadowWatch, Tally, Verdict
 from edge_ai.picture import Detections, Pixels
+from edge_ai.reasons import reason, told
 from edge_ai.spec import CameraSpec
+from edge_ai.wire.words import TEXT_CHARS_MAX
 from sync.model import Instant
 
 DEATHS_MAX = 1
@@ -35,52 +36,11 @@ WARM_RUNS = 2
 _WARM_PICTURE = (360, 640, 3)
 _STILL = Motion(GateState.QUIET, np.zeros((0, 4), np.float32), 0.0)
 
-DIED = "processes ended while they tried it: it crashes or hangs"
+DIED = told(reason("died"))
 
 Build = Callable[[Algorithm], Detector]
 Cost = Callable[[], int]
 """Microseconds of work that the calling thread has done: waiting for a busy machine must not count against a version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A version that is loaded and warm."""
-
-    algorithm: Algorithm
-    detector: Detector
-
-    @property
-    def version(self) -> str:
-        """Of the package."""
-        return self.algorithm.manifest.version
-
-
-class Loading:
-    """A version being loaded and warmed by a thread of its own; the pictures go on meanwhile."""
-
-    def __init__(self, version: str, load: Callable[[], Ready]) -> None:
-        self.version = version
-        self.ready: Ready | None = None
-        self.why = ""
-        """Why it could not be loaded."""
-        self._load = load
-        self._thread = Thread(target=self._run, name=f"load-{version}", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_over(self) -> bool:
-        """True once `ready` or `why` says how it went."""
-        return not self._thread.is_alive()
-
-    def wait(self) -> None:
-        """Until it is over."""
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            self.ready = self._load()
-        except EdgeError as error:
-            self.why = str(error)
 
 
 class HotModel:
@@ -125,10 +85,11 @@ class HotModel:
     @property
     def words(self) -> str:
         """What runs, in a few words."""
-        words = f"{self._id} {self._live.version}"
-        if self._watch is not None:
-            words += ", watched"
-        return words + (f", in shadow: {self._candidate.version}" if self._candidate is not None else "")
+        runs = f"{self._id} {self._live.version}"
+        if self._candidate is not None:
+            code = "runs-shadow" if self._watch is None else "runs-watched-shadow"
+            return told(reason(code, model=runs, shadow=self._candidate.version), TEXT_CHARS_MAX)
+        return told(runs if self._watch is None else reason("runs-watched", model=runs), TEXT_CHARS_MAX)
 
     def detect(self, pixels: Pixels, motion: Motion) -> Detections:
         """What the live version sees; raises ModelError when it fails and there is none to go back to."""
@@ -150,7 +111,7 @@ class HotModel:
         try:
             work()
         except AlgorithmError as error:
-            self.trouble = str(error)
+            self.trouble = error.told
 
     # ---- following the library
 
@@ -192,7 +153,7 @@ class HotModel:
         algorithm = load_version(self._camera, self._library, version)
         detector = self._build(algorithm)
         if detector.classes != self.classes:
-            raise ModelError(f"algorithm {self._id} {version} knows other classes than {self._live.version}: import it under another id")
+            raise ModelError(reason("other-classes", algorithm=self._id, version=version, live=self._live.version))
         for _ in range(WARM_RUNS):
             detector.detect(np.zeros(_WARM_PICTURE, np.uint8), _STILL)
         return Ready(algorithm, detector)
@@ -221,10 +182,11 @@ class HotModel:
         try:
             found = self._live.detector.detect(pixels, motion)
         except ModelError as error:
-            if watched is None or self._before is None:
+            if watched is None:
                 raise
             watched.failed()
-            self._go_back(self._live.version, str(error), self._clock.now())
+            if not self._came_back(self._live.version, error.told):
+                raise
             return self._live.detector.detect(pixels, motion)
         taken_ms = (self._cost_us() - began_us) / 1e3
         (watched or self._tally).add(len(found), taken_ms)
@@ -267,8 +229,12 @@ class HotModel:
         """From the next picture on `to` is live."""
         if is_watched:
             self._library.begin_trial(self._id, to.version)
-        self._before = self._live if is_watched else None
-        self._watch = LiveWatch(self._tally, now) if is_watched else None
+        before, did = self._live, self._tally
+        if self._watch is not None and self._before is not None:
+            # The version that goes has not proved itself: the new one is judged by the one before it, and gives way to that.
+            before, did = self._before, self._watch.before
+        self._before = before if is_watched else None
+        self._watch = LiveWatch(did, now) if is_watched else None
         self._live = to
         self._tally = Tally()
         self._candidate = self._shadow = None
@@ -278,6 +244,21 @@ class HotModel:
         if self._before is not None and self._live.version == version:
             self._switch(self._before, now, is_watched=False)
         self._tried(lambda: self._write_back(version, why))
+
+    def _came_back(self, version: str, why: str) -> bool:
+        """Take the failing `version` back within this picture; False where there is nothing to go back to.
+
+        After a start nothing of the version before is warm, so it is loaded here: a picture that waits is better than a camera that fails.
+        """
+        self._go_back(version, why, self._clock.now())
+        if self._live.version == version:
+            self._tried(lambda: self._load_back(version))
+        return self._live.version != version
+
+    def _load_back(self, version: str) -> None:
+        before = self._library.state(self._id).live
+        if before != version:
+            self._switch(self._loaded(before), self._clock.now(), is_watched=False)
 
     def _write_back(self, version: str, why: str) -> None:
         self._library.roll_back_if_live(self._id, version, at_us=self._clock.wall_us(), why=why)
@@ -300,7 +281,7 @@ def open_hot(
     except ModelError as error:
         if not is_on_trial:
             raise
-        library.roll_back_if_live(id_, state.live, at_us=clock.wall_us(), why=str(error))
+        library.roll_back_if_live(id_, state.live, at_us=clock.wall_us(), why=error.told)
         return _opened(camera, algorithms_dir, library, clock, build, cost_us)
 
 

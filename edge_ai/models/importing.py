@@ -31,6 +31,7 @@ from edge_ai.models.package import (
     read_bounded,
 )
 from edge_ai.models.picture_bounds import check_picture
+from edge_ai.models.picture_notes import without_notes
 
 PICTURES_MAX = 16
 PICTURE_BYTES_MAX = 4 * 1024 * 1024
@@ -117,7 +118,7 @@ def _pictures(paths: Sequence[Path]) -> dict[str, bytes]:
         if kind is None:
             raise ModelError(f"golden picture {path.name} refused: it is neither JPEG nor PNG")
         check_picture(path.name, data)
-        found[f"{index:02}.{kind}"] = data
+        found[f"{index:02}.{kind}"] = without_notes(path.name, data)
     return found
 
 

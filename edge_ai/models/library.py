@@ -22,6 +22,7 @@ from edge_ai.models.package import CARD, MANIFEST, Card, Signature, check_files,
 from edge_ai.models.room import Room
 from edge_ai.models.standing import HISTORY_MAX, Happened, Held, Refusals, Standing, noted, replace_standing
 from edge_ai.models.trials import Trials
+from edge_ai.reasons import reason, system_reason
 
 ALGORITHMS_MAX = 400
 """Algorithms a library holds."""
@@ -66,7 +67,7 @@ class Library:
         try:
             return msgspec.json.decode(read_bounded(path, STATE_BYTES_MAX), type=Standing)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise AlgorithmError(f"{path} is damaged ({error}): remove it, then `yunnao model activate {id_} VERSION`") from error
+            raise AlgorithmError(reason("library-state-damaged", file=path, what=error, algorithm=id_)) from error
 
     def state_mark(self, id_: str) -> tuple[int, int]:
         """Changes whenever the state of an algorithm does: (file number, time). Cheap: one look at the file's entry."""
@@ -80,7 +81,7 @@ class Library:
         """Where a version lies; raises AlgorithmError when it is not here."""
         if version not in self.versions(id_):
             known = ", ".join(self.versions(id_)) or "none"
-            raise AlgorithmError(f"algorithm {id_} {version} is not here: versions are {known}; `yunnao model list` shows all")
+            raise AlgorithmError(reason("version-absent", algorithm=id_, version=version, known=known))
         return self.root / id_ / version
 
     def checked(self, id_: str, version: str) -> Path:
@@ -88,7 +89,7 @@ class Library:
         folder = self.folder(id_, version)
         card = read_card(folder)
         if (card.id, card.version) != (id_, version):
-            raise AlgorithmError(f"package {id_} {version} refused: its card is of {card.id} {card.version}; import it again")
+            raise AlgorithmError(reason("package-card-other", algorithm=id_, version=version, other=card.id, other_version=card.version))
         check_files(folder, card)
         return folder
 
@@ -104,7 +105,7 @@ class Library:
         try:
             return msgspec.json.decode(read_bounded(path, STATE_BYTES_MAX), type=Refusals)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise AlgorithmError(f"{path} is damaged ({error}): remove it, it only counts") from error
+            raise AlgorithmError(reason("library-counts-damaged", file=path, what=error)) from error
 
     # ---- changing
 
@@ -121,15 +122,21 @@ class Library:
             if card.version in self.versions(card.id):
                 if read_card(self.root / card.id / card.version).content_sha256 == card.content_sha256:
                     return False
-                raise AlgorithmError(f"algorithm {card.id} {card.version} is here with other content: give the new one another --version")
+                raise AlgorithmError(reason("package-other-content", algorithm=card.id, version=card.version))
             self._check_room(card.id)
             self.room.check(f"package {card.id} {card.version}", sum(len(data) for data in files.values()))
             state = self.state(card.id)
             manifest = decode_manifest(files[MANIFEST], card.id)
             if state.live and (classes := self.manifest(card.id, state.live).classes) != manifest.classes:
                 raise AlgorithmError(
-                    f"algorithm {card.id} {card.version} refused: it knows {len(manifest.classes)} classes that are not the "
-                    f"{len(classes)} of the live version {state.live}; rules name classes, so give it another --id"
+                    reason(
+                        "package-other-classes",
+                        algorithm=card.id,
+                        version=card.version,
+                        count=len(manifest.classes),
+                        live_count=len(classes),
+                        live=state.live,
+                    )
                 )
             (self.root / card.id).mkdir(parents=True, exist_ok=True, mode=0o700)
             write_package(self.root / card.id / card.version, files, card, signature)
@@ -137,14 +144,16 @@ class Library:
             return True
 
     def activate(self, id_: str, version: str, *, at_us: int, why: str = "", by: str = "", watch: bool = True) -> Standing:
-        """Make a version live, keep the one before for the way back, drop the one before that. Raises AlgorithmError."""
+        """Make a version live, keep the last that proved itself for the way back, drop the one before that. Raises AlgorithmError."""
         with self._locked():
             self.checked(id_, version)
             state = self.state(id_)
             if state.live == version:
                 return state
-            watched = watch and bool(state.live)
-            new = replace_standing(state, live=version, previous=state.live, shadow="", watched=watched)
+            # What is still watched may be bad: two new versions one after another must leave a way back to a good one.
+            way_back = state.previous if state.watched and state.previous else state.live
+            way_back = "" if way_back == version else way_back
+            new = replace_standing(state, live=version, previous=way_back, shadow="", watched=watch and bool(way_back))
             self._write(id_, new := noted(new, Happened(at_us=at_us, what="activated", version=version, why=why, by=by)))
             self._trials(id_).forget(version)
             if state.previous in set(self.versions(id_)) - new.kept:
@@ -157,9 +166,7 @@ class Library:
             self.checked(id_, version)
             state = self.state(id_)
             if not state.live or state.live == version:
-                raise AlgorithmError(
-                    f"algorithm {id_} has no other live version to compare {version} with: `yunnao model activate {id_} {version}`"
-                )
+                raise AlgorithmError(reason("nothing-to-compare", algorithm=id_, version=version))
             new = noted(replace_standing(state, shadow=version), Happened(at_us=at_us, what="shadowed", version=version, by=by))
             self._trials(id_).forget(version)
             self._write(id_, new)
@@ -185,7 +192,7 @@ class Library:
         """Make the version before live again. Raises AlgorithmError without one."""
         state = self.roll_back_if_live(id_, (before := self.state(id_)).live, at_us=at_us, why=why, by=by)
         if not before.previous:
-            raise AlgorithmError(f"algorithm {id_} has no version to go back to: import one, or `yunnao model activate {id_} VERSION`")
+            raise AlgorithmError(reason("no-version-before", algorithm=id_))
         return state
 
     def roll_back_if_live(self, id_: str, version: str, *, at_us: int, why: str, by: str = "") -> Standing:
@@ -204,7 +211,7 @@ class Library:
         with self._locked():
             folder, state = self.folder(id_, version), self.state(id_)
             if state.live == version and not even_live:
-                raise AlgorithmError(f"algorithm {id_} {version} is live: activate another version first, or give --live")
+                raise AlgorithmError(reason("version-live", algorithm=id_, version=version))
             gone = {name: "" for name in ("live", "previous", "shadow") if getattr(state, name) == version}
             new = replace_standing(state, **gone, watched=state.watched and "live" not in gone)
             self._write(id_, noted(new, Happened(at_us=at_us, what="removed", version=version, by=by)))
@@ -217,7 +224,7 @@ class Library:
         try:
             return self._trials(id_).begin(version)
         except OSError as error:
-            raise AlgorithmError(f"library {self.root} cannot be written ({error.strerror}): free space, then again") from error
+            raise AlgorithmError(reason("library-unwritable", folder=self.root, what=system_reason(error))) from error
 
     def end_trial(self, id_: str, version: str) -> None:
         """The version has proved itself in this process, or is not tried any more."""
@@ -231,9 +238,9 @@ class Library:
     def _check_room(self, id_: str) -> None:
         folders = {entry.name for entry in os.scandir(self.root) if ID.fullmatch(entry.name)}
         if id_ not in folders and len(folders) >= ALGORITHMS_MAX and len(ids := self.ids()) >= ALGORITHMS_MAX:
-            raise AlgorithmError(f"algorithm {id_} refused: {len(ids)} are here, at most {ALGORITHMS_MAX}; `yunnao model remove` one")
+            raise AlgorithmError(reason("too-many-algorithms", algorithm=id_, count=len(ids), most=ALGORITHMS_MAX))
         if len(versions := self.versions(id_)) >= VERSIONS_MAX:
-            raise AlgorithmError(f"algorithm {id_} has {len(versions)} versions, at most {VERSIONS_MAX}: `yunnao model remove` one")
+            raise AlgorithmError(reason("too-many-versions", algorithm=id_, count=len(versions), most=VERSIONS_MAX))
 
     def _write(self, id_: str, state: Standing) -> None:
         self._put(self.root / id_ / STATE, state)
@@ -253,12 +260,12 @@ class Library:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(self.root / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise AlgorithmError(f"library {self.root} cannot be used ({error.strerror}): check its owner and mode") from error
+            raise AlgorithmError(reason("library-unusable", folder=self.root, what=system_reason(error))) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         except OSError as error:
-            raise AlgorithmError(f"library {self.root} cannot be written ({error.strerror}): free space, then again") from error
+            raise AlgorithmError(reason("library-unwritable", folder=self.root, what=system_reason(error))) from error
         finally:
             os.close(handle)
 

@@ -15,6 +15,7 @@ from enum import Enum
 import msgspec
 
 from edge_ai.errors import AlgorithmError
+from edge_ai.reasons import reason
 
 MANIFEST_BYTES_MAX = 65_536
 CLASSES_MAX = 1_000
@@ -142,21 +143,19 @@ class Manifest:
 def decode_manifest(raw: bytes, name: str) -> Manifest:
     """The manifest of algorithm `name`; raises AlgorithmError naming what is wrong."""
     if len(raw) > MANIFEST_BYTES_MAX:
-        raise AlgorithmError(f"manifest of algorithm {name} refused: over {MANIFEST_BYTES_MAX} bytes")
+        raise AlgorithmError(reason("manifest-too-large", algorithm=name, most=MANIFEST_BYTES_MAX))
     try:
         values = tomllib.loads(raw.decode())
         unknown = sorted(set(values) - {known.name for known in fields(Manifest)})
         manifest = msgspec.convert(values, Manifest)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
-        raise AlgorithmError(f"manifest of algorithm {name} refused: {error}") from error
+        raise AlgorithmError(reason("manifest-bad", algorithm=name, what=error)) from error
     if unknown:
-        raise AlgorithmError(f"manifest of algorithm {name} has unknown keys {', '.join(unknown)}: remove them")
+        raise AlgorithmError(reason("manifest-unknown-keys", algorithm=name, keys=", ".join(unknown)))
     if manifest.id != name or not manifest.classes or not 0 < manifest.score_min < 1 or not 0 < manifest.overlap_max < 1:
-        raise AlgorithmError(
-            f"manifest of algorithm {name} refused: id must be the folder's name, classes not empty, thresholds inside 0-1"
-        )
+        raise AlgorithmError(reason("manifest-ill-formed", algorithm=name))
     if fault := fault_of(manifest):
-        raise AlgorithmError(f"manifest of algorithm {name} refused: {fault}")
+        raise AlgorithmError(reason("manifest-bad", algorithm=name, what=fault))
     return manifest
 
 

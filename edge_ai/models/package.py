@@ -26,6 +26,7 @@ import msgspec
 from msgspec import Meta
 
 from edge_ai.errors import AlgorithmError
+from edge_ai.reasons import reason, system_reason
 
 FORMAT = 1
 CARD, SIGNATURE, MANIFEST, MODEL, LICENCE, EXPECTED = (
@@ -87,7 +88,7 @@ def card_of(id_: str, version: str, files: Mapping[str, bytes]) -> Card:
     """The card of a package's files; raises AlgorithmError when they are no package."""
     card = Card(id_, version, {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())})
     if (size := sum(len(data) for data in files.values())) > PACKAGE_BYTES_MAX:
-        raise AlgorithmError(f"package {id_} {version} refused: {size} bytes, at most {PACKAGE_BYTES_MAX}")
+        raise AlgorithmError(reason("package-too-large", algorithm=id_, version=version, bytes=size, most=PACKAGE_BYTES_MAX))
     return decode_card(card.canonical, f"{id_} {version}")
 
 
@@ -96,12 +97,12 @@ def decode_card(raw: bytes, name: str) -> Card:
     try:
         read = msgspec.json.decode(raw, type=_Card)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise AlgorithmError(f"package {name} refused: {CARD} cannot be read ({error})") from error
+        raise AlgorithmError(reason("package-card-unreadable", package=name, file=CARD, what=error)) from error
     card = Card(read.id, read.version, read.files)
     if missing := sorted(REQUIRED - set(card.files)):
-        raise AlgorithmError(f"package {name} refused: it lacks {', '.join(missing)}")
+        raise AlgorithmError(reason("package-lacks", package=name, files=", ".join(missing)))
     if read.format != FORMAT or card.canonical != raw:
-        raise AlgorithmError(f"package {name} refused: {CARD} is not in canonical form {FORMAT}; get the package again")
+        raise AlgorithmError(reason("package-card-form", package=name, file=CARD, format=FORMAT))
     return card
 
 
@@ -110,7 +111,7 @@ def decode_signature(raw: bytes, name: str) -> Signature:
     try:
         return msgspec.json.decode(raw, type=Signature)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise AlgorithmError(f"package {name} refused: {SIGNATURE} cannot be read ({error})") from error
+        raise AlgorithmError(reason("package-card-unreadable", package=name, file=SIGNATURE, what=error)) from error
 
 
 def read_card(folder: Path) -> Card:
@@ -127,23 +128,23 @@ def check_files(folder: Path, card: Card) -> None:
     """Raise AlgorithmError unless every file of the card is there with its digest, and no other is."""
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
     if strange := sorted(there - set(card.files) - {CARD, SIGNATURE}):
-        raise AlgorithmError(f"package {card.id} {card.version} refused: {strange[0][:80]!r} is not on its card; remove it")
+        raise AlgorithmError(reason("package-strange-file", algorithm=card.id, version=card.version, file=repr(strange[0][:80])))
     for name, digest in card.files.items():
         if _digest(folder / name) != digest:
-            raise AlgorithmError(f"package {card.id} {card.version} refused: {name} is not what its card says; import or fetch it again")
+            raise AlgorithmError(reason("package-file-changed", algorithm=card.id, version=card.version, file=name))
 
 
 def read_bounded(path: Path, size_max: int) -> bytes:
     """The bytes of an ordinary file of at most `size_max`; raises AlgorithmError."""
     try:
         if path.is_symlink() or not path.is_file():
-            raise AlgorithmError(f"{path} is not a file: name an ordinary one")
+            raise AlgorithmError(reason("not-a-file", file=path))
         with path.open("rb") as file:
             data = file.read(size_max + 1)
     except OSError as error:
-        raise AlgorithmError(f"{path} cannot be read ({error.strerror}): check its path and mode") from error
+        raise AlgorithmError(reason("file-unreadable-why", file=path, what=system_reason(error))) from error
     if len(data) > size_max:
-        raise AlgorithmError(f"{path.name} refused: over {size_max} bytes")
+        raise AlgorithmError(reason("file-too-large", file=path.name, most=size_max))
     return data
 
 
@@ -161,7 +162,7 @@ def write_package(folder: Path, files: Mapping[str, bytes], card: Card, signatur
         incoming.rename(folder)
         sync_folder(folder.parent)
     except OSError as error:
-        raise AlgorithmError(f"package {card.id} {card.version} cannot be written ({error.strerror}): free space, then again") from error
+        raise AlgorithmError(reason("package-unwritable", algorithm=card.id, version=card.version, what=system_reason(error))) from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
 

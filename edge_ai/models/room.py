@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edge_ai.errors import AlgorithmError
 from edge_ai.models.manifest import VERSION
+from edge_ai.reasons import reason
 
 DISK_FLOOR_BYTES = 64 << 20
 """What packages leave free on their disk."""
@@ -24,13 +25,9 @@ class Room:
     def check(self, what: str, size: int) -> None:
         """Raise AlgorithmError when `size` bytes more are over the bound, or leave the disk too little."""
         if self._bytes_max and (used := self.bytes_used()) + size > self._bytes_max:
-            raise AlgorithmError(
-                f"{what} refused: its {size} bytes and the {used} that are here are over {self._bytes_max}; "
-                f"`yunnao model remove` what no camera uses, or raise edge.models_quota_mb"
-            )
+            raise AlgorithmError(reason("library-full", what=what, bytes=size, used=used, most=self._bytes_max))
         if (free := shutil.disk_usage(self._root).free - size) < DISK_FLOOR_BYTES:
-            left = f"its {size} bytes would leave {max(free, 0)} on the disk, at least {DISK_FLOOR_BYTES} stay free"
-            raise AlgorithmError(f"{what} refused: {left}")
+            raise AlgorithmError(reason("library-disk-low", what=what, bytes=size, left=max(free, 0), least=DISK_FLOOR_BYTES))
 
     def bytes_used(self) -> int:
         """What lies in the folder, with what is on its way. A version never changes, so it is added up once."""

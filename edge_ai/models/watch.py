@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from edge_ai.reasons import Reason, reason, told
 from sync.model import Instant
 
 SHADOW_FRAMES = 100
@@ -79,7 +80,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict with its reason, which names the values."""
+    """A verdict with its reason, which names the values, as it travels."""
 
     verdict: Verdict
     why: str = ""
@@ -96,19 +97,19 @@ class ShadowWatch:
     def judge(self) -> Judged:
         """GO once enough pictures were compared and nothing speaks against it; BACK at the first error or at the end."""
         if self.new.errors > ERRORS_MAX:
-            return Judged(Verdict.BACK, f"it failed on {self.new.errors} of {self.new.frames + self.new.errors} pictures in shadow")
+            return Judged(Verdict.BACK, told(_failed("failed-in-shadow", self.new)))
         if self.new.frames < self._frames:
             return Judged(Verdict.WAIT)
         if why := _against(self.old, self.new):
-            return Judged(Verdict.BACK, f"in shadow {why}")
-        return Judged(Verdict.GO, f"in shadow for {self.new.frames} pictures: {_compared(self.old, self.new)}")
+            return Judged(Verdict.BACK, told(reason("in-shadow", what=why)))
+        return Judged(Verdict.GO, told(_compared("did-in-shadow", self.old, self.new)))
 
 
 class LiveWatch:
-    """The phase in which the new version is live; `before` is what the old one did."""
+    """The phase in which the new version is live; `before` is what the last one that proved itself did."""
 
     def __init__(self, before: Tally, began: Instant, seconds: float = WATCH_S) -> None:
-        self._before = before
+        self.before = before
         self._began = began
         self._seconds = seconds
         self.new = Tally()
@@ -116,27 +117,32 @@ class LiveWatch:
     def judge(self, now: Instant) -> Judged:
         """BACK for errors at once, for rate and latency once enough pictures are judged; GO when the time is over."""
         if self.new.errors > ERRORS_MAX:
-            return Judged(Verdict.BACK, f"it failed on {self.new.errors} of {self.new.frames + self.new.errors} pictures")
-        if self.new.frames >= JUDGED_FRAMES_MIN and (why := _against(self._before, self.new)):
-            return Judged(Verdict.BACK, why)
+            return Judged(Verdict.BACK, told(_failed("failed-live", self.new)))
+        if self.new.frames >= JUDGED_FRAMES_MIN and (why := _against(self.before, self.new)):
+            return Judged(Verdict.BACK, told(why))
         if now.seconds_since(self._began) >= self._seconds and self.new.frames >= JUDGED_FRAMES_MIN:
-            return Judged(Verdict.GO, f"live for {self.new.frames} pictures: {_compared(self._before, self.new)}")
+            return Judged(Verdict.GO, told(_compared("did-live", self.before, self.new)))
         return Judged(Verdict.WAIT)
 
 
-def _against(old: Tally, new: Tally) -> str:
-    """What speaks against the new version, with the values; empty when nothing does or nothing is known."""
+def _against(old: Tally, new: Tally) -> Reason | None:
+    """What speaks against the new version, with the values; None when nothing does or nothing is known."""
     if old.frames < JUDGED_FRAMES_MIN:
-        return ""
+        return None
     slower_ms = new.latency_ms - old.latency_ms
     if new.latency_ms > LATENCY_MAX * old.latency_ms and slower_ms > LATENCY_SLACK_MS:
-        return f"it took {new.latency_ms:.1f} ms a picture, the one before {old.latency_ms:.1f}: more than {LATENCY_MAX:g} times"
+        return reason("slower", new=f"{new.latency_ms:.1f}", old=f"{old.latency_ms:.1f}", times=f"{LATENCY_MAX:g}")
     if max(old.rate, new.rate) * min(old.frames, new.frames) < DETECTIONS_JUDGED_MIN:
-        return ""
+        return None
     if not RATE_LOW * old.rate <= new.rate <= RATE_HIGH * old.rate:
-        return f"it found {new.rate:.2f} things a picture, the one before {old.rate:.2f}: outside {RATE_LOW:g} to {RATE_HIGH:g} times"
-    return ""
+        return reason("other-rate", new=f"{new.rate:.2f}", old=f"{old.rate:.2f}", low=f"{RATE_LOW:g}", high=f"{RATE_HIGH:g}")
+    return None
 
 
-def _compared(old: Tally, new: Tally) -> str:
-    return f"{new.rate:.2f} things a picture (before {old.rate:.2f}), {new.latency_ms:.1f} ms (before {old.latency_ms:.1f})"
+def _failed(code: str, new: Tally) -> Reason:
+    return reason(code, failed=new.errors, pictures=new.frames + new.errors)
+
+
+def _compared(code: str, old: Tally, new: Tally) -> Reason:
+    rates, took = (f"{new.rate:.2f}", f"{old.rate:.2f}"), (f"{new.latency_ms:.1f}", f"{old.latency_ms:.1f}")
+    return reason(code, pictures=new.frames, new=rates[0], old=rates[1], new_ms=took[0], old_ms=took[1])

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from edge_ai.capture.gate import BOXES_MAX, GateState
 from edge_ai.errors import RingError
+from edge_ai.reasons import reason, system_reason
 
 MAGIC = 0x59_4E_52_49_4E_47
 """First word of a ring's file."""
@@ -99,17 +100,12 @@ def reserve(path: Path, size: int) -> mmap.mmap:
     try:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise RingError(
-            f"frame ring {path.name} cannot be made in {path.parent}: {error.strerror}; name a writable [edge] ring_dir"
-        ) from error
+        raise RingError(reason("ring-unmade", ring=path.name, folder=path.parent, what=system_reason(error))) from error
     try:
         os.posix_fallocate(handle, 0, size)
         return mmap.mmap(handle, size)
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise RingError(
-            f"no room for a frame ring of {size >> 20} MiB in {path.parent}: {error.strerror}; "
-            f"free space there, or name another [edge] ring_dir"
-        ) from error
+        raise RingError(reason("ring-no-room", mib=size >> 20, folder=path.parent, what=system_reason(error))) from error
     finally:
         os.close(handle)

@@ -13,6 +13,7 @@ from edge_ai.condition import Values
 from edge_ai.errors import AlgorithmError, SpecError
 from edge_ai.ground import Ground
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason
 from edge_ai.rule_spec import RuleKind, RuleSpec
 from edge_ai.rules.memory import Kept, KeptStay, OpenEvent, PlaceFile
 from edge_ai.rules.outcome import Begun, Ended, RuleOutcome
@@ -122,14 +123,20 @@ class RuleBook:
 def _rule(spec: RuleSpec, camera: CameraSpec, classes: Sequence[str], values: Values | None) -> Rule:
     if spec.classes and not set(spec.classes) & set(classes) and spec.kind is not RuleKind.LEVEL:
         raise AlgorithmError(
-            f"rule {spec.name!r} of camera {camera.id} wants {', '.join(spec.classes[:8])}: "
-            f"algorithm {camera.algorithm} finds {', '.join(classes[:12])}; change the rule's classes or the algorithm"
+            reason(
+                "rule-other-classes",
+                rule=repr(spec.name),
+                camera=camera.id,
+                wanted=", ".join(spec.classes[:8]),
+                algorithm=camera.algorithm,
+                found=", ".join(classes[:12]),
+            )
         )
     ground = None if camera.ground is None else Ground(camera.ground)
     try:
         return Rule(spec, classes, ground=ground, values=values, utc_offset_minutes=camera.utc_offset_minutes)
     except SpecError as error:
-        raise AlgorithmError(f"camera {camera.id}: {error}") from error
+        raise AlgorithmError(reason("of-camera", camera=camera.id, what=error)) from error
 
 
 def _looks(camera: CameraSpec, stages: Mapping[str, SecondStage]) -> dict[str, SecondLook]:
@@ -138,14 +145,17 @@ def _looks(camera: CameraSpec, stages: Mapping[str, SecondStage]) -> dict[str, S
         if not spec.second_stage:
             continue
         if spec.second_stage not in stages:
-            raise AlgorithmError(
-                f"rule {spec.name!r} of camera {camera.id} names second stage {spec.second_stage!r}, which is not installed: "
-                f"import it, or leave second_stage empty to take the detector's word"
-            )
+            raise AlgorithmError(reason("stage-absent", rule=repr(spec.name), camera=camera.id, stage=repr(spec.second_stage)))
         if spec.second_class not in stages[spec.second_stage].classes:
             raise AlgorithmError(
-                f"rule {spec.name!r} of camera {camera.id} wants second_class {spec.second_class!r}: "
-                f"{spec.second_stage} says {', '.join(stages[spec.second_stage].classes[:12])}"
+                reason(
+                    "stage-other-classes",
+                    rule=repr(spec.name),
+                    camera=camera.id,
+                    wanted=repr(spec.second_class),
+                    stage=spec.second_stage,
+                    found=", ".join(stages[spec.second_stage].classes[:12]),
+                )
             )
         looks[spec.name] = SecondLook(stages[spec.second_stage], spec.second_class)
     return looks

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import msgspec
 
 from edge_ai.errors import EvidenceError
+from edge_ai.reasons import reason, system_reason, told
 from edge_ai.rules.stay import Stay
 from edge_ai.wire.events import EventRow
 
@@ -63,7 +64,7 @@ class PlaceFile:
         except FileNotFoundError:
             return Kept()
         except OSError as error:
-            self.trouble = f"place memory {self.path.name} cannot be read: {error.strerror}"
+            self.trouble = told(reason("places-unreadable", file=self.path.name, what=system_reason(error)))
             return Kept()
         try:
             if len(data) > FILE_BYTES_MAX:
@@ -85,17 +86,15 @@ class PlaceFile:
             beside.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
-            raise EvidenceError(f"place memory {self.path.name} cannot be written: {error.strerror}; free space on the disk") from error
+            raise EvidenceError(reason("places-unwritable", file=self.path.name, what=system_reason(error))) from error
 
     def _set_aside(self, why: str) -> None:
         aside = self.path.with_suffix(DAMAGED_SUFFIX)
-        self.trouble = (
-            f"place memory {self.path.name} is damaged and now lies as {aside.name}: {why}; parked things may be reported once more"
-        )
+        self.trouble = told(reason("places-damaged", file=self.path.name, aside=aside.name, what=why))
         try:
             self.path.replace(aside)
         except OSError as error:
-            self.trouble = f"place memory {self.path.name} is damaged ({why}) and cannot be set aside: {error.strerror}"
+            self.trouble = told(reason("places-stuck", file=self.path.name, damage=why, what=system_reason(error)))
 
 
 def _sync_folder(folder: Path) -> None:

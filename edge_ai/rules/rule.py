@@ -12,6 +12,7 @@ from edge_ai.condition import SensorValues, Values, parse_condition
 from edge_ai.errors import SpecError
 from edge_ai.ground import Ground
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason
 from edge_ai.rule_spec import RuleKind, RuleSpec
 from edge_ai.rules.crossing import Crossing
 from edge_ai.rules.crowd import Crowd
@@ -119,6 +120,6 @@ def _kind(spec: RuleSpec, wanted: frozenset[int], classes: Sequence[str], ground
         case RuleKind.LEVEL:
             return Gauge(spec)
         case RuleKind.SPEED if ground is None:
-            raise SpecError(f"rule {spec.name!r} of kind speed needs the camera's ground plane: give `ground` of the camera")
+            raise SpecError(reason("rule-no-ground", rule=repr(spec.name)))
         case RuleKind.SPEED | RuleKind.WRONG_WAY:
             return Movement(spec, wanted, ground)

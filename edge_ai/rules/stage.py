@@ -55,7 +55,7 @@ class SecondLook:
         try:
             said = self._stage.look_at(pixels, np.array(track.box, np.float32))
         except ModelError as error:
-            self.trouble = str(error)
+            self.trouble = error.told
             return False
         self.trouble = ""
         if said is None or said[0] != self._wanted:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import threading
 
+from edge_ai.spec import OPENS_PER_S
 from sync.model import Instant
-
-OPENS_PER_S = 5.0
-"""Cameras a node opens in a second (EDGE_AI failure 2)."""
 
 
 class OpenBudget:

@@ -17,6 +17,7 @@ import numpy as np
 
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason
 from edge_ai.sources.lending import LentStream
 from edge_ai.sources.rtsp.codec import AccessUnit, Codec
 from edge_ai.sources.rtsp.units import payloads_for
@@ -87,7 +88,7 @@ class StreamDecoder:
                 # Its stubs know only IStreamReader; what is taken is any io.BufferedIOBase.
                 self._capture = cv2.VideoCapture(cast("Any", self._stream), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
         except cv2.error as error:
-            raise SourceError("its pictures cannot be decoded") from error
+            raise SourceError(reason("not-decodable")) from error
         self._units.is_open = True
 
     @property

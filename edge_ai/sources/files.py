@@ -11,6 +11,7 @@ import cv2
 
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels
+from edge_ai.reasons import Reason, reason
 from edge_ai.sources.decoder import as_picture, ffmpeg_options
 from edge_ai.sources.port import FPS_DEFAULT, FPS_MAX
 from edge_ai.sources.rtsp.picture_size import check_size
@@ -75,21 +76,21 @@ class ClipSource:
         self._shape = picture.shape
         return picture
 
-    def ending(self) -> str:
+    def ending(self) -> Reason | None:
         """What is missing at the end: OpenCV takes a decoding error for the end of the file (EDGE_AI 1)."""
         if not self._promised:
             return self._behind()
         missing = self._promised - self._given
         if missing <= max(SHORT_BY_FRAMES, SHORT_BY_SHARE * self._promised):
-            return ""
-        return f"{self._name} is damaged: {self._given} of {self._promised} frames readable; copy the file again"
+            return None
+        return reason("clip-damaged", file=self._name, given=self._given, promised=self._promised)
 
-    def _behind(self) -> str:
+    def _behind(self) -> Reason | None:
         """Of a file that tells no count of frames: what still comes behind a picture that cannot be read."""
         given = self._given
         if not any(self.skip() for _ in range(LOOKS_BEHIND_MAX)):
-            return ""
-        return f"{self._name} is damaged: picture {given + 1} cannot be read, or is of absurd size, and others follow; copy the file again"
+            return None
+        return reason("clip-damaged-at", file=self._name, picture=given + 1)
 
     def interrupt(self) -> None:
         """A file never lets anybody wait for long."""
@@ -108,7 +109,7 @@ def believed_fps(capture: cv2.VideoCapture) -> float:
 def open_clip(path: Path) -> ClipSource:
     """Open a video file; raises SourceError with the way out."""
     _check_file(path)
-    refusal = f"{path.name} does not open as a video: check that it is a whole video file"
+    refusal = reason("not-a-video", file=path.name)
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS]
     limits += [cv2.CAP_PROP_N_THREADS, 1]
     try:
@@ -122,18 +123,18 @@ def open_clip(path: Path) -> ClipSource:
     size = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
     try:
         if not all(size):
-            raise SourceError("no size of its pictures can be read, or an absurd one")
+            raise SourceError(reason("no-size"))
         check_size(*size)
     except SourceError as error:
         capture.release()
-        raise SourceError(f"{path.name}: {error}") from error
+        raise SourceError(reason("in-file", file=path.name, what=error)) from error
     return ClipSource(capture, path.name)
 
 
 def _check_file(path: Path) -> None:
     if path.is_dir():
-        raise SourceError(f"{path.name} is a folder: name one video file in it")
+        raise SourceError(reason("file-folder", file=path.name))
     if not path.is_file():
-        raise SourceError(f"{path.name} does not exist: correct `source` of the camera")
+        raise SourceError(reason("file-absent", file=path.name))
     if path.stat().st_size == 0:
-        raise SourceError(f"{path.name} is empty: copy the file again")
+        raise SourceError(reason("file-empty", file=path.name))

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from edge_ai.clock import Clock
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason
 from edge_ai.sources.decoder import StreamDecoder
 from edge_ai.sources.packets import Packet, PacketRing
 from edge_ai.sources.port import FPS_DEFAULT
@@ -109,9 +110,8 @@ class LiveSource:
         self._catch_up()
         return self._until_shown(lambda decoder: decoder.read(room))
 
-    def ending(self) -> str:
+    def ending(self) -> None:
         """A live source promises nothing."""
-        return ""
 
     def interrupt(self) -> None:
         """Let a read that waits end soon."""
@@ -168,7 +168,7 @@ class LiveSource:
             return
         self._failures += 1
         if self._failures > DECODER_FAILURES_MAX:
-            raise SourceError(f"its pictures cannot be decoded: {self._failures} attempts in a row")
+            raise SourceError(reason("not-decodable-again", attempts=self._failures))
         self._ready.clear()
         self._assembler.wait_for_key()
 
@@ -213,18 +213,15 @@ class LiveSource:
         """Read packets until a unit is whole; raises SourceError."""
         now = self._clock.now()
         if now.seconds_since(self._shown_at) > SHOW_S:
-            raise SourceError(f"no picture for {SHOW_S:.0f} s that can be shown ({self.damaged} damaged): {_WAY_OUT}")
+            raise SourceError(reason("nothing-to-show", seconds=f"{SHOW_S:.0f}", damaged=self.damaged))
         deadline = now.plus(READ_S)
         while True:
             packet = self._client.next_packet(deadline)
             if packet.payload_type != self._offer.payload_type:
-                raise SourceError(f"it changed its stream to payload type {packet.payload_type}: it is opened anew")
+                raise SourceError(reason("other-payload", type=packet.payload_type))
             units = self._assembler.take(packet)
             for unit in units:
                 self.packets.add(Packet(unit.data, self._clock.now(), unit.rtp_time, unit.is_key, unit.format))
             self._ready.extend(units)
             if units or packet.has_marker:
                 return
-
-
-_WAY_OUT = "let the camera send a key picture every 1 to 5 s"

@@ -10,6 +10,7 @@ from random import Random
 
 from edge_ai.clock import Clock, SystemClock
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 from edge_ai.sources.files import open_clip
 from edge_ai.sources.live import LiveSource
 from edge_ai.sources.port import FrameSource
@@ -29,7 +30,7 @@ def open_source(camera: CameraSpec, clock: Clock | None = None, rng: Random | No
     try:
         return _open(camera, clock or SystemClock(), rng or Random(_SEED))  # noqa: S311 - no key: the camera's nonce makes proofs differ
     except SourceError as error:
-        raise SourceError(f"camera {camera.id}: {error}") from error
+        raise SourceError(reason("of-camera", camera=camera.id, what=error)) from error
 
 
 def _open(camera: CameraSpec, clock: Clock, rng: Random) -> FrameSource:
@@ -46,4 +47,4 @@ def _open_rtsp(camera: CameraSpec, clock: Clock, rng: Random) -> LiveSource:
     try:
         return LiveSource(client, client.open(), camera.mode, clock)
     except SourceError as error:
-        raise SourceError(f"{address.shown}: {error}") from error
+        raise SourceError(reason("at-address", address=address.shown, what=error)) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from edge_ai.picture import Pixels
+from edge_ai.reasons import Reason
 from edge_ai.sources.packets import PacketRing
 
 FPS_DEFAULT = 25.0
@@ -48,8 +49,8 @@ class FrameSource(Protocol):
         Live sources raise SourceError saying why they ended. After None or an error `room` may hold anything.
         """
 
-    def ending(self) -> str:
-        """After the end: empty when the source gave all it promised, else what is missing."""
+    def ending(self) -> Reason | None:
+        """After the end: None when the source gave all it promised, else what is missing."""
 
     def interrupt(self) -> None:
         """Let a read that waits end soon; may come from any thread."""

@@ -11,6 +11,7 @@ import cv2
 
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels
+from edge_ai.reasons import reason
 from edge_ai.sources.decoder import as_picture
 from edge_ai.sources.files import believed_fps
 from edge_ai.sources.rtsp.picture_size import check_size
@@ -35,9 +36,9 @@ class UsbSource:
         try:
             grabbed = self._capture.grab()
         except cv2.error as error:
-            raise SourceError(_GONE) from error
+            raise SourceError(reason("device-gone")) from error
         if not grabbed:
-            raise SourceError(_GONE)
+            raise SourceError(reason("device-gone"))
         return True
 
     def read(self, room: Pixels | None = None) -> Pixels | None:
@@ -45,15 +46,14 @@ class UsbSource:
         try:
             ok, pixels = self._capture.read(room)
         except cv2.error as error:
-            raise SourceError(_GONE) from error
+            raise SourceError(reason("device-gone")) from error
         picture = as_picture(pixels) if ok else None
         if picture is None:
-            raise SourceError(_GONE)
+            raise SourceError(reason("device-gone"))
         return picture
 
-    def ending(self) -> str:
+    def ending(self) -> None:
         """A camera promises nothing."""
-        return ""
 
     def interrupt(self) -> None:
         """The driver's own time limit ends a read."""
@@ -66,17 +66,13 @@ class UsbSource:
 def open_usb(device: str) -> UsbSource:
     """Open /dev/videoN; raises SourceError with the way out."""
     if not _DEVICE.fullmatch(device):
-        raise SourceError(f"{device[:60]!r} is no camera device: give /dev/videoN")
+        raise SourceError(reason("not-a-device", device=repr(device[:60])))
     try:
         capture = cv2.VideoCapture(device, cv2.CAP_V4L2, [cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS])
     except cv2.error as error:
-        raise SourceError(_CLOSED.format(device)) from error
+        raise SourceError(reason("device-closed", device=device)) from error
     if not capture.isOpened():
         capture.release()
-        raise SourceError(_CLOSED.format(device))
+        raise SourceError(reason("device-closed", device=device))
     check_size(int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)))
     return UsbSource(capture)
-
-
-_CLOSED = "{} does not open: check that the device exists and nobody else uses it"
-_GONE = "the device gives no pictures: check its cable"

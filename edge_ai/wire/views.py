@@ -13,6 +13,8 @@ VIEW_BYTES_MAX = 100_000
 VIEW_TEXT_CHARS_MAX = 240
 VIDEO_BYTES_MAX = 900_000
 """Of one piece of live video, which passes the socket: a single picture may weigh so much."""
+PIECE_BYTES_MAX = 256 << 10
+"""Of a piece, unless its first picture alone is larger: what lies on the way to a node above must not hold up its records for long."""
 MARK_BYTES_MAX = 1_024
 
 
@@ -55,6 +57,8 @@ class VideoOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Of the question; the answer repeats it."""
     mark: Annotated[bytes, msgspec.Meta(max_length=MARK_BYTES_MAX)] = b""
     """As the answer before said; empty: begin with the newest key picture."""
+    bytes_max: Annotated[int, msgspec.Meta(ge=1, le=PIECE_BYTES_MAX)] = PIECE_BYTES_MAX
+    """Of the piece, unless its first picture alone is larger."""
 
 
 class VideoRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,14 @@ def m001_seen(db: Database) -> None:
     db.execute("CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), node TEXT NOT NULL, incarnation TEXT NOT NULL) STRICT")
 
 
+@migrations()
+def m002_put_back(db: Database) -> None:
+    """After how many batches that were put back each resource was read; a table, as an older program writes whole rows of `seen`."""
+    db.execute(
+        "CREATE TABLE put_back (resource TEXT NOT NULL, field TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (resource, field)) STRICT"
+    )
+
+
 class CountingFailed(NodeError):
     """The file cannot be read or written now."""
 
@@ -73,7 +81,7 @@ class Counting(SideFile):
     def persons(self, journal: SqliteJournal, resource: str, field: str) -> int:
         """About how many distinct values of `field` this node's records of a resource have. Raises CountingFailed, JournalError."""
         self._check_owner(journal)
-        seen, upto = self._seen(resource, field), journal.last_lsn
+        seen, upto = self._seen(resource, field, journal.repaired(resource).put_back), journal.last_lsn
         while seen.built_to < upto:
             batches = journal.find(resource, Span(seen.built_to, upto), batches_max=BATCHES_READ_MAX, bytes_max=READ_BYTES_MAX)
             for stored in batches:
@@ -104,11 +112,17 @@ class Counting(SideFile):
             (newest,) = db.execute("SELECT coalesce(max(built_to), 0) FROM seen").fetchone()
             if known != facts or newest > journal.last_lsn:
                 db.execute("DELETE FROM seen")
+                db.execute("DELETE FROM put_back")
                 db.execute("DELETE FROM owner")
                 db.execute("INSERT INTO owner VALUES (1, ?, ?)", facts)
 
-    def _seen(self, resource: str, field: str) -> _Seen:
+    def _seen(self, resource: str, field: str, put_back: int) -> _Seen:
         with self.transaction() as db:
+            before = db.execute("SELECT count FROM put_back WHERE resource = ? AND field = ?", (resource, field)).fetchone()
+            if put_back != (before[0] if before else 0):
+                # Whom a sketch has seen counts once: everything is read into it again.
+                db.execute("UPDATE seen SET built_to = 0 WHERE resource = ? AND field = ?", (resource, field))
+                db.execute("INSERT OR REPLACE INTO put_back VALUES (?, ?, ?)", (resource, field, put_back))
             row = db.execute("SELECT built_to, sketch FROM seen WHERE resource = ? AND field = ?", (resource, field)).fetchone()
         if row is not None:
             try:

@@ -20,6 +20,7 @@ from edge_ai.errors import EdgeError
 from edge_ai.models.library import Library
 from edge_ai.models.package import read_bounded, read_card
 from edge_ai.models.standing import Happened
+from edge_ai.reasons import plain
 from node.algorithms.shelf import BY_ITSELF
 from node.audit.entry import TEXT_CHARS_MAX, Detail
 from node.audit.errors import AuditRefused
@@ -79,7 +80,7 @@ class LibraryFollower:
             return
         state = await asyncio.to_thread(self.library.state, id_)
         detail: Detail = {
-            "action": said.what, "version": said.version, "content": content, "live": state.live, "why": said.why[:TEXT_CHARS_MAX],
+            "action": said.what, "version": said.version, "content": content, "live": state.live, "why": plain(said.why)[:TEXT_CHARS_MAX],
             "at_us": said.at_us,
         }  # fmt: skip
         await self.audit.note(AuditKind.OPERATOR, id_, by=BY_ITSELF, detail=detail)

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from edge_ai.algorithm import SHIPPED
-from edge_ai.errors import EdgeError, ModelError
+from edge_ai.errors import EdgeError
 from edge_ai.models.facts import GoldenFacts
 from edge_ai.models.importing import ImportOrder, Prepared, Say, prepare, run_again
 from edge_ai.models.library import Library
-from edge_ai.models.package import Card, read_card, read_signature
+from edge_ai.models.package import Card, check_files, read_card, read_signature, write_package
 from edge_ai.models.standing import Standing
 from node.algorithms.errors import AlgorithmRefused
 from node.algorithms.parcel import Parcel, read_parcel, write_parcel
@@ -86,18 +87,13 @@ class Shelf:
             if (SHIPPED / parcel.card.id).is_dir():
                 raise AlgorithmRefused(f"package {parcel.card.id} refused: an algorithm of that name ships with the node")
             card = parcel.card
-            with self._noted("take" if wanted else "import", by, card.id, card.version, content=card.content_sha256, maker=maker.node):
-                is_new = self._keep(card, parcel, by)
             say("golden")
-            try:
-                tested = self._run(self.library.checked(parcel.card.id, parcel.card.version))
-            except ModelError:
-                self._forget(parcel.card, is_new=is_new)
-                raise
+            tested = self._tried(parcel)
             if tested.differences:
-                self._forget(parcel.card, is_new=is_new)
-                raise AlgorithmRefused(f"package {parcel.card.id} {parcel.card.version} refused: here {'; '.join(tested.differences[:3])}")
-        return parcel.card, tested, maker.node
+                raise AlgorithmRefused(f"package {card.id} {card.version} refused: here {'; '.join(tested.differences[:3])}")
+            with self._noted("take" if wanted else "import", by, card.id, card.version, content=card.content_sha256, maker=maker.node):
+                self._keep(card, parcel, by)
+        return card, tested, maker.node
 
     def write_parcel(self, id_: str, version: str, path: Path, *, by: str) -> Card:
         """A package as a file for another node; raises AlgorithmRefused."""
@@ -171,16 +167,21 @@ class Shelf:
         try:
             yield
         except (EdgeError, AlgorithmRefused) as error:
-            self.library.note_refusal(name, str(error), at_us=self._clock.wall_us())
+            self.library.note_refusal(name, error.told if isinstance(error, EdgeError) else str(error), at_us=self._clock.wall_us())
             raise
 
     def _run(self, folder: Path) -> Tested:
         facts, words = run_again(folder)
         return Tested(facts, tuple(words))
 
-    def _keep(self, card: Card, parcel: Parcel, by: str) -> bool:
-        return self.library.add(card, parcel.files, parcel.signature, at_us=self._clock.wall_us(), by=by)
+    def _tried(self, parcel: Parcel) -> Tested:
+        """The golden run of a package that is not kept yet: what a crash interrupts here leaves nothing that could be made live."""
+        card = parcel.card
+        with TemporaryDirectory(prefix="yunnao-package-") as work:
+            folder = Path(work) / card.id / card.version
+            write_package(folder, parcel.files, card, parcel.signature)
+            check_files(folder, card)
+            return self._run(folder)
 
-    def _forget(self, card: Card, *, is_new: bool) -> None:
-        if is_new:
-            self.library.remove(card.id, card.version, at_us=self._clock.wall_us(), by=BY_ITSELF)
+    def _keep(self, card: Card, parcel: Parcel, by: str) -> None:
+        self.library.add(card, parcel.files, parcel.signature, at_us=self._clock.wall_us(), by=by)

@@ -51,6 +51,7 @@ def admission_of(cameras: Sequence[CameraSpec], config: NodeConfig) -> Admission
     try:
         measured = measurement_of(config.folder)
     except SpecError:
+        # As a box that was never measured; `yunnao doctor` says what is wrong with the file.
         return None
     return None if measured is None else admit(cameras, measured, Excess(config.file.edge.over_capacity))
 

@@ -115,11 +115,10 @@ class CameraVerbs:
             grade_max=grade_max,
         )  # fmt: skip
         desk = self.directory()
-        counts = await desk.counts(wanted)
-        if not counts:
-            return {"points": [], "states": {}, "trouble": desk.trouble}
         try:
-            return {"points": await desk.points(wanted), "states": counts, "trouble": desk.trouble}
+            counts = await desk.counts(wanted)
+            points = await desk.points(wanted) if counts else []
+            return {"points": points, "states": counts, "trouble": desk.trouble}
         except MartError as error:
             raise LocalApiError(LocalApiCode.DENIED, str(error)) from None
 

@@ -17,9 +17,10 @@ from node.cameras.grouping import as_read
 from node.cameras.pace import Pace
 from sync.model import Instant
 
-WHY_CHARACTERS_MAX = 400
 WELL = ("live", "off")
 """States in which nothing is amiss."""
+UNREAD = ("lost", "off")
+"""States in which nobody reads the camera."""
 COUNTS = ("frames", "dropped", "storms", "stalls", "damaged")
 """What a capture process counts from its own start on; a camera's counts go on over many of them."""
 
@@ -59,7 +60,7 @@ class _Camera:
     def put(self, state: str, why: str, wall_us: int, retry_in_s: float | None = None) -> None:
         """Another state that no process told; its counts stay."""
         self.state = msgspec.structs.replace(
-            self.state, state=state, since_us=wall_us, fps=0.0, retry_in_s=retry_in_s, why=why[:WHY_CHARACTERS_MAX]
+            self.state, state=state, since_us=wall_us, fps=0.0, retry_in_s=retry_in_s, why=why
         )  # fmt: skip
         self.note_out()
 
@@ -116,7 +117,7 @@ class CameraBoard:
         known = self._cameras[row.camera]
         known.analysis, known.analysis_down = row, None
         known.pace.note(now, analysed=row.analysed, dropped=known.count("dropped") + row.lost)
-        return Refusal(row.camera, row.why) if row.refused and known.state.state != "lost" else None
+        return Refusal(row.camera, row.why) if row.refused and known.state.state not in UNREAD else None
 
     def capture_down(self, cameras: Sequence[str], down: Down, now: Instant, wall_us: int) -> None:
         """Their capture process has ended."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from edge_ai.analysis.bell import Bell
-from edge_ai.spec import CameraSpec
-from node.cameras.grouping import OPENS_PER_S, Group, Places, analysis_work, capture_work, clear_rings, grouped
+from edge_ai.spec import OPENS_PER_S, CameraSpec
+from node.cameras.grouping import Group, Places, analysis_work, capture_work, clear_rings, grouped
 from node.cameras.process import Work, WorkerProcess
 from node.clock import Clock
 

@@ -188,7 +188,7 @@ class DirectoryDesk:
         return await self.marts.ask(RESOURCE, lambda mart: points(mart, question))
 
     async def counts(self, question: Question) -> dict[str, int]:
-        """Points known here by state."""
+        """Points known here by state. Raises MartError."""
         return await self.marts.ask(RESOURCE, lambda mart: counts(mart, question))
 
     def facts(self) -> Plain:

@@ -12,7 +12,7 @@ from typing import Any
 
 from node.cameras.directory_rows import RESOURCE
 from node.cameras.point import PointState
-from node.store.mart import Mart, MartError
+from node.store.mart import Mart
 
 LIMIT_MAX = 5_000
 SHOWN = (
@@ -40,21 +40,32 @@ class Question:
 
 
 def points(mart: Mart, question: Question) -> list[Plain]:
-    """The points that fit, by code. Raises MartError."""
+    """The points that fit, by code, each with `nodes` that say they watch it, where it is more than one. Raises MartError."""
     where, values = _where(question)
     columns = ", ".join(f'epoch_us("{name}") AS "{name}"' if name in ("state_since", "event_time") else f'"{name}"' for name in SHOWN)
     sql = f"SELECT {columns} FROM ({_newest(mart)}) WHERE {where} ORDER BY code LIMIT ?"
     found: list[Plain] = mart.query(sql, [*values, question.limit]).to_pylist()
-    return found
+    watchers = _watchers(mart, [str(point["code"]) for point in found], question.grade_max)
+    return [point | {"nodes": watchers.get(point["code"], [])} for point in found]
+
+
+def _watchers(mart: Mart, codes: Sequence[str], grade_max: int) -> dict[str, list[str]]:
+    """Codes that more than one node gives to a camera of its own, with the nodes: two cameras, or one that moved and was not taken out."""
+    newest = (
+        f"SELECT * FROM {mart.table(RESOURCE)} WHERE code IN (SELECT unnest(?)) AND grade <= ? "
+        "QUALIFY row_number() OVER (PARTITION BY code, _origin ORDER BY event_time DESC, _lsn DESC) = 1"
+    )
+    sql = f"SELECT code, list(_origin ORDER BY _origin) AS nodes FROM ({newest}) WHERE camera <> '' AND state <> ? GROUP BY code"
+    rows = mart.query(sql, [list(codes), grade_max, PointState.REMOVED.value]).to_pylist()
+    return {str(row["code"]): row["nodes"] for row in rows if len(row["nodes"]) > 1}
 
 
 def counts(mart: Mart, question: Question) -> dict[str, int]:
-    """Points that fit by state; empty while there are none."""
-    try:
-        where, values = _where(question)
-        rows = mart.query(f"SELECT state, count(*) AS points FROM ({_newest(mart)}) WHERE {where} GROUP BY state", values).to_pylist()
-    except MartError:
+    """Points that fit by state; empty while there are none. Raises MartError."""
+    if not mart.has(RESOURCE):
         return {}
+    where, values = _where(question)
+    rows = mart.query(f"SELECT state, count(*) AS points FROM ({_newest(mart)}) WHERE {where} GROUP BY state", values).to_pylist()
     return {str(row["state"]): int(row["points"]) for row in rows}
 
 

@@ -35,8 +35,6 @@ CAPTURE_BYTES = (192 << 20, 64 << 20)
 """Own memory of a capture process before it is recycled: at rest, and for each camera (decoder, packets of ten seconds, pictures)."""
 ANALYSIS_BYTES = (512 << 20, 48 << 20)
 """The same of an analysis process (models, and the newest pictures of each camera for evidence)."""
-OPENS_PER_S = 5.0
-"""Cameras a node opens in a second, over all its capture processes."""
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - a folder below it of our own, checked for its owner
 RING_SUFFIXES = (".ring", ".part", ".ledger")
 

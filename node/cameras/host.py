@@ -18,7 +18,7 @@ from edge_ai.wire.states import Value
 from edge_ai.wire.views import VideoMessage, VideoOrder, ViewMessage, ViewOrder
 from node.cameras.admission import admission_of
 from node.cameras.errors import CameraRefused
-from node.cameras.listing import CameraList, camera_specs
+from node.cameras.listing import camera_specs, held_list
 from node.cameras.rule_changing import ChangedKey, with_change
 from node.cameras.rule_entries import watches
 from node.cameras.supervisor import CameraSupervisor
@@ -40,6 +40,8 @@ class CameraHost:
     """Filled here for whoever turns events into incidents; the same dict for good."""
     _specs: list[CameraSpec] = field(init=False)
     _supervisor: CameraSupervisor = field(init=False)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Of reloads: a list as it was may not be served after the list as it is."""
 
     def __post_init__(self) -> None:
         specs = camera_specs(self.config)
@@ -92,21 +94,22 @@ class CameraHost:
         return any(spec.id == camera and spec.mask is MaskWish.MOSAIC for spec in self._specs)
 
     def codes(self) -> dict[str, CameraSpec]:
-        """Cameras that have a national code, by it."""
-        return {spec.code: spec for spec in self._specs if spec.code}
+        """Cameras that have a national code, by it; of two entries of one camera the first."""
+        return {spec.code: spec for spec in reversed(self._specs) if spec.code}
 
     async def reload(self) -> dict[str, Any]:
         """Take the list as it is on disk now; what became of it. Raises ConfigError, CameraRefused with nothing changed."""
-        config = await asyncio.to_thread(load_config, self.config.path)
-        try:
-            specs = await asyncio.to_thread(camera_specs, config)
-        except SpecError as error:
-            raise CameraRefused(f"the list of cameras cannot run: {error}") from None
-        is_changed = specs != self._specs
-        if is_changed:
-            self._supervisor.change(specs, await asyncio.to_thread(admission_of, specs, config))
-            self._take(config, specs)
-        return {"cameras": len(specs), "changed": is_changed}
+        async with self._one_at_a_time:
+            config = await asyncio.to_thread(load_config, self.config.path)
+            try:
+                specs = await asyncio.to_thread(camera_specs, config)
+            except SpecError as error:
+                raise CameraRefused(f"the list of cameras cannot run: {error}") from None
+            is_changed = specs != self._specs
+            if is_changed:
+                self._supervisor.change(specs, await asyncio.to_thread(admission_of, specs, config))
+                self._take(config, specs)
+            return {"cameras": len(specs), "changed": is_changed}
 
     async def change_rule(self, camera: str, rule: str, key: ChangedKey, then: str) -> dict[str, Any]:
         """Change a rule of a camera of cameras.toml and serve it. Raises CameraUnknown, CameraRefused, ConfigError with nothing changed."""
@@ -114,10 +117,10 @@ class CameraHost:
         return await self.reload()
 
     def _save_rule(self, camera: str, rule: str, key: ChangedKey, then: str) -> None:
-        listed = CameraList(load_config(self.config.path))
-        before = listed.before(camera) or listed.find(camera)
-        listed.put(with_change(before, rule, key, then), None)
-        listed.save()
+        with held_list(self.config.path, "rule change") as listed:
+            before = listed.before(camera) or listed.find(camera)
+            listed.put(with_change(before, rule, key, then), None)
+            listed.save()
 
     def _take(self, config: NodeConfig, specs: list[CameraSpec]) -> None:
         self.config, self._specs = config, specs

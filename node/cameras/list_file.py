@@ -55,7 +55,7 @@ def parsed(content: object, text: str, path: Path, file: File) -> tuple[CameraEn
     if problems:
         raise ConfigError(path, problems, find_lines(text))
     cameras = msgspec.convert(content, ListFile).camera
-    problems = list(camera_problems(cameras, file, taken=[camera.id for camera in file.camera]))
+    problems = list(camera_problems(cameras, file, beside=file.camera))
     if len(cameras) + len(file.camera) > CAMERAS_MAX:
         problems.append(Problem((), f"{len(cameras)} cameras beside {len(file.camera)} of node.toml: a node has at most {CAMERAS_MAX}"))
     if problems:

@@ -6,18 +6,18 @@ never shown, and goes where the others are kept. Called by `yunnao camera import
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from edge_ai.errors import SourceError
-from edge_ai.sources.rtsp.address import read_address
 from node.cameras.credentials import CHARS_MAX, Credentials, split_credentials
 from node.cameras.errors import CameraRefused, CodeRefused
 from node.cameras.list_file import CAMERAS_MAX
 from node.cameras.national_code import camera_code
+from node.cameras.source import checked_source, checked_words, kind_of
 from node.cameras.templates import CHANNEL_MAX, RTSP_PORT, Stream, checked_host, template_of
 from node.catalogue.cells import folded, half_width
 from node.catalogue.columns import Column
@@ -28,6 +28,7 @@ from sync.model import ModelError, check_node_id
 ALGORITHM = "motion-object"
 """What a camera runs where nobody says otherwise: needs no weights (EDGE_AI, what ships)."""
 TEXT_CHARS_MAX = 200
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 COLUMNS = (
     Column("id", ("摄像机编号", "编号", "摄像机标识", "设备编号", "通道编号"), ("camera", "id", "camera id")),
@@ -45,6 +46,10 @@ COLUMNS = (
     Column("place", ("安装地址", "安装位置", "位置", "地址"), ("place", "location")),
     Column("code", ("国标编码", "国标ID", "GB28181编码", "设备国标编码"), ("national code", "gb code", "code")),
 )
+
+
+_OF_HOST = ("vendor", "port", "channel", "stream")
+"""What makes an address together with a host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +70,13 @@ def entered(values: Values, before: CameraEntry | None) -> Entered:
         facts["source"] = source
     if "algorithm" in facts and not facts["algorithm"]:
         facts["algorithm"] = ALGORITHM
+    if not source and (alone := [name for name in _OF_HOST if name in given]) and before is not None:
+        raise CameraRefused(f"camera {given['id']!r}: {' and '.join(alone)} refused, they say nothing without a host: give it, too")
     if before is not None:
         return Entered(msgspec.structs.replace(before, **facts), _login(values, login))
     if not source:
         raise CameraRefused(f"camera {given['id']!r} has no address: give its URL, or vendor and host")
-    return Entered(CameraEntry(id=given["id"], kind=_kind(source), **{"algorithm": ALGORITHM, **facts}), _login(values, login))
-
-
-def _kind(source: str) -> Literal["rtsp", "v4l2", "file"]:
-    if source.startswith(("rtsp://", "rtsps://")):
-        return "rtsp"
-    return "v4l2" if source.startswith("/dev/video") else "file"
+    return Entered(CameraEntry(id=given["id"], kind=kind_of(source), **{"algorithm": ALGORITHM, **facts}), _login(values, login))
 
 
 def _source(values: Values) -> tuple[str, Credentials | None]:
@@ -102,6 +103,8 @@ def _login(values: Values, found: Credentials | None) -> Credentials | None:
 
 
 def _id(cell: str) -> str:
+    if _DATE.fullmatch(half_width(cell)):
+        raise ValueError("is a date, which a spreadsheet program makes of 5-1 and the like: format the column as text and enter it again")
     try:
         return check_node_id(half_width(cell))
     except ModelError as error:
@@ -111,13 +114,7 @@ def _id(cell: str) -> str:
 def _text(cell: str) -> str:
     if len(cell) > TEXT_CHARS_MAX:
         raise ValueError(f"has {len(cell)} characters, at most {TEXT_CHARS_MAX}")
-    return _seen(cell)
-
-
-def _seen(cell: str) -> str:
-    if not cell.isprintable():
-        raise ValueError("has signs that are not seen, or are no UTF-8: type it again")
-    return cell
+    return checked_words(cell)
 
 
 def _vendor(cell: str) -> str:
@@ -150,34 +147,11 @@ def _stream(cell: str) -> str:
     raise ValueError("is no stream: main (主码流) or sub (子码流)")
 
 
-def _source_cell(cell: str) -> str:
-    """What opens it later is asked here already, so that a wrong address is told to who types it. No word of the cell is repeated."""
-    scheme, sign, rest = cell.partition("://")
-    if sign and scheme.lower() == "rtsps":
-        raise ValueError("is RTSP over TLS, which is not read: let the camera offer RTSP and give rtsp://HOST/PATH")
-    if sign and scheme.lower() == "rtsp":
-        return _rtsp_cell(f"rtsp://{rest}")
-    # FFmpeg takes what stands before a colon for a protocol: concat:, data:, subfile,,start,0:
-    if ":" in cell.partition("/")[0]:
-        raise ValueError("is no address that can be opened: rtsp://HOST/PATH, a device or a file")
-    return _seen(cell)
-
-
-def _rtsp_cell(address: str) -> str:
-    try:
-        found, _ = read_address(address)
-    except SourceError as error:
-        raise ValueError(str(error).removeprefix("its address refused: ")) from None
-    if "@" in found.url:
-        # A password with a raw / ends the host early, and what follows would be kept and shown as the path.
-        raise ValueError("has an @ behind its host: write @ as %40, and other special characters of a password as %XX")
-    return _seen(address)
-
-
 def _secret(cell: str) -> str:
     if len(cell) > CHARS_MAX:
         raise ValueError(f"is longer than {CHARS_MAX} characters")
-    return cell
+    # One with a line's end would be refused with the whole list, where nobody sees which row it was.
+    return checked_words(cell)
 
 
 def _code(cell: str) -> str:
@@ -201,12 +175,13 @@ LIST_FORM = SheetForm(
     columns=COLUMNS,
     readers={
         "id": _id, "name": _text, "vendor": _vendor, "host": _host, "port": _port, "channel": _channel, "stream": _stream,
-        "source": _source_cell, "user": _secret, "password": _secret, "algorithm": _text, "territory": read_territory, "place": _text,
+        "source": checked_source, "user": _secret, "password": _secret, "algorithm": _text, "territory": read_territory, "place": _text,
         "code": _code,
     },
     key="id",
     lines_max=CAMERAS_MAX,
     too_many="a node watches no more cameras, enter the others at other nodes",
     secret=frozenset({"password", "source"}),
+    exact=frozenset({"password"}),
     kept=frozenset({"id", "source"}),
 )  # fmt: skip

@@ -16,16 +16,18 @@ import msgspec
 
 import edge_ai
 from edge_ai.looks.values import Finding, Look
+from edge_ai.reasons import reason, told
 from node.cameras.credentials import shown
 from node.cameras.errors import LookFailed
+from node.texts.reasons import worded
 
 OPEN_S_MAX = 20.0
 """Beyond the seconds of looking: to start the process, connect and decode a first picture."""
 ANSWER_BYTES_MAX = 65_536
 
 
-def look(asked: Look) -> Finding:
-    """What the camera shows. Raises LookFailed with the reason and without credentials."""
+def look(asked: Look, language: str) -> Finding:
+    """What the camera shows. Raises LookFailed with the reason in `language` and without credentials."""
     name = asked.camera.id
     try:
         ended = subprocess.run(
@@ -33,15 +35,14 @@ def look(asked: Look) -> Finding:
             stderr=subprocess.DEVNULL, env=_environment(), timeout=asked.seconds + OPEN_S_MAX, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        words = f"nothing came in {asked.seconds + OPEN_S_MAX:g} s"
-        raise LookFailed(f"camera {name}: {words} from {shown(asked.camera.source)}: check address, network and that it is on") from None
+        facts = {"camera": name, "seconds": f"{asked.seconds + OPEN_S_MAX:g}", "address": shown(asked.camera.source)}
+        raise LookFailed(worded(told(reason("look-silent", **facts)), language)) from None
     try:
         found = msgspec.json.decode(ended.stdout[:ANSWER_BYTES_MAX], type=Finding)
     except msgspec.MsgspecError:
-        why = f"the process that looked ended with status {ended.returncode}: the stream may be damaged, or the picture too large"
-        raise LookFailed(f"camera {name}: {why}") from None
+        raise LookFailed(worded(told(reason("look-ended", camera=name, status=ended.returncode)), language)) from None
     if found.why:
-        raise LookFailed(_without(found.why, asked.camera.source))
+        raise LookFailed(_without(worded(found.why, language), asked.camera.source))
     return found
 
 

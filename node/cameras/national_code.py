@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from node.cameras.errors import CodeRefused
 
 CODE_DIGITS = 20
-CENTRE_DIGITS = 8
 PROVINCES = frozenset(
     {*range(11, 16), *range(21, 24), *range(31, 38), *range(41, 47), *range(50, 55), *range(61, 66), 71, 81, 82}
 )

@@ -1,12 +1,13 @@
 """One worker process of the cameras: started, watched, started again with growing pauses, and recycled before it grows too large.
 
-Kills what is silent; asks what is old, large or described anew to end after its frame. Trusts nothing the process says beyond that it
-lives. Called by node/cameras/crew.py.
+Kills what is silent, unless it waits for the disk; asks what is old, large or described anew to end after its frame. Trusts nothing the
+process says beyond that it lives. Called by node/cameras/crew.py.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import psutil
 
 import edge_ai
 from edge_ai.capture.backoff import Backoff, BackoffLimits
+from edge_ai.reasons import READ_CHARS_MAX, Reason, reason, spoken, system_reason, told
 from edge_ai.spec import CameraSpec, RingSpec
 from edge_ai.strain import strain
 from node.clock import Clock
@@ -30,6 +32,8 @@ START_S_MAX = 20.0
 """Seconds until the first word of a process; covers the load of 64 cameras' models."""
 SILENCE_S_MAX = 4.0
 """Seconds of silence after which a process counts as stuck, longer on a box under strain; with its new start 5 s (EDGE_AI failure 8)."""
+DISK_S_MAX = 60.0
+"""Seconds of silence that a process is given while it waits for the disk: a kill would wait for the same disk, and lose what was seen."""
 WATCH_S = 0.5
 STOP_S = 3.0
 """Seconds a process has to end after `stop`, and again after SIGTERM."""
@@ -37,6 +41,9 @@ MEMORY_PERIOD_S = 5.0
 LIFE_S = 24 * 3600.0
 """Seconds after which a process is recycled, 20 % more or less so that not all end together: libraries leak (EDGE_AI failure 6)."""
 STDERR_TAIL_BYTES = 2_000
+
+log = logging.getLogger("yunnao.cameras")
+LAST_WORDS_CHARS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +106,8 @@ class WorkerProcess:
     _measured_at: Instant = Instant(0)
     _life_s: float = LIFE_S
     _recycling: bool = False
+    _silent_s: float = 0.0
+    """After which it was killed; 0 while it was not."""
     _reworked: asyncio.Event = field(default_factory=asyncio.Event)
     _stderr_tail: bytes = b""
 
@@ -127,18 +136,35 @@ class WorkerProcess:
     async def keep_running(self) -> None:
         """Start the process, and again whenever it has ended; ends only by cancellation, and the process may live on then: `end` it."""
         while True:
-            process = self._process = await self._start()
-            await self._watch(process)
-            self.on_ended(self.work)
-            if self._recycling:
+            why = await self._live()
+            if why is None:
                 continue
             now = self.clock.now()
             wait_s = self._backoff.failed(now).seconds_since(now)
-            last_words = self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2][:200]
-            ended = f"{self.work.identity} ended with status {process.returncode}{': ' + last_words if last_words else ''}"
-            self.on_down(self.work, ended, wait_s)
+            log.warning("%s; it is started again in %.1f s", why, wait_s)
+            self.on_down(self.work, told(why), wait_s)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._reworked.wait(), wait_s)
+
+    async def _live(self) -> Reason | None:
+        """One life of the process; why it is over, None when it was asked to end."""
+        try:
+            process = self._process = await self._start()
+        except OSError as error:
+            # A disk without room for its description, or a box without memory for it: for a while, and of one process alone.
+            return reason("process-not-started", process=self.work.identity, what=system_reason(error))
+        await self._watch(process)
+        self.on_ended(self.work)
+        return None if self._recycling else self._ended(process.returncode)
+
+    def _ended(self, status: int | None) -> Reason:
+        if self._silent_s:
+            return reason("process-silent", process=self.work.identity, seconds=round(self._silent_s))
+        words = spoken(self._stderr_tail.decode(errors="replace").strip().rpartition("\n")[2][:READ_CHARS_MAX])
+        if not words:
+            return reason("process-ended", process=self.work.identity, status=status)
+        what = words[:LAST_WORDS_CHARS_MAX] if isinstance(words, str) else words
+        return reason("process-ended-saying", process=self.work.identity, status=status, what=what)
 
     async def end(self) -> None:
         """Wait for an ordered end, then insist."""
@@ -157,7 +183,7 @@ class WorkerProcess:
         self.counts.starts += 1
         self._reworked.clear()
         self._started_at = self._measured_at = self.clock.now()
-        self._heard_at, self._stderr_tail, self._recycling = None, b"", False
+        self._heard_at, self._stderr_tail, self._recycling, self._silent_s = None, b"", False, 0.0
         self._life_s = LIFE_S * self.rng.uniform(0.8, 1.2)
         _write_private(self.config, self.work.describe())
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
@@ -188,9 +214,12 @@ class WorkerProcess:
         now = self.clock.now()
         silent_s = now.seconds_since(self._heard_at or self._started_at)
         patience_s = START_S_MAX if self._heard_at is None else SILENCE_S_MAX
-        if silent_s > patience_s and silent_s > patience_s * strain():
+        if silent_s > patience_s and silent_s > patience_s * strain() and (silent_s > DISK_S_MAX or not waits_for_disk(process.pid)):
             self.counts.silent += 1
+            self._silent_s = silent_s
             process.kill()
+            # Here, so that a slow end is not taken for another silence.
+            await process.wait()
         elif self._is_worn(process.pid, now):
             self.counts.recycled += 1
             await self._end_in_order()
@@ -221,6 +250,14 @@ def own_bytes(pid: int) -> int:
     except psutil.Error:
         return 0
     return int(memory.rss - getattr(memory, "shared", 0))
+
+
+def waits_for_disk(pid: int) -> bool:
+    """True while the process's main thread is in a read, write or flush that the disk has not answered; False when it has just ended."""
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_DISK_SLEEP)
+    except psutil.Error:
+        return False
 
 
 def _write_private(path: Path, data: bytes) -> None:

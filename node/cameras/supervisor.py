@@ -20,6 +20,7 @@ import zmq.asyncio
 
 from edge_ai.errors import MessageError, SpecError
 from edge_ai.looks.capacity import Admission
+from edge_ai.reasons import reason, system_reason, told
 from edge_ai.spec import EVIDENCE_FLOOR_BYTES, CameraSpec
 from edge_ai.wire.clips import ClipNote, ClipOrder
 from edge_ai.wire.events import Ack, EventMessage, EventRow
@@ -199,7 +200,7 @@ class CameraSupervisor:
             self._places.work_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             make_ring_folder(self._places.ring_dir)
         except OSError as error:
-            why = f"no folder for frame rings: {error}"
+            why = told(reason("ring-folder", folder=error.filename, what=system_reason(error)))
             self._board.capture_down(self._crew.cameras, Down(why, None), self._clock.now(), self._clock.wall_us())
             return False
         return True

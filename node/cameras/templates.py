@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from importlib import resources
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 from node.cameras.errors import CameraRefused
 
+NO_IP = "no IPv4 address, which is four numbers from 0 to 255"
 CHANNEL_MAX = 1_024
 RTSP_PORT = 554
 
@@ -54,16 +55,24 @@ def checked_host(host: str) -> str:
     """A host name or address that may stand in an address; IPv6 in brackets. Raises CameraRefused."""
     bare = host.removeprefix("[").removesuffix("]")
     allowed = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:")
-    if not bare or len(bare) > 253 or set(bare) - allowed or (":" in bare and not _is_ipv6(bare)):
+    if not bare or len(bare) > 253 or set(bare) - allowed or (":" in bare and not _is_ip(IPv6Address, bare)):
         raise CameraRefused(f"host {host[:60]!r} refused: a name or an IP address, without port, user or path")
+    if is_part_of_ip(bare):
+        raise CameraRefused(f"host {host[:60]!r} refused: {NO_IP}")
     return f"[{bare}]" if ":" in bare else bare
 
 
-def _is_ipv6(host: str) -> bool:
+def is_part_of_ip(host: str) -> bool:
+    """True for numbers that are no IPv4 address: the system would take 10.1.2 for 10.1.0.2, and ask a name server for 10.1.2.300."""
+    return ":" not in host and host.rpartition(".")[2].isdigit() and not _is_ip(IPv4Address, host)
+
+
+def _is_ip(kind: type[IPv4Address | IPv6Address], host: str) -> bool:
     try:
-        return IPv6Address(host).version == 6
+        kind(host)
     except ValueError:
         return False
+    return True
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -22,8 +23,10 @@ from node.cameras.listing import CameraList, rule_text
 from node.cameras.zoning import with_rule
 from node.config.errors import ConfigError
 from node.config.model import CameraEntry
+from node.errors import NodeError
 from node.loopback.http import JSON, Reply, Request, RequestRefused
 from node.loopback.page import Page
+from node.misfit import misfit
 from node.untrusted import UNREADABLE
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -49,8 +52,10 @@ class ZonePage:
     """JPEG as the camera gave it: not masked, it stays with whoever has the page."""
     listed: Callable[[], CameraList]
     """The list as it is now; blocking, raises NodeError."""
-    saved: Callable[[CameraList], str]
-    """Makes a changed list durable and tells the running node; what of that was done, in words. Blocking, raises NodeError."""
+    changed: Callable[[], AbstractContextManager[CameraList]]
+    """The same while nobody else writes it; what is changed in the block is durable at its end. Blocking, raises NodeError."""
+    told: Callable[[], str]
+    """Tells the running node of a change; what became of that, in words. Blocking, raises NodeError."""
     page: Callable[[dict[str, object]], Page]
     """The page, from what only this module knows of it."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -89,13 +94,14 @@ class ZonePage:
         """The rule as TOML, and why it cannot be, or what saving it did."""
         toml = ""
         try:
-            listed = self.listed()
-            changed = with_rule(listed.find(self.camera), drawn.name, drawn.kind, [(x, y) for x, y in drawn.points], drawn.classes)
-            toml = rule_text(changed.rule[-1])
-            listed.put(changed, None)
-            listed.check([changed])
-            said = self.saved(listed) if saves else ""
-        except (CameraError, ConfigError, SpecError) as error:
+            with self.changed() if saves else nullcontext(self.listed()) as listed:
+                points = [(x, y) for x, y in drawn.points]
+                changed = with_rule(listed.find(self.camera), drawn.name, drawn.kind, points, drawn.classes)
+                toml = rule_text(changed.rule[-1])
+                listed.put(changed, None)
+                listed.check([changed])
+            said = self.told() if saves else ""
+        except (NodeError, SpecError) as error:
             return {"why": str(error), "toml": toml}
         except OSError as error:
             return {"why": f"the list cannot be written ({error.strerror}): free space, or mend the folder", "toml": toml}
@@ -111,7 +117,7 @@ def _drawn(body: bytes) -> Drawn:
     try:
         return msgspec.json.decode(body, type=Drawn)
     except UNREADABLE as error:
-        raise RequestRefused(400, f"this is no rule: {error}") from None
+        raise RequestRefused(400, f"this is no rule: {misfit(error, Drawn)}") from None
 
 
 def _json(plain: dict[str, object]) -> Reply:

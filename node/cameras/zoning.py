@@ -12,6 +12,7 @@ import msgspec
 from node.cameras.errors import CameraRefused
 from node.cameras.grid import Points, has_extent
 from node.config.model import CameraEntry, RuleEntry
+from node.misfit import misfit
 
 
 def with_rule(camera: CameraEntry, name: str, kind: str, points: Points, classes: Sequence[str]) -> CameraEntry:
@@ -25,7 +26,7 @@ def with_rule(camera: CameraEntry, name: str, kind: str, points: Points, classes
     try:
         rule = msgspec.convert(facts, RuleEntry)
     except msgspec.ValidationError as error:
-        raise CameraRefused(f"rule {name!r} refused: {error}") from None
+        raise CameraRefused(f"rule {name!r} refused: {misfit(error, RuleEntry)}") from None
     if not has_extent(points):
         raise CameraRefused(f"the place of rule {name!r} refused: its corners are one point or lie on one line, so nothing can be in it")
     if before is not None:

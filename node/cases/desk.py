@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from node.cases.errors import CaseError, CaseRefused, CaseUnknown
+from node.cases.errors import CaseError, CaseRefused, CaseUnknown, ClocksApart
 from node.cases.fact import BODY_CHARS_MAX, BY_CHARS_MAX, Body, Fact, Place, encoded_body, row_of
 from node.cases.kind import PARTIES, Case, Kind, Party, fault_of
 from node.cases.register import Register
@@ -61,8 +61,9 @@ class CaseDesk:
     fault: str = ""
     """Why the register is not kept; empty when it is."""
     noting: Noting | None = None
-    observe: Callable[[HybridTime], object] = lambda at: None
-    """Takes a time into account that others gave: what is said from then on is stored under a later one."""
+    observe: Callable[[HybridTime], HybridTime] = lambda at: at
+    """Takes a time into account that others gave, unless it is out of all bounds. What is said from then on is stored under a later time
+    than it returns."""
     naming: Callable[[], str] = new_id
     """Names facts and cases."""
     _owed: set[tuple[str, str]] = field(default_factory=set)
@@ -104,7 +105,11 @@ class CaseDesk:
         _check(kind, case, fact)
         # An answer must not be read before what it answers, whichever node's clock is ahead.
         for one in case.history if case is not None else ():
-            self.observe(one.fact.place.at)
+            if not one.fault and self.observe(one.fact.place.at) < one.fact.place.at:
+                raise ClocksApart(
+                    f"{fact.word} refused: {one.fact.origin} said {one.fact.word} by a clock more than a day ahead of the one here, so "
+                    "this would count as said before it; `yunnao doctor` on both nodes shows which clock is wrong: set it, and say it again"
+                )
         if self.noting is not None:
             await self.noting(kind, fact)
         await self._store(kind, [(fact, self.me.territory)])
@@ -160,14 +165,14 @@ class CaseDesk:
 
     async def run(self) -> None:
         """Follow the journal for as long as the node runs. What a life of the process left undone, the next one does."""
-        seen, is_new = -1, True
+        seen, is_new = (-1, -1), True
         while True:
-            if (last_lsn := self.journal.last_lsn) != seen:
+            if (place := (self.journal.last_lsn, self.journal.put_back)) != seen:
                 try:
                     if is_new:
                         self._owed |= await asyncio.to_thread(self.register.unsettled)
                     await self.follow()
-                    seen, is_new, self.fault = last_lsn, False, ""
+                    seen, is_new, self.fault = place, False, ""
                 except (CaseError, NoRoom) as error:
                     # The register failing must not stop a node that stores records: it is said, and tried again.
                     self.fault = str(error)

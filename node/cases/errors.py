@@ -17,6 +17,10 @@ class CaseRefused(CaseError):
     """A fact that is not said: the case is in another state, or somebody else may say it. Nothing was stored."""
 
 
+class ClocksApart(CaseRefused):
+    """A fact that would be read before what it answers, everywhere and for ever: that was said by a clock far ahead of the one here."""
+
+
 class CaseUnknown(CaseError):
     """No case of that id is here."""
 

@@ -18,6 +18,7 @@ from sqlite_utils import Database, Migrations
 from node.cases.errors import CaseError, RegisterDamaged
 from node.cases.fact import Arrival, Fact, Place, arrivals_in, encoded_body
 from node.cases.kind import FACTS_MAX, Case, Kind, fold
+from node.store.repaired import Repaired
 from node.store.side_file import SideFile
 from sync.model import HybridTime, Span, StoredBatch
 
@@ -72,6 +73,12 @@ def m002_cases(db: Database) -> None:
     db.execute("CREATE INDEX folded_by_state ON folded (kind, state, opened_us)")
 
 
+@migrations()
+def m003_put_back(db: Database) -> None:
+    """After how many batches that were put back a resource was read; a table of its own, as older programs write whole rows."""
+    db.execute("CREATE TABLE put_back (resource TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT")
+
+
 class Source(Protocol):
     """What the register reads of a journal."""
 
@@ -84,6 +91,9 @@ class Source(Protocol):
 
     def find(self, resource: str, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
         """Batches of a resource inside `span`, ascending."""
+
+    def repaired(self, resource: str) -> Repaired:
+        """How often batches of a resource were set aside or put back."""
 
 
 class Register(SideFile):
@@ -102,7 +112,10 @@ class Register(SideFile):
     # ---- following the journal
 
     def catch_up(self, journal: Source) -> set[tuple[str, str]]:
-        """Take what the journal has and the register has not; the cases (kind, id) that it concerns. Raises JournalCorrupt, CaseError."""
+        """Take what the journal has and the register has not; the cases (kind, id) of which it is news. Raises JournalCorrupt, CaseError.
+
+        A resource of which a batch was put back since, where it may have been passed over, is read from its beginning.
+        """
         self._check_owner(journal)
         upto = journal.last_lsn
         return {touched for kind in self.kinds.values() for touched in self._follow(kind, journal, upto)}
@@ -113,13 +126,13 @@ class Register(SideFile):
             known = db.execute("SELECT node, incarnation FROM owner").fetchone()
             (newest,) = db.execute("SELECT coalesce(max(lsn), 0) FROM built_to").fetchone()
             if known != facts or newest > journal.last_lsn:
-                for table in ("fact", "sent", "folded", "built_to", "owner"):
+                for table in ("fact", "sent", "folded", "built_to", "put_back", "owner"):
                     db.execute(f"DELETE FROM {table}")
                 db.execute("INSERT INTO owner VALUES (1, ?, ?)", facts)
 
     def _follow(self, kind: Kind, journal: Source, upto: int) -> set[tuple[str, str]]:
         touched: set[tuple[str, str]] = set()
-        after = self._built_to(kind.resource)
+        after = self._built_to(kind.resource, journal.repaired(kind.resource).put_back)
         while after < upto:
             batches = journal.find(kind.resource, Span(after, upto), batches_max=STEP_BATCHES_MAX, bytes_max=STEP_BYTES_MAX)
             after = batches[-1].lsn if batches else upto
@@ -127,41 +140,52 @@ class Register(SideFile):
             touched |= self._take(kind, [one for one in found if one is not None], after, unreadable=found.count(None))
         return touched
 
-    def _built_to(self, resource: str) -> int:
+    def _built_to(self, resource: str, put_back: int) -> int:
+        """How far a resource was read; 0 when a batch of it was put back since."""
         with self.transaction() as db:
+            before = db.execute("SELECT count FROM put_back WHERE resource = ?", (resource,)).fetchone()
+            if put_back != (before[0] if before else 0):
+                db.execute("UPDATE built_to SET lsn = 0, unreadable = 0 WHERE resource = ?", (resource,))
+                db.execute("INSERT OR REPLACE INTO put_back VALUES (?, ?)", (resource, put_back))
             row = db.execute("SELECT lsn FROM built_to WHERE resource = ?", (resource,)).fetchone()
         return int(row[0]) if row else 0
 
     def _take(self, kind: Kind, arrivals: Sequence[Arrival], built_to: int, *, unreadable: int) -> set[tuple[str, str]]:
         believed = [one for one in arrivals if not one.is_relayed or self._believes(one)]
         ids = sorted({one.fact.case_id for one in believed})
+        touched: set[tuple[str, str]] = set()
         with self.transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO sent VALUES (?, ?, ?, ?, ?)", [_sent(kind, one) for one in arrivals if one.bearer == self._me]
             )
             for case_id in ids:
-                self._keep(db, kind, [one.fact for one in believed if one.fact.case_id == case_id], case_id)
+                if self._keep(db, kind, [one.fact for one in believed if one.fact.case_id == case_id], case_id):
+                    touched.add((kind.name, case_id))
             db.execute(
                 "INSERT INTO built_to VALUES (?, ?, ?) ON CONFLICT (resource) DO UPDATE SET lsn = excluded.lsn, "
                 "unreadable = unreadable + excluded.unreadable",
                 (kind.resource, built_to, unreadable + len(arrivals) - len(believed)),
             )
-        return {(kind.name, case_id) for case_id in ids}
+        return touched
 
     def _believes(self, one: Arrival) -> bool:
         """A fact that another node passes on counts when that node is above, but nobody tells this node what it said itself."""
         return one.bearer in self._above() and one.fact.origin != self._me
 
-    def _keep(self, db: sqlite3.Connection, kind: Kind, facts: Sequence[Fact], case_id: str) -> None:
+    def _keep(self, db: sqlite3.Connection, kind: Kind, facts: Sequence[Fact], case_id: str) -> bool:
+        """Keep facts of one case; False when none was news, as in what is read from its beginning."""
         (kept,) = db.execute("SELECT count(*) FROM fact WHERE kind = ? AND case_id = ?", (kind.name, case_id)).fetchone()
-        db.executemany(
+        added = db.executemany(
             "INSERT OR IGNORE INTO fact VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_stored(kind, fact) for fact in facts[: max(0, ARRIVED_MAX - kept)]],
         )
+        if added.rowcount <= 0:
+            return False
         case = fold(kind, _facts(db, kind, case_id))
         if case is not None:
             row = (kind.name, case_id, case.state, case.opened_us, case.since_us, kind.due_us(case))
             db.execute("INSERT OR REPLACE INTO folded VALUES (?, ?, ?, ?, ?, ?)", row)
+        return True
 
     # ---- what is here
 

@@ -79,7 +79,9 @@ def _row(path: Path, number: int, cells: Sequence[str]) -> Row:
         raise SheetRefused(f"{path.name} refused: row {number} has {len(cells)} columns, at most {COLUMNS_MAX}")
     if any(len(cell) > 2 * CELL_CHARS_MAX for cell in cells):
         raise SheetRefused(f"{path.name} refused: row {number} has a cell of more than {2 * CELL_CHARS_MAX} characters; an open quote?")
-    return Row(number, tuple(unguarded(text_of(cell)) for cell in cells))
+    texts = [text_of(cell) for cell in cells]
+    exact = {place: unguarded(cell) for place, (cell, text) in enumerate(zip(cells, texts, strict=True)) if cell != text}
+    return Row(number, tuple(map(unguarded, texts)), exact)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -42,6 +42,8 @@ class SheetForm:
     """What an export adds; an import leaves them alone."""
     secret: frozenset[str] = frozenset()
     """Columns whose cells are never shown."""
+    exact: frozenset[str] = frozenset()
+    """Columns that are read to the sign, blanks and all."""
     kept: frozenset[str] = field(default_factory=frozenset)
     """Columns that cannot be cleared."""
     cleared: Mapping[str, Cell] = field(default_factory=dict)
@@ -125,7 +127,8 @@ class _Reading:
             try:
                 if cell.startswith(FORMULA) and key not in self.form.secret:
                     raise ValueError("is a formula: paste it as a value")
-                values[key] = self._cleared(key) if cell == CLEAR else self.form.readers[key](cell)
+                exact = row.exact.get(place, cell) if key in self.form.exact else cell
+                values[key] = self._cleared(key) if cell == CLEAR else self.form.readers[key](exact)
             except ValueError as error:
                 value = HIDDEN if key in self.form.secret else cell
                 self.problems.append(Problem(name, row.number, layout.headers[key], value, str(error)))

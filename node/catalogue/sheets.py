@@ -6,7 +6,7 @@ Called by the readers (`csv_sheet`, `xlsx`) and by `importing`. Refuses nothing:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.catalogue.cells import header_key
 from node.catalogue.columns import REQUIRED, TELLING, SheetKind, spellings
@@ -22,6 +22,8 @@ class Row:
     number: int
     """As the program that shows the file numbers it, from 1."""
     cells: tuple[str, ...]
+    exact: Mapping[int, str] = field(default_factory=dict)
+    """By place those cells that `text_of` changed, as they were: a password keeps its blanks."""
 
     def at(self, place: int) -> str:
         """The cell at a place, empty past the row's end."""

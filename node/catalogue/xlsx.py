@@ -179,7 +179,8 @@ def _rows(path: Path, sheet: ReadOnlyWorksheet) -> Iterator[Row]:
             raise SheetRefused(f"{path.name} refused: sheet {sheet.title!r} row {number} has a value past column {COLUMNS_MAX}")
         if any(texts):
             kept += 1
-            yield Row(number, tuple(texts[:COLUMNS_MAX]))
+            exact = {place: cell.value for place, cell in enumerate(cells) if isinstance(cell.value, str) and cell.value != texts[place]}
+            yield Row(number, tuple(texts[:COLUMNS_MAX]), exact)
 
 
 def _text(cell: object) -> str:

@@ -6,21 +6,25 @@ import dataclasses
 import difflib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from edge_ai.errors import SpecError
 from edge_ai.rule_spec import RuleKind
+from node.cameras.credentials import shown
 from node.cameras.errors import CodeRefused
 from node.cameras.national_code import camera_code, read_code
 from node.cameras.rule_entries import ground_spec, rule_spec
+from node.cameras.source import checked_for, checked_words
+from node.cameras.specs import camera_spec
 from node.config.errors import KeyPath, Problem
 from node.config.model import CameraEntry, CapEntry, File, GroundEntry, RuleEntry
 from node.ingest.mqtt.filters import is_filter
+from node.misfit import needed
 from sync.core.lanes import FRESH_FIRST_LANES
-from sync.model import Lane, Level, Limits, ModelError, Territory, check_node_id, check_resource
+from sync.model import TERRITORY_DIGITS, Lane, Level, Limits, ModelError, Territory, check_node_id, check_resource
 
 PORT_MAX = 65_535
 PLAIN_NAMES = {str: "a string", int: "a whole number", float: "a number", bool: "true or false"}
@@ -56,8 +60,12 @@ def limit_problems(limits: Mapping[str, object]) -> Iterator[Problem]:
         kind = kinds.get(name)
         if kind is None:
             yield Problem(("limits", name), f"unknown key 'limits.{name}': {_nearest(name, list(kinds))}")
-        elif isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)) or cast(float, value) <= 0:
+        elif not _is_number(value, kind) or not 0 < cast(float, value) < math.inf:
             yield Problem(("limits", name), f"'limits.{name}' = {value!r} refused: {PLAIN_NAMES[kind]} above 0 is needed")
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int if kind is int else (int, float))
 
 
 def value_problems(file: File) -> Iterator[Problem]:
@@ -87,6 +95,7 @@ def _value_problems(value: object, hint: object, at: KeyPath) -> Iterator[Proble
         return
     item = get_args(inner)[0] if get_origin(inner) is list else None
     if isinstance(item, type) and issubclass(item, msgspec.Struct) and isinstance(value, list):
+        yield from _length_problems(value, hint, at)
         for index, entry in enumerate(value):
             yield from shape_problems(entry, item, (*at, index))
         return
@@ -96,12 +105,24 @@ def _value_problems(value: object, hint: object, at: KeyPath) -> Iterator[Proble
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        yield Problem(at, f"{_dotted(at)!r} = {value!r} refused: {_words(error)}")
+        yield Problem(at, f"{_dotted(at)!r} = {value!r} refused: {needed(error, hint)}")
+        return
+    if not _is_finite(value):
+        yield Problem(at, f"{_dotted(at)!r} = {value!r} refused: a number must be finite; leave out what has no limit")
 
 
-def _words(error: msgspec.ValidationError) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:].replace("`", "").replace(" - at $", ", at ")
+def _length_problems(value: list[object], hint: object, at: KeyPath) -> Iterator[Problem]:
+    """Tables beyond the most that the model takes; what is in them is looked at one by one."""
+    bounds = [meta.max_length for meta in get_args(hint)[1:] if isinstance(meta, msgspec.Meta) and meta.max_length is not None]
+    if bounds and len(value) > bounds[0]:
+        yield Problem(at, f"{_dotted(at)!r} has {len(value)} entries: at most {bounds[0]}")
+
+
+def _is_finite(value: object) -> bool:
+    """False for what TOML knows and JSON does not: a worker that is told of it could not read anything of its description."""
+    if isinstance(value, list):
+        return all(_is_finite(item) for item in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _nearest(name: str, known: list[str]) -> str:
@@ -250,10 +271,7 @@ def _modbus_problems(file: File) -> Iterator[Problem]:
 def _sensor_problems(file: File) -> Iterator[Problem]:
     for index, entry in enumerate(file.sensors.limits):
         at = ("sensors", "limits", index)
-        numbers = (entry.low, entry.high, entry.hysteresis, entry.rate_per_hour_max, entry.stuck_s, entry.gap_s)
-        if not all(number is None or math.isfinite(number) for number in numbers):
-            yield Problem(at, f"limits of {entry.resource} refused: every number must be finite; leave out what has no limit")
-        elif entry.low is not None and entry.high is not None and entry.low + 2 * entry.hysteresis >= entry.high:
+        if entry.low is not None and entry.high is not None and entry.low + 2 * entry.hysteresis >= entry.high:
             words = f"'low' = {entry.low:g} and 'high' = {entry.high:g} leave no room between them with 'hysteresis' = {entry.hysteresis:g}"
             yield Problem(at, f"limits of {entry.resource} refused: {words}")
     grouped = [(group.resource, member) for group in file.sensors.groups for member in group.members]
@@ -286,13 +304,18 @@ def _profile_problems(resource: str, territory: str, file: File, at: KeyPath) ->
 
 
 def _place_problems(territory: str, file: File, at: KeyPath) -> Iterator[Problem]:
-    if territory and not territory.startswith(file.node.territory):
+    if not territory:
+        return
+    if not (territory.isascii() and territory.isdigit() and len(territory) in TERRITORY_DIGITS):
+        yield Problem(at, f"territory {territory!r} refused: a code has {', '.join(map(str, TERRITORY_DIGITS))} digits")
+    elif not territory.startswith(file.node.territory):
         yield Problem(at, f"territory {territory!r} is not inside this node's {file.node.territory!r}: correct one of the two")
 
 
-def camera_problems(cameras: Sequence[CameraEntry], file: File, *, taken: Sequence[str] = ()) -> Iterator[Problem]:
-    """What is wrong with cameras of `file`, or listed beside it where those of the ids `taken` stand already."""
-    ids = list(taken)
+def camera_problems(cameras: Sequence[CameraEntry], file: File, *, beside: Sequence[CameraEntry] = ()) -> Iterator[Problem]:
+    """What is wrong with cameras of `file`, or listed beside it where the cameras `beside` stand already."""
+    ids = [camera.id for camera in beside]
+    coded = {camera.code: camera for camera in reversed(beside)}
     for index, camera in enumerate(cameras):
         yield from _camera_problems(camera, ("camera", index))
         yield from _place_problems(camera.territory, file, ("camera", index, "territory"))
@@ -301,6 +324,21 @@ def camera_problems(cameras: Sequence[CameraEntry], file: File, *, taken: Sequen
         ids.append(camera.id)
         if camera.code:
             yield from _code_problems(camera.code, ("camera", index, "code"))
+            if other := code_conflict(camera, coded.setdefault(camera.code, camera)):
+                yield Problem(("camera", index, "code"), other)
+
+
+def code_conflict(camera: CameraEntry, other: CameraEntry) -> str:
+    """Why two cameras cannot have their codes; empty where they can.
+
+    A code names one camera. Two entries of one camera, for two algorithms, have one code and one address.
+    """
+    if camera.code != other.code or not camera.code or shown(camera.source) == shown(other.source):
+        return ""
+    return (
+        f"cameras {other.id!r} and {camera.id!r} have one national code, {camera.code}, and two addresses: "
+        "give each camera its own code, or both entries the address of the one camera"
+    )
 
 
 def _platform_problems(file: File) -> Iterator[Problem]:
@@ -325,13 +363,31 @@ def _code_problems(code: str, at: KeyPath) -> Iterator[Problem]:
 
 
 def _camera_problems(camera: CameraEntry, at: KeyPath) -> Iterator[Problem]:
+    found = list(_part_problems(camera, at))
+    yield from found
+    if not found:
+        try:
+            camera_spec(camera, "")
+        except SpecError as error:
+            yield Problem(at, str(error))
+
+
+def _part_problems(camera: CameraEntry, at: KeyPath) -> Iterator[Problem]:
+    """Each part of a camera by itself, with its own line."""
     try:
         check_node_id(camera.id)
     except ModelError as error:
         yield Problem((*at, "id"), str(error).replace("node id", "camera id"))
-    if camera.kind != "rendered" and not camera.source:
+    if not camera.source:
         yield Problem(at, f"camera {camera.id!r} of kind {camera.kind!r} has no source: name its URL, file or device")
+    else:
+        yield from _word_problems((*at, "source"), f"source of camera {camera.id!r}", lambda: checked_for(camera.kind, camera.source))
+    for key, words in (("name", camera.name), ("place", camera.place)):
+        yield from _word_problems((*at, key), f"{key} of camera {camera.id!r}", partial(checked_words, words))
     for index, rule in enumerate(camera.rule):
+        if not rule.name.strip():
+            yield Problem((*at, "rule", index), f"a rule of camera {camera.id!r} has no name: name it after what it is for")
+        yield from _word_problems((*at, "rule", index), f"name of rule {rule.name!r}", partial(checked_words, rule.name))
         if rule.kind == "zone" and len(rule.points) < 3:
             yield Problem((*at, "rule", index), f"zone {rule.name!r} has {len(rule.points)} points: a zone needs at least 3")
         elif rule.kind == "line" and len(rule.points) != 2:
@@ -342,6 +398,15 @@ def _camera_problems(camera: CameraEntry, at: KeyPath) -> Iterator[Problem]:
         ground_spec(camera.ground)
     except SpecError as error:
         yield Problem((*at, "ground"), str(error))
+
+
+def _word_problems(at: KeyPath, what: str, check: Callable[[], object]) -> Iterator[Problem]:
+    """What a check of words says; it repeats nothing of them, because an address may hold a password."""
+    try:
+        check()
+    except ValueError as error:
+        words = str(error)
+        yield Problem(at, f"{what} refused: {'it ' if words.startswith(('is ', 'has ')) else ''}{words}")
 
 
 def _rule_problems(camera: CameraEntry, rule: RuleEntry, at: KeyPath) -> Iterator[Problem]:

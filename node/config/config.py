@@ -28,6 +28,7 @@ from node.config.model import (
     SensorsSection,
     SummariesSection,
 )
+from node.files import write_durably
 from sync.model import Level, Limits, Territory
 
 CONFIG_NAME = "node.toml"
@@ -169,7 +170,7 @@ def parse_config(text: str, path: Path) -> NodeConfig:
 
 
 def set_parent(path: Path, *, address: str, join_address: str) -> None:
-    """Write the parent's addresses into the file at `path`, leaving every other line as it is; raises ConfigError."""
+    """Write the parent's addresses into the file at `path`, leaving every other line as it is; raises ConfigError, OSError."""
     text = path.read_text("utf-8")
     places = find_lines(text)
     old = {places.get(("parent", key)) for key in ("address", "join_address")}
@@ -184,7 +185,8 @@ def set_parent(path: Path, *, address: str, join_address: str) -> None:
         lines += ["", "[parent]", *values]
     changed = "\n".join(lines) + "\n"
     parse_config(changed, path)
-    path.write_text(changed, "utf-8")
+    # A power cut on the way must leave a node that starts: with the old file or the new one.
+    write_durably(path, changed.encode(), mode=path.stat().st_mode & 0o777)
 
 
 def quote(value: str) -> str:

@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from node.cases.changes import ChangedCases
 from node.cases.desk import CaseDesk
-from node.cases.errors import CaseError, CaseRefused, CaseUnknown
-from node.cases.kind import Case, Kind, Party
+from node.cases.errors import CaseRefused, CaseUnknown
+from node.cases.kind import Case, Party
 from node.clock import Clock
 from node.devices.allowed import checked, commands_of
 from node.devices.errors import CommandRefused, CommandUnknown, DeviceUnknown
@@ -86,7 +87,7 @@ class CommandDesk:
     """Tells the door that something new waits for a client. Set by node/appliance.py."""
     fault: str = ""
     outbox: CommandOutbox = field(init=False)
-    _changed: dict[str, None] = field(default_factory=dict)
+    _changed: ChangedCases = field(init=False)
     _jobs: deque[_Job] = field(default_factory=deque)
     _ending: set[str] = field(default_factory=set)
     """Commands that are being said to have expired."""
@@ -96,20 +97,13 @@ class CommandDesk:
     """Commands for devices of other nodes that nobody took yet, and when they expire."""
     _recent: dict[str, dict[str, None]] = field(default_factory=dict)
     """By device the commands that were heard of last, bounded: lists need not fold every command there ever was."""
-    _waiters: dict[str, list[asyncio.Future[None]]] = field(default_factory=dict)
-    """By command who waits until it is settled."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _is_stopping: bool = False
 
     def __post_init__(self) -> None:
         """Hear of every command that changes, and of what devices do."""
         self.outbox = CommandOutbox(self._handed, self._answered)
-        self.cases.on_change(self._case_changed)
-
-    def _case_changed(self, kind: Kind, case_id: str) -> None:
-        if kind is COMMAND:
-            self._changed[case_id] = None
-            self._news.set()
+        self._changed = ChangedCases(self.cases, COMMAND, self._news.set)
 
     def troubles(self) -> list[str]:
         """Words for the status."""
@@ -146,21 +140,7 @@ class CommandDesk:
 
     async def wait_settled(self, case: Case, seconds: float) -> Case:
         """The command once nothing more comes of it, or as it is when the time is over. Raises CaseUnknown."""
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(case.id, []).append(settled)
-        self._case_changed(COMMAND, case.id)
-        try:
-            async with asyncio.timeout(seconds):
-                await settled
-        except TimeoutError:
-            self._waiters.get(case.id, [settled]).remove(settled)
-        return await asyncio.to_thread(self.cases.case, COMMAND, case.id)
-
-    def _tell_settled(self, case: Case) -> None:
-        if case.state in COMMAND.final:
-            for waiter in self._waiters.pop(case.id, []):
-                if not waiter.done():
-                    waiter.set_result(None)
+        return await self._changed.wait_settled(case, seconds)
 
     def _checked(self, name: str, command: str, arguments: Mapping[str, object]) -> dict[str, object]:
         """The arguments as they are sent. Raises DeviceUnknown, CommandRefused."""
@@ -261,27 +241,13 @@ class CommandDesk:
         """Take what changed, say what is to be said. Raises CaseError, NoRoom, AuditRefused; then nothing is lost."""
         self._expire()
         while self._changed or self._jobs:
-            await self._take_changed()
+            await self._changed.take(self._take)
             await self._say_some()
-
-    async def _take_changed(self) -> None:
-        while self._changed:
-            case_id = next(iter(self._changed))
-            # First, because the case may change again while it is read.
-            del self._changed[case_id]
-            try:
-                case = await asyncio.to_thread(self.cases.register.case, COMMAND, case_id)
-            except CaseError:
-                self._changed[case_id] = None
-                raise
-            if case is not None:
-                self._take(case)
 
     def _take(self, case: Case) -> None:
         """Do what a command as it is now needs of this node."""
         me, body = self.cases.me.node, case.opening.body
         self._remember(case)
-        self._tell_settled(case)
         if case.parties[KEEPER].node != me:
             self._watch(case)
             return

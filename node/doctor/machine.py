@@ -8,6 +8,8 @@ import shutil
 import sqlite3
 import sys
 import tempfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -30,18 +32,18 @@ COLUMNS_MIN, LINES_MIN = 80, 24
 def python_version(_: Place) -> Finding:
     """The interpreter is new enough."""
     found = sys.version_info[:3]
-    return _judge(found[:2] >= PYTHON_OLDEST, f"python {'.'.join(map(str, found))}")
+    return _judge(found[:2] >= PYTHON_OLDEST, "python", {"version": ".".join(map(str, found))})
 
 
 def sqlite_version(_: Place) -> Finding:
     """The SQLite library is new enough."""
-    return _judge(sqlite3.sqlite_version_info >= SQLITE_OLDEST, f"sqlite {sqlite3.sqlite_version}")
+    return _judge(sqlite3.sqlite_version_info >= SQLITE_OLDEST, "sqlite", {"version": sqlite3.sqlite_version})
 
 
 def disk_space(place: Place) -> Finding:
     """There is room to keep accepting data."""
     free = shutil.disk_usage(_nearest_folder(place)).free
-    return _judge(free >= DISK_FREE_BYTES_MIN, f"{free / (1 << 30):.1f} GiB free at {place.folder}", bad=Severity.WARN)
+    return _judge(free >= DISK_FREE_BYTES_MIN, "disk", {"free": f"{free / (1 << 30):.1f}", "folder": place.folder}, bad=Severity.WARN)
 
 
 def fsync_latency(place: Place) -> Finding:
@@ -53,25 +55,26 @@ def fsync_latency(place: Place) -> Finding:
             file.flush()
             os.fsync(file.fileno())
         each_ms = place.clock.now().seconds_since(begin) * 1_000 / FSYNC_TRIES
-    return _judge(each_ms <= FSYNC_MS_MAX, f"fsync takes {each_ms:.1f} ms", bad=Severity.WARN)
+    return _judge(each_ms <= FSYNC_MS_MAX, "fsync", {"ms": f"{each_ms:.1f}"}, bad=Severity.WARN)
 
 
 def memory(_: Place) -> Finding:
     """There is memory for the node and its cameras."""
     total = psutil.virtual_memory().total
-    return _judge(total >= MEMORY_BYTES_MIN, f"{total / (1 << 20):.0f} MiB of memory", bad=Severity.WARN)
+    return _judge(total >= MEMORY_BYTES_MIN, "memory", {"mib": total >> 20}, bad=Severity.WARN)
 
 
 def clock_sane(place: Place) -> Finding:
     """The wall clock is not before the program was written."""
-    return _judge(place.clock.wall_us() >= CLOCK_EARLIEST_US, f"the clock says {place.clock.wall_us() // 1_000_000} s since 1970")
+    moment = datetime.fromtimestamp(place.clock.wall_us() // 1_000_000, UTC)
+    return _judge(place.clock.wall_us() >= CLOCK_EARLIEST_US, "clock", {"time": f"{moment:%Y-%m-%d %H:%M:%SZ}"})
 
 
 def socket_path(place: Place) -> Finding:
     """Unix sockets in the folder have a name the kernel accepts."""
     path = place.folder.resolve() / "ai.sock.worker-00"
     length = len(os.fsencode(path))
-    return _judge(length <= SOCKET_PATH_BYTES_MAX, f"socket paths of {length} bytes, at most {SOCKET_PATH_BYTES_MAX}")
+    return _judge(length <= SOCKET_PATH_BYTES_MAX, "socket", {"bytes": length, "most": SOCKET_PATH_BYTES_MAX})
 
 
 def terminal(_: Place) -> Finding:
@@ -79,7 +82,7 @@ def terminal(_: Place) -> Finding:
     size = shutil.get_terminal_size((COLUMNS_MIN, LINES_MIN))
     encoding = locale.getpreferredencoding(False)
     fits = size.columns >= COLUMNS_MIN and size.lines >= LINES_MIN and encoding.lower().replace("-", "") == "utf8"
-    return _judge(fits, f"terminal {size.columns}x{size.lines}, {encoding}", bad=Severity.WARN)
+    return _judge(fits, "terminal", {"size": f"{size.columns}x{size.lines}", "encoding": encoding}, bad=Severity.WARN)
 
 
 def _nearest_folder(place: Place) -> Path:
@@ -87,5 +90,5 @@ def _nearest_folder(place: Place) -> Path:
     return next(path for path in (folder, *folder.parents) if path.is_dir())
 
 
-def _judge(is_good: bool, saw: str, *, bad: Severity = Severity.FAIL) -> Finding:
-    return Finding(Severity.OK if is_good else bad, saw)
+def _judge(is_good: bool, saw: str, values: Mapping[str, object], *, bad: Severity = Severity.FAIL) -> Finding:
+    return Finding(Severity.OK if is_good else bad, saw, values)

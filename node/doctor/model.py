@@ -1,14 +1,17 @@
-"""What a check is and what it finds. The texts are in the message catalogue under `doctor.<id>_*`."""
+"""What a check is and what it finds. The texts are in the message catalogue under `doctor.<id>_*` and `doctor.saw_*`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from edge_ai.errors import EdgeError
 from node.clock import Clock
 from node.config.config import NodeConfig
+from node.texts import text
+from node.texts.reasons import worded
 
 
 class Severity(Enum):
@@ -33,20 +36,29 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check saw, with the value, in English as exception messages are."""
+    """What one check saw, as the name of a text (`doctor.saw_<saw>`) and the values in it."""
 
     severity: Severity
     saw: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def words(self, language: str) -> str:
+        """The text with its values; a reason of edge_ai among them is worded too."""
+        values = {name: worded(str(value), language) for name, value in self.values.items()}
+        return text(f"doctor.saw_{self.saw}", language, **values)
+
+
+def failed(error: Exception, severity: Severity = Severity.FAIL, saw: str = "error") -> Finding:
+    """The finding of a check that met an error."""
+    return Finding(severity, saw, {"what": error.told if isinstance(error, EdgeError) else error})
 
 
 @dataclass(frozen=True, slots=True)
 class DoctorCheck:
-    """One line of the table: `doctor.<id>_title` and `doctor.<id>_why` are its texts."""
+    """One line of the table; its texts are `doctor.<id>_title`, `_why` and `_fix`, the command or edit that mends it."""
 
     id: str
     look: Callable[[Place], Finding]
-    fix: str
-    """The command or edit that mends it."""
     offline: str
     """What the check does without an uplink."""
     needs_config: bool = True

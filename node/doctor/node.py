@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import sqlite3
 from contextlib import closing
@@ -14,7 +13,7 @@ from node.cameras.admission import measurement_of
 from node.cameras.listing import camera_specs
 from node.client import SOCKET_NAME
 from node.config.config import NodeConfig, split_address
-from node.doctor.model import Finding, Place, Severity
+from node.doctor.model import Finding, Place, Severity, failed
 from node.identity.errors import ChainError, IdentityError, JoinError, JoinUnreachable
 from node.identity.files import IdentityFiles
 from node.identity.join_client import refresh_parent
@@ -28,8 +27,8 @@ JOURNAL_NAME = "journal.db"
 def config_valid(place: Place) -> Finding:
     """node.toml loads."""
     if place.config is None:
-        return Finding(Severity.FAIL, place.config_error)
-    return Finding(Severity.OK, str(place.config.path))
+        return Finding(Severity.FAIL, "error", {"what": place.config_error})
+    return Finding(Severity.OK, "config", {"file": place.config.path})
 
 
 def certificates(place: Place) -> Finding:
@@ -39,8 +38,8 @@ def certificates(place: Place) -> Finding:
     try:
         days = (files.own(now_us=now_us).not_after_us - now_us) // DAY_US
     except (ChainError, IdentityError) as error:
-        return Finding(Severity.FAIL, str(error))
-    return Finding(Severity.OK if days >= CERTIFICATE_DAYS_MIN else Severity.WARN, f"certificates hold for {days} more days")
+        return failed(error)
+    return Finding(Severity.OK if days >= CERTIFICATE_DAYS_MIN else Severity.WARN, "certificates", {"days": days})
 
 
 def room_for_cameras(place: Place) -> Finding:
@@ -48,57 +47,57 @@ def room_for_cameras(place: Place) -> Finding:
     config = _config(place)
     cameras = camera_specs(config)
     if not cameras:
-        return Finding(Severity.SKIP, "no cameras")
+        return Finding(Severity.SKIP, "no_cameras")
     try:
         measured = measurement_of(config.folder)
     except SpecError as error:
-        return Finding(Severity.WARN, str(error))
+        return failed(error, Severity.WARN)
     if measured is None:
-        return Finding(Severity.WARN, f"this box was not measured: all {len(cameras)} cameras are admitted")
+        return Finding(Severity.WARN, "not_measured", {"count": len(cameras)})
     admission = admit(cameras, measured, Excess(config.file.edge.over_capacity))
-    saw = f"cameras ask {admission.asked_ms:.0f} of {measured.capacity_ms:.0f} ms of CPU a second"
+    saw = {"asked": f"{admission.asked_ms:.0f}", "all": f"{measured.capacity_ms:.0f}"}
     if not admission.refused and not admission.slowed:
-        return Finding(Severity.OK, saw)
-    return Finding(Severity.WARN, f"{saw}: {len(admission.refused)} are refused, {len(admission.slowed)} run slower")
+        return Finding(Severity.OK, "capacity", saw)
+    return Finding(Severity.WARN, "capacity_lacks", saw | {"refused": len(admission.refused), "slowed": len(admission.slowed)})
 
 
 def journal(place: Place) -> Finding:
     """The journal opens and its structure holds; a new node has none yet."""
     path = _config(place).data_dir / JOURNAL_NAME
     if not path.exists():
-        return Finding(Severity.OK, f"no journal yet at {path}")
+        return Finding(Severity.OK, "no_journal", {"file": path})
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
     except sqlite3.Error as error:
-        return Finding(Severity.FAIL, f"{path} does not open: {error}")
-    return Finding(Severity.OK, f"{path} opens, {tables} tables and indexes")
+        return Finding(Severity.FAIL, "journal_shut", {"file": path, "what": error})
+    return Finding(Severity.OK, "journal", {"file": path, "tables": tables})
 
 
 def ports(place: Place) -> Finding:
     """The ports of the configuration are free, unless the node itself runs."""
     if _is_running(place):
-        return Finding(Severity.SKIP, "the node runs and holds its ports")
+        return Finding(Severity.SKIP, "ports_held")
     config = _config(place)
     wanted = [config.links.listen, config.links.join_listen, *config.devices.listen]
     taken = [f"{address} ({why})" for address in wanted if address for why in [_why_taken(address)] if why]
-    return Finding(Severity.FAIL, f"not free: {', '.join(taken)}") if taken else Finding(Severity.OK, "all ports are free")
+    return Finding(Severity.FAIL, "ports_taken", {"ports": ", ".join(taken)}) if taken else Finding(Severity.OK, "ports")
 
 
 def parent(place: Place) -> Finding:
     """The parent answers by TCP and TLS and is the one we joined; not answering is a warning, for a node works without an uplink."""
     config = _config(place)
     if config.level is Level.PROVINCIAL:
-        return Finding(Severity.SKIP, "the top of the tree has no parent")
+        return Finding(Severity.SKIP, "no_parent")
     if not config.parent.join_address:
-        return Finding(Severity.WARN, "not joined: parent.join_address is empty")
+        return Finding(Severity.WARN, "not_joined")
     try:
         asyncio.run(refresh_parent(config.parent.join_address, files=IdentityFiles(place.folder)))
     except JoinUnreachable as error:
-        return Finding(Severity.WARN, f"offline: {error}")
+        return failed(error, Severity.WARN, "parent_silent")
     except (JoinError, IdentityError) as error:
-        return Finding(Severity.FAIL, str(error))
-    return Finding(Severity.OK, f"parent answers at {config.parent.join_address}")
+        return failed(error)
+    return Finding(Severity.OK, "parent", {"address": config.parent.join_address})
 
 
 def _is_running(place: Place) -> bool:
@@ -118,7 +117,7 @@ def _why_taken(address: str) -> str:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(where)
     except OSError as error:
-        return "in use" if error.errno == errno.EADDRINUSE else str(error.strerror or error)
+        return str(error.strerror or error)
     return ""
 
 

@@ -14,9 +14,9 @@ from msgspec import Meta
 from node.cases.verbs import CaseId, Name, Plain, Table, Why
 from node.evidence.book import Picture
 from node.evidence.clip_copies import ClipCopies
-from node.evidence.clip_fetching import ClipTaking
+from node.evidence.clip_fetching import fetched_clip
 from node.evidence.desk import EvidenceDesk
-from node.evidence.fetching import EvidenceTaking
+from node.evidence.fetching import fetched_original
 from node.evidence.stamping import Stamp, stamped
 from node.requests.taking import Taking
 
@@ -129,9 +129,9 @@ class EvidenceVerbs:
 
     async def _fetch(self, asked: Fetching) -> Plain:
         if asked.form != "picture":
-            taken = await ClipTaking(self.taking()).clip(asked.id, asked.picture, by=asked.by, unmasked=asked.form == UNMASKED)
+            taken = await fetched_clip(self.taking(), asked.id, asked.picture, by=asked.by, unmasked=asked.form == UNMASKED)
             return _video(taken.video, taken.form, taken.note, taken.event_id)
-        found = await EvidenceTaking(self.taking()).original(asked.id, asked.picture, by=asked.by)
+        found = await fetched_original(self.taking(), asked.id, asked.picture, by=asked.by)
         return {"jpeg": base64.b64encode(found.jpeg).decode(), "original_sha256": found.original_sha256, "event_id": found.event_id}
 
 

@@ -20,6 +20,7 @@ FILE_NAME = "evidence.db"
 ROWS_MAX = 200_000
 """Events remembered; the oldest whose original is gone are forgotten first."""
 INCIDENTS_MARK = "incidents"
+INCIDENTS_PUT_BACK = "incidents put back"
 CANDIDATES_MAX = 256
 """Events that one step of retention looks at."""
 
@@ -228,6 +229,12 @@ class EvidenceBook(SideFile):
         with self.transaction() as db:
             db.execute("UPDATE picture SET masking = ? WHERE event_id = ?", (masking, event_id))
 
+    def lost_as(self, sha256: str) -> list[Picture]:
+        """Events whose original was this file, which a look did not find."""
+        with self.transaction() as db:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM picture WHERE sha256 = ? AND state = ?", (sha256, State.LOST.value)).fetchall()
+        return [_picture(row) for row in rows]
+
     def sharing(self, sha256: str) -> list[str]:
         """Events whose kept original is this file."""
         with self.transaction() as db:
@@ -247,6 +254,14 @@ class EvidenceBook(SideFile):
             found = {str(state): int(count) for state, count in db.execute("SELECT state, count(*) FROM picture GROUP BY state")}
             is_open = "SELECT count(*) FROM picture WHERE state = 'kept' AND (ended = 0 OR incident = 'open')"
             return {state.value: found.get(state.value, 0) for state in State} | {"open": int(db.execute(is_open).fetchone()[0])}
+
+    def incidents_after(self, put_back: int) -> None:
+        """Settle all incidents anew once that many batches of their rows were put back, and not as many as before."""
+        with self.transaction() as db:
+            row = db.execute("SELECT value FROM mark WHERE name = ?", (INCIDENTS_PUT_BACK,)).fetchone()
+            if (0 if row is None else int(row[0])) != put_back:
+                db.execute("DELETE FROM mark WHERE name = ?", (INCIDENTS_MARK,))
+                db.execute("INSERT OR REPLACE INTO mark (name, value) VALUES (?, ?)", (INCIDENTS_PUT_BACK, put_back))
 
     def incidents_mark(self) -> int:
         """Up to where in the journal incidents are settled; 0 for nowhere."""

@@ -1,12 +1,14 @@
 """The folder against the book, both ways: files that no row knows, rows whose file is gone or is not what it was.
 
-Changes nothing but, where told, the word of a row whose file is gone: no row is deleted for want of a file, and no file for want of a row.
-Called by desk.py at every start, by the API, and by `yunnao doctor`.
+Changes nothing but, where told, the word of a row whose file is gone, or is there again: no row is deleted for want of a file, and no file
+for want of a row. Called by desk.py at every start, by the API, and by `yunnao doctor`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from node.evidence.book import EvidenceBook, Picture, State
 from node.evidence.clip_book import Clip, ClipBook, ClipState
@@ -61,14 +63,19 @@ class Report:
 
 
 def compare(book: EvidenceBook, store: EvidenceStore, *, deep: bool, settle: bool) -> Report:
-    """Look both ways; `deep` reads every file, `settle` says in the book what is lost. Raises EvidenceFault, OSError."""
+    """Look both ways; `deep` reads every file, `settle` says in the book what is lost and what is back. Raises EvidenceFault, OSError."""
     report = Report(waiting=len(store.incoming()))
     clips, clip_files = ClipBook(book), ClipStore(store)
-    for files, is_kept in ((store.files(), book.sharing), (clip_files.files(), clips.keeps)):
+    for files, is_kept, is_back in (
+        (store.files(), book.sharing, partial(_is_back, book, store)),
+        (clip_files.files(), clips.keeps, partial(_is_clip_back, clips, clip_files)),
+    ):
         for found in files:
             report.files += 1
             report.bytes += found.bytes
-            if not is_kept(found.sha256):
+            # A file may be one event's that is kept and one's that was lost.
+            came_back = settle and is_back(found.sha256)
+            if not (came_back or is_kept(found.sha256)):
                 report.without_rows.add(found.sha256)
     last = ""
     while step := book.lasting(after_event=last, limit=STEP):
@@ -81,6 +88,28 @@ def compare(book: EvidenceBook, store: EvidenceStore, *, deep: bool, settle: boo
             _look_at_clip(clip, clips, clip_files, report, deep=deep, settle=settle)
         last = found_clips[-1].event_id
     return report
+
+
+def _is_back(book: EvidenceBook, store: EvidenceStore, sha256: str) -> bool:
+    """True when lost events have their original again: a start before the disk was there must not cost it."""
+    lost = [picture for picture in book.lost_as(sha256) if _holds(store.read, sha256, picture.at_us)]
+    book.move([picture.event_id for picture in lost], State.KEPT, "")
+    return bool(lost)
+
+
+def _is_clip_back(clips: ClipBook, files: ClipStore, sha256: str) -> bool:
+    lost = [clip for clip in clips.lost_as(sha256) if _holds(files.read, sha256, clip.at_us)]
+    for clip in lost:
+        clips.enter(replace(clip, state=ClipState.KEPT, why=""))
+    return bool(lost)
+
+
+def _holds(read: Callable[[str, int], bytes], sha256: str, at_us: int) -> bool:
+    try:
+        read(sha256, at_us)
+    except EvidenceFault:
+        return False
+    return True
 
 
 def _look_at_clip(clip: Clip, clips: ClipBook, files: ClipStore, report: Report, *, deep: bool, settle: bool) -> None:

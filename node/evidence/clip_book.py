@@ -113,6 +113,10 @@ class ClipBook:
             values.append(before_us)
         return self._select(" AND ".join(clauses), values, CANDIDATES_MAX)
 
+    def lost_as(self, sha256: str) -> list[Clip]:
+        """Those that were this file, which a look did not find."""
+        return self._select("c.sha256 = ? AND c.state = 'lost'", (sha256,), CANDIDATES_MAX)
+
     def keeps(self, sha256: str) -> bool:
         """True while a clip of this hash is here."""
         with self.book.transaction() as db:

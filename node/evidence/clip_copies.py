@@ -49,6 +49,9 @@ class ClipCopies:
         if not unmasked:
             path, task = self.desk.keeping.clip_files.path_of(clip.sha256, clip.at_us), await asyncio.to_thread(self._task, clip, stamp)
             data = await filmed(path, task)
+            if not task.whole and self.desk.wants_mosaic(clip.camera):
+                # The wish became stricter while the film was made.
+                data = await filmed(path, msgspec.structs.replace(task, whole=True))
         return ClipCopy(clip, STREAM if unmasked else FILM, data, self._note(clip, stamp, unmasked=unmasked))
 
     def _original(self, name: str) -> tuple[Clip, bytes]:

@@ -41,7 +41,6 @@ ROUND_S = 600.0
 """How often ages are looked at and what was let go is entered in the audit log."""
 TROUBLE = "evidence_trouble"
 """Word of the status: the newest original could not be kept, or one is lost."""
-BOXES_BYTES_MAX = 64 << 10
 PERSON = "person"
 """Why an original went that somebody let go."""
 
@@ -167,7 +166,7 @@ class EvidenceDesk:
                 self.store.turn_away(sha256)
                 return replace(entry, state=State.MISSING, why=why)
             size = self.store.take_over(sha256, row.time_us)
-            self.store.keep_boxes(row.event_id, row.time_us, boxes_of(row)[:BOXES_BYTES_MAX])
+            self.store.keep_boxes(row.event_id, row.time_us, boxes_of(row))
         except EvidenceDamaged as error:
             with suppress(OSError):
                 self.store.turn_away(sha256)
@@ -264,7 +263,7 @@ class EvidenceDesk:
         """What lies beside an original; empty when there is nothing readable. Blocking."""
         try:
             said = msgspec.json.decode(self.store.read_boxes(picture.event_id, picture.at_us) or b"{}")
-        except (OSError, *UNREADABLE):
+        except (EvidenceDamaged, OSError, *UNREADABLE):
             return {}
         return said if isinstance(said, dict) else {}
 
@@ -297,7 +296,7 @@ class EvidenceDesk:
                     self.keeping.drop_clip(clip, PERSON)
                 return self.keeping.drop(found, PERSON)
         except OSError as error:
-            raise EvidenceFault(f"the original of event {found.event_id} cannot be removed: {error.strerror}") from error
+            raise EvidenceFault(f"what is kept of event {found.event_id} cannot be removed: {error.strerror}") from error
 
     def check(self, *, deep: bool) -> Report:
         """Look both ways. Blocking; raises EvidenceFault."""

@@ -1,6 +1,7 @@
 """Which incidents are over, as the node's book of incidents says: until then nobody lets the originals of their events go.
 
-Takes what changed there since the last round. Called by desk.py, off the event loop.
+Takes what changed there since the last round; all of it once more when rows came back behind that place. Called by desk.py, off the event
+loop.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class IncidentNews:
 
     def follow(self) -> None:
         """Take what changed since. Raises EvidenceFault, IncidentFault, JournalError."""
-        self.following.follow()
+        put_back = self.following.follow()
+        if put_back is not None:
+            self.book.incidents_after(put_back)
         for _ in range(STEPS_MAX):
             changed = self.following.book.changed(self.book.incidents_mark(), CHANGES_MAX)
             if not changed:

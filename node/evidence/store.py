@@ -23,6 +23,8 @@ from node.files import sync_folder, write_durably
 FOLDER = "evidence"
 """Below the node's data folder."""
 PICTURE, BOXES = ".jpg", ".json"
+BOXES_BYTES_MAX = 128 << 10
+"""More than the most boxes of an event weigh, with the longest words."""
 _SHA256 = re.compile("[0-9a-f]{64}")
 _PLAIN = re.compile("[0-9A-Za-z_-]{1,64}")
 _DAY = re.compile(r"(\d{4})/(\d{2})/(\d{2})")
@@ -86,10 +88,10 @@ class EvidenceStore:
         return checked(self.path_of(sha256, at_us), sha256, ORIGINAL_BYTES_MAX)
 
     def read_boxes(self, event_id: str, at_us: int) -> bytes:
-        """The boxes of an event; empty when there is no file. Raises OSError."""
+        """The boxes of an event; empty when there is no file. Raises EvidenceDamaged, OSError."""
         try:
-            return self.boxes_of(event_id, at_us).read_bytes()
-        except FileNotFoundError:
+            return read_own(self.boxes_of(event_id, at_us), BOXES_BYTES_MAX)
+        except EvidenceUnknown:
             return b""
 
     def remove(self, sha256: str, at_us: int) -> None:

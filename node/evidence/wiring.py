@@ -9,9 +9,9 @@ from node.audit.words import AuditKind
 from node.cameras.rows import INCIDENT_SEVERITY, CameraRows
 from node.evidence.book import FILE_NAME, EvidenceBook, EvidenceBookDamaged
 from node.evidence.clip_copies import ClipCopies
-from node.evidence.clip_fetching import CLIP, ClipGiving
+from node.evidence.clip_fetching import CLIP, clips_of
 from node.evidence.desk import EvidenceDesk
-from node.evidence.fetching import PICTURE, EvidenceGiving
+from node.evidence.fetching import ORIGINAL, originals_of
 from node.evidence.incidents import IncidentNews
 from node.evidence.keeping import Keeping, rules_of
 from node.evidence.store import FOLDER, EvidenceStore
@@ -49,5 +49,5 @@ def evidence_of(parts: Parts, rows: CameraRows, rule_kinds: Mapping[tuple[str, s
 def give_originals(evidence: EvidenceDesk, requests: Requests) -> None:
     """Answer questions for originals and clips under grants from now on."""
     answering = requests.taking.routes.answering
-    answering[PICTURE] = EvidenceGiving(evidence, requests.giving).answer
-    answering[CLIP] = ClipGiving(ClipCopies(evidence), requests.giving).answer
+    answering[ORIGINAL.verb] = originals_of(evidence, requests.giving).answer
+    answering[CLIP.verb] = clips_of(ClipCopies(evidence), requests.giving).answer

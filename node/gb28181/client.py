@@ -1,15 +1,14 @@
 """The shell around the dialogue with a platform: one socket to it, its messages in, ours out, its questions answered from the directory.
 
 Owns the socket (UDP or TCP, connected, so that only the platform is heard), how fast pages of the catalogue go (one at a time, each after
-the answer to the one before), and how many questions wait. Refuses what is no SIP, counted with the reason; nothing a platform sends ends
-it. Called by wiring.py.
+the answer to the one before, and at most PAGES_PER_S), and how many questions wait. Refuses what is no SIP, counted with the reason;
+nothing a platform sends ends it. Called by wiring.py.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -20,9 +19,13 @@ from node.gb28181.bodies import Query, catalogue_page, device_info, device_statu
 from node.gb28181.dialogue import Account, Asked, Dialogue, Settled, Stand
 from node.gb28181.errors import GbError, SipError
 from node.gb28181.sip import LINE_BYTES_MAX, MESSAGE_BYTES_MAX, Message, content_length, parse, read_head, write
+from sync.core.pacing import TokenBucket
+from sync.model import SyncError
 
 QUERIES_MAX = 8
-"""Questions that wait for the one before; more are refused by silence, and asked again by the platform."""
+"""Different questions that wait for the one before; more are refused by silence, and asked again by the platform."""
+PAGES_PER_S, PAGES_AT_ONCE = 100.0, 20.0
+"""Pages of the catalogue that leave in a second, however often it is asked for and however fast pages are taken."""
 POINTS_PER_PAGE = {"udp": 2, "tcp": 40}
 """Points of one message: over UDP a page must fit a datagram of the network (1,500 bytes), because fragments get lost."""
 POINTS_PER_READ = 2_000
@@ -33,7 +36,7 @@ IDLE_S = 1.0
 """Longest sleep of the loop."""
 
 Page = Callable[[str, int], Awaitable[list[dict[str, Any]]]]
-"""(after this code, how many) -> points."""
+"""(after this code, how many) -> points; a SyncError where they cannot be read now."""
 
 log = logging.getLogger("yunnao.gb28181")
 
@@ -65,7 +68,9 @@ class PlatformClient:
     dialogue: Dialogue = field(init=False)
     counts: dict[str, int] = field(default_factory=lambda: {"refused": 0, "queries": 0, "pages": 0})
     refused_why: str = ""
-    _queries: deque[Query] = field(default_factory=deque)
+    _queries: dict[tuple[str, str], Query] = field(default_factory=dict)
+    """Of questions that differ in their number alone, the newest: by what is asked, and of whom."""
+    _pages: TokenBucket = field(default_factory=lambda: TokenBucket(per_s=PAGES_PER_S, burst=PAGES_AT_ONCE))
     _settled: dict[str, asyncio.Future[bool]] = field(default_factory=dict)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -171,8 +176,10 @@ class PlatformClient:
                 self._queue(event)
 
     def _queue(self, asked: Asked) -> None:
-        if len(self._queries) < QUERIES_MAX and asked.query not in self._queries:
-            self._queries.append(asked.query)
+        """Let a question wait; one that was asked anew is answered once, under its newest number."""
+        self._queries.pop((asked.query.command, asked.query.device), None)
+        if len(self._queries) < QUERIES_MAX:
+            self._queries[asked.query.command, asked.query.device] = asked.query
             self._asked.set()
 
     # ---- time
@@ -195,9 +202,13 @@ class PlatformClient:
             await self._asked.wait()
             self._asked.clear()
             while self._queries:
-                query = self._queries.popleft()
+                query = self._queries.pop(next(iter(self._queries)))
                 self.counts["queries"] += 1
-                await self._answer(query)
+                try:
+                    await self._answer(query)
+                except SyncError as error:
+                    log.warning("query %s of the platform is not answered: %s", query.sequence, error)
+                    await self._tell(refused(query))
 
     async def _answer(self, query: Query) -> None:
         if query.command == "Catalog":
@@ -223,6 +234,8 @@ class PlatformClient:
             await self._tell_page(query, [], 0)
 
     async def _tell_page(self, query: Query, points: Sequence[Mapping[str, object]], total: int) -> bool:
+        await asyncio.sleep(self._pages.wait_s(1.0, self.clock.now()))
+        self._pages.take(1.0, self.clock.now())
         self.counts["pages"] += 1
         is_taken = await self._tell(catalogue_page(query, points, total=total, parent=self.account.device))
         if not is_taken:

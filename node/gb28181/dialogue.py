@@ -25,7 +25,8 @@ RETRY_S, RETRY_S_MAX = 10.0, 600.0
 """Wait before the next registration after one that failed; doubled each time, with jitter."""
 RENEW_SHARE = 0.8
 """Of its time a registration is renewed."""
-EXPIRES_S_MIN = 60
+ALIVE_FIRST_S = 1.0
+"""A new registration is followed by a keepalive after this, or after half of the time to its renewal."""
 PENDING_MAX = 64
 REMEMBERED_MAX = 128
 """Answers kept for requests that come again."""
@@ -152,6 +153,8 @@ class Dialogue:
             self._next_at = now.plus(self.account.keepalive_s)
             return [self._register(now)]
         self._next_at = now.plus(self.account.keepalive_s)
+        if self._renew_at is not None and self._renew_at.us < self._next_at.us:
+            self._next_at = self._renew_at
         self._sequence += 1
         return [self.message(keepalive(self._sequence, self.account.device), now)]
 
@@ -211,21 +214,31 @@ class Dialogue:
     def _registered(self, answer: Message, asked: Message, now: Instant) -> list[Message]:
         if answer.status == 401 and not self._challenged:
             self._challenged = True
-            me = self.account
-            proof = authorization(
-                answer.get("www-authenticate"), method="REGISTER", uri=asked.uri, user=me.user, password=me.password, cnonce=self._random()
-            )
-            return [self._register(now, (("authorization", proof),))]
+            return self._proved(answer.get("www-authenticate"), asked, now)
         if not 200 <= answer.status < 300:
             why = "user or password are wrong" if answer.status in (401, 403) else answer.reason or "no reason given"
             self._fail(f"the platform refused the registration: {answer.status} ({why})", now)
             return []
         text = parameters(answer.get("contact")).get("expires") or answer.get("expires")
         given = int(text) if text.isascii() and text.isdigit() and len(text) <= 8 else self.account.expires_s
+        if given == 0:
+            self._fail("the platform grants the registration for no time at all (expires 0): its operator has to admit this device", now)
+            return []
         self.stand, self.why, self._tries, self._silent = Stand.REGISTERED, "", 0, 0
-        self._renew_at = now.plus(max(EXPIRES_S_MIN, min(given, self.account.expires_s)) * RENEW_SHARE)
-        self._next_at = now.plus(min(self.account.keepalive_s, 1.0))
+        renew_s = min(given, self.account.expires_s) * RENEW_SHARE
+        self._renew_at = now.plus(renew_s)
+        self._next_at = now.plus(min(self.account.keepalive_s, ALIVE_FIRST_S, renew_s / 2))
         return []
+
+    def _proved(self, challenge: str, asked: Message, now: Instant) -> list[Message]:
+        """The registration again with the proof that was asked for; a challenge that cannot be answered is a failure like any other."""
+        me = self.account
+        try:
+            proof = authorization(challenge, method="REGISTER", uri=asked.uri, user=me.user, password=me.password, cnonce=self._random())
+        except SipError as error:
+            self._fail(f"the platform asks for a proof that is not known here: {error}", now)
+            return []
+        return [self._register(now, (("authorization", proof),))]
 
     def _unanswered(self, branch: str, pending: _Pending, now: Instant) -> list[Message]:
         self._settle(branch, is_taken=False)

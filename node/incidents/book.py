@@ -136,11 +136,15 @@ class IncidentBook(SideFile):
             if surplus > 0:
                 _forget(db, surplus)
 
-    def mark(self, name: str) -> int:
-        """Up to where in the journal a resource is read; 0 for nowhere."""
+    def read_to(self, name: str, put_back: int) -> int:
+        """Up to where in the journal a resource is read; 0 for nowhere, and when not as many of its batches were put back as before."""
         with self.transaction() as db:
-            row = db.execute("SELECT value FROM mark WHERE name = ?", (name,)).fetchone()
-        return int(row[0]) if row else 0
+            values = dict(db.execute("SELECT name, value FROM mark WHERE name IN (?, ?)", (name, f"{name} put back")).fetchall())
+            if values.get(f"{name} put back", 0) == put_back:
+                return int(values.get(name, 0))
+            set_mark(db, name, 0)
+            set_mark(db, f"{name} put back", put_back)
+        return 0
 
     def page(self, *, limit: int, before_lsn: int | None = None, only_open: bool = False) -> list[Known]:
         """The newest incidents by their opening, all or only those that wait for somebody."""

@@ -1,11 +1,12 @@
 """Brings the book of incidents up to the journal: rows of `incidents` from whatever node, rows of `camera-events` of this node's cameras.
 
-Reads from where it stopped, in short reads. Called by desk.py and node/evidence, off the event loop.
+Reads from where it stopped, in short reads; from the beginning when a batch was put back since. Called by desk.py and node/evidence, off
+the event loop.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -37,25 +38,35 @@ class Following:
     """Origin of the camera events that are counted."""
     _lock: Lock = field(default_factory=Lock)
 
-    def follow(self) -> None:
-        """Read what came since. Raises IncidentFault, JournalError."""
-        with self._lock:
-            last = self.journal.last_lsn
-            shelf = EventShelf(self.book)
-            for found, upto in self._new(INCIDENTS, "incidents", last):
-                self.book.take([told for stored in found for told in told_in(stored)], upto)
-            for found, upto in self._new(EVENTS, "events", last):
-                shelf.take([told for stored in found for told in _events_in(stored, self.me)], upto)
+    def follow(self) -> int | None:
+        """Read what came since. Raises IncidentFault, JournalError.
 
-    def _new(self, resource: str, mark: str, last: int) -> Iterator[tuple[list[StoredBatch], int]]:
-        position = self.book.mark(mark)
+        After how many put back batches of `incidents` all of them are read; None when there is more than one round takes.
+        """
+        with self._lock:
+            last, put_back = self.journal.last_lsn, self.journal.repaired(INCIDENTS).put_back
+            shelf = EventShelf(self.book)
+            is_whole = self._read(
+                INCIDENTS, Span(self.book.read_to("incidents", put_back), last),
+                lambda found, upto: self.book.take([told for stored in found for told in told_in(stored)], upto),
+            )  # fmt: skip
+            self._read(
+                EVENTS, Span(self.book.read_to("events", self.journal.repaired(EVENTS).put_back), last),
+                lambda found, upto: shelf.take([told for stored in found for told in _events_in(stored, self.me)], upto),
+            )  # fmt: skip
+            return put_back if is_whole else None
+
+    def _read(self, resource: str, span: Span, take: Callable[[list[StoredBatch], int], None]) -> bool:
+        """Give `take` what lies inside `span`, each time with the place that is read to; False when that is not its end yet."""
+        position = span.after
         for _ in range(READS_MAX):
-            if position >= last:
-                return
-            found = self.journal.find(resource, Span(position, last), batches_max=BATCHES_MAX, bytes_max=BYTES_MAX)
-            begun, position = position, found[-1].lsn if found else last
+            if position >= span.upto:
+                return True
+            found = self.journal.find(resource, Span(position, span.upto), batches_max=BATCHES_MAX, bytes_max=BYTES_MAX)
+            begun, position = position, found[-1].lsn if found else span.upto
             if found or position - begun >= MARK_EVERY:
-                yield found, position
+                take(found, position)
+        return position >= span.upto
 
 
 def told_in(stored: StoredBatch) -> Iterator[Told]:

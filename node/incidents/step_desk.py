@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 from node.audit.entry import Detail
 from node.audit.errors import AuditRefused
+from node.cases.changes import ChangedCases
 from node.cases.desk import CaseDesk
-from node.cases.errors import CaseError, CaseRefused
-from node.cases.kind import Case, Kind, Party
+from node.cases.errors import CaseError, CaseRefused, ClocksApart
+from node.cases.kind import Case, Party
 from node.clock import Clock
 from node.incidents.desk import Heard, IncidentDesk
 from node.incidents.errors import IncidentFault, IncidentRefused, IncidentUnknown
@@ -70,7 +71,7 @@ class StepDesk:
     is_clock_sure: Callable[[], bool]
     """While it is not, nothing expires."""
     fault: str = ""
-    _changed: dict[str, None] = field(default_factory=dict)
+    _changed: ChangedCases = field(init=False)
     _to_take: dict[str, Case] = field(default_factory=dict)
     """Steps that this node, their keeper, has not answered."""
     _waiting: dict[str, Case] = field(default_factory=dict)
@@ -79,17 +80,11 @@ class StepDesk:
     """Steps whose taking is in the audit log already: one that is tried again is entered once."""
     _about: dict[str, dict[str, None]] = field(default_factory=dict)
     """Steps by what they are about."""
-    _waiters: dict[str, list[asyncio.Future[None]]] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         """Hear of every step that changes."""
-        self.cases.on_change(self._case_changed)
-
-    def _case_changed(self, kind: Kind, case_id: str) -> None:
-        if kind is STEP_CASE:
-            self._changed[case_id] = None
-            self._news.set()
+        self._changed = ChangedCases(self.cases, STEP_CASE, self._news.set)
 
     # ---- what people do
 
@@ -134,7 +129,7 @@ class StepDesk:
 
     async def _withdraw(self, about: str, *, by: str) -> None:
         """Take back what this node said about the same and nobody took: its newer word stands for it."""
-        await self._take_changed()
+        await self._changed.take(self._place)
         for case in [case for case in self._waiting.values() if said_of(case)["about"] == about]:
             try:
                 await self.cases.say(STEP_CASE, case.id, "withdraw", {}, by=by)
@@ -143,15 +138,7 @@ class StepDesk:
 
     async def wait_settled(self, case: Case, seconds: float) -> Case:
         """The step once its keeper answered, or as it is when the time is over. Raises CaseUnknown."""
-        settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(case.id, []).append(settled)
-        self._case_changed(STEP_CASE, case.id)
-        try:
-            async with asyncio.timeout(seconds):
-                await settled
-        except TimeoutError:
-            self._waiters.get(case.id, [settled]).remove(settled)
-        return await asyncio.to_thread(self.cases.case, STEP_CASE, case.id)
+        return await self._changed.wait_settled(case, seconds)
 
     def steps_about(self, names: Iterable[str]) -> list[Case]:
         """Steps from above about what goes by these names, in the order in which they were said. Blocking; raises CaseError."""
@@ -206,26 +193,13 @@ class StepDesk:
 
     async def look(self) -> None:
         """Take what changed, in the order in which it was said, and say what expired. Raises what `run` tries again; nothing is lost."""
-        await self._take_changed()
+        await self._changed.take(self._place)
         for case in sorted(self._to_take.values(), key=_order):
-            await self._answer(case)
-            self._to_take.pop(case.id, None)
+            if await self._answer(case):
+                self._to_take.pop(case.id, None)
         if self.is_clock_sure():
             for case in [case for case in self._waiting.values() if expires_us_of(case) + UNHEARD_US <= self.clock.wall_us()]:
                 await self._say(case, "expire", {})
-
-    async def _take_changed(self) -> None:
-        while self._changed:
-            case_id = next(iter(self._changed))
-            # First, because the case may change again while it is read.
-            del self._changed[case_id]
-            try:
-                case = await asyncio.to_thread(self.cases.register.case, STEP_CASE, case_id)
-            except CaseError:
-                self._changed[case_id] = None
-                raise
-            if case is not None:
-                self._place(case)
 
     def _place(self, case: Case) -> None:
         """Keep a step as it is now where it is looked for."""
@@ -237,9 +211,6 @@ class StepDesk:
                 held.pop(case.id, None)
         if not is_waiting:
             self._noted.discard(case.id)
-            for waiter in self._waiters.pop(case.id, []):
-                if not waiter.done():
-                    waiter.set_result(None)
         about = self._about.setdefault(said_of(case)["about"], {})
         about[case.id] = None
         if len(about) > STEPS_MAX:
@@ -249,21 +220,20 @@ class StepDesk:
 
     # ---- what the keeper does
 
-    async def _answer(self, case: Case) -> None:
-        """Take a step from above, or say why not. Raises what is tried again."""
+    async def _answer(self, case: Case) -> bool:
+        """Take a step from above, or say why not; False when that waits for a clock to be set. Raises what is tried again."""
         speaker, said, opening = case.parties[SPEAKER].node, said_of(case), case.opening
         named = {"about": said["about"], "step": said["step"], "said_by": opening.by, "said_at": speaker}
         if speaker not in self.above():
-            await self._say(case, "refuse", named | {"answer": f"{speaker} is not above {self.cases.me.node}, which keeps the incident"})
-        elif self.is_clock_sure() and expires_us_of(case) <= self.clock.wall_us():
-            await self._say(case, "expire", named)
-        else:
-            try:
-                state = await self._take(case, by=f"{opening.by}@{speaker}")
-            except (IncidentRefused, IncidentUnknown) as error:
-                await self._say(case, "refuse", named | {"answer": str(error)})
-            else:
-                await self._say(case, "apply", named | {"state": state})
+            why = f"{speaker} is not above {self.cases.me.node}, which keeps the incident"
+            return await self._say(case, "refuse", named | {"answer": why})
+        if self.is_clock_sure() and expires_us_of(case) <= self.clock.wall_us():
+            return await self._say(case, "expire", named)
+        try:
+            state = await self._take(case, by=f"{opening.by}@{speaker}")
+        except (IncidentRefused, IncidentUnknown) as error:
+            return await self._say(case, "refuse", named | {"answer": str(error)})
+        return await self._say(case, "apply", named | {"state": state})
 
     async def _take(self, case: Case, *, by: str) -> str:
         said = said_of(case)
@@ -273,12 +243,17 @@ class StepDesk:
         heard = Heard(case.opened_us, said["seen"])
         return await self.incidents.step(said["about"], Step(said["step"]), by=by, why=said["why"], heard=heard)
 
-    async def _say(self, case: Case, word: str, body: dict[str, str]) -> None:
+    async def _say(self, case: Case, word: str, body: dict[str, str]) -> bool:
+        """Say it; False when a clock must be set before it can be said."""
         try:
             await self.cases.say(STEP_CASE, case.id, word, body, by=BY_NODE)
+        except ClocksApart as error:
+            log.info("step %s: %s", case.id, error)
+            return False
         except CaseRefused as error:
             # It was settled otherwise meanwhile, as its history says.
             log.info("step %s: %s", case.id, error)
+        return True
 
 
 def _order(case: Case) -> tuple[int, str]:

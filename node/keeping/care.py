@@ -70,7 +70,6 @@ class Care:
                 giver=Giver(parts.journal, parts.runtime.pipeline, lambda: parts.policy.version),
                 facts=facts,
                 linked=parts.links.children,
-                on_repaired=parts.marts.forget,
                 is_child=lambda node: node in parts.children(),
             ),
             Scrub(parts.journal, proof.scrub_h * HOUR_S),

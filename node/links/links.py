@@ -35,8 +35,8 @@ log = logging.getLogger("yunnao.links")
 FENCE_GRACE_S = 5.0
 """How long a child that was moved away has to end its link itself."""
 
-URGENT_BODY_BYTES_MAX = 65_536
-"""A question or answer with a longer body goes with the bulk: no alarm waits behind it."""
+URGENT_BODY_BYTES_MAX = 16_384
+"""A question or answer with a longer body goes with the bulk: no alarm waits behind it. Half a second of 256 kbit/s."""
 
 
 class Links:

@@ -19,6 +19,7 @@ from node.quality.hashing import Hashes, hashes_of
 from node.quality.judging import SINGLE_SOURCE, Lot, Origins, broken, key_hashes
 from node.quality.store import KNOWN_MAX, SAMPLES_MAX, WHOLE, Chunk, Found, Key, QualityStore, Sample, subject_of
 from node.store.records import live_parts
+from node.store.repaired import Repaired
 from policies.arrow import Chosen, words_of
 from policies.bundle import canonical_json
 from policies.catalogue import Resource
@@ -41,6 +42,9 @@ class Source(Protocol):
 
     def find(self, resource: str, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
         """Batches of a resource inside `span`, ascending."""
+
+    def repaired(self, resource: str) -> Repaired:
+        """How often batches of a resource were set aside or put back."""
 
 
 class Known:
@@ -174,11 +178,12 @@ class Projection:
 
     def _read_column(self, resource: str, column: str, memory: StoredMemory, upto: int) -> Iterator[int]:
         subject = subject_of(resource, column=column)
-        after = max(self.store.position(subject, subject), self._read_to.get(subject, 0))
+        place = self._after_repairs(resource, subject)
+        after = max(self.store.position(subject, place), self._read_to.get(place, 0))
         while after < upto:
             batches = self._find(resource, after, upto)
             if not batches:
-                self._read_to[subject] = upto
+                self._read_to[place] = upto
                 return
             after = batches[-1].lsn
             for stored in batches:
@@ -198,10 +203,11 @@ class Projection:
     # ---- rules
 
     def _judge(self, resource: Resource, memory: StoredMemory, upto: int) -> Iterator[int]:
-        after = self.store.position(resource.code, self._fingerprint(resource))
+        rules = self._after_repairs(resource.code, self._fingerprint(resource))
+        after = self.store.position(resource.code, rules)
         if not after:
             memory.forget(resource.code)
-        place = f"{resource.code} {self._fingerprint(resource)}"
+        place = f"{resource.code} {rules}"
         after = max(after, self._read_to.get(place, 0))
         settled = self.store.settled(resource.code) if after < upto else {}
         while after < upto:
@@ -238,6 +244,11 @@ class Projection:
 
     def _find(self, resource: str, after: int, upto: int) -> list[StoredBatch]:
         return self.journal.find(resource, Span(after, upto), batches_max=STEP_BATCHES_MAX, bytes_max=STEP_BYTES_MAX)
+
+    def _after_repairs(self, resource: str, rules: str) -> str:
+        """By what a resource is judged, and after how many batches that were put back: figures add up, so one more begins them anew."""
+        put_back = self.journal.repaired(resource).put_back
+        return f"{rules} after {put_back} repairs" if put_back else rules
 
     def _fingerprint(self, resource: Resource) -> str:
         known = self._fingerprints.get(resource.code)

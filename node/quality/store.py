@@ -135,7 +135,7 @@ class QualityStore(SideFile):
     # ---- positions
 
     def position(self, resource: str, rules: str) -> int:
-        """How far a resource was judged by `rules` (their fingerprint); under other rules it is judged anew, from 0."""
+        """How far a resource was judged by `rules` (their fingerprint, with repairs); under other rules it is judged anew, from 0."""
         with self.transaction() as db:
             row = db.execute("SELECT lsn, rules FROM built_to WHERE resource = ?", (resource,)).fetchone()
             if row is not None and row[1] == rules:

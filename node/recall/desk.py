@@ -31,6 +31,7 @@ from node.recall.regaining import Regaining
 from node.recall.tombs import Tombs
 from node.store import recalled
 from node.store.recalled import TOMBSTONE_LIFE_US, OrderNote
+from node.store.repaired import note_walk, walked
 from policies.catalogue import Resource
 from policies.entry import CLOCK_UNSURE_US
 from policies.errors import PolicyError
@@ -80,8 +81,8 @@ class RecallDesk:
     """Codes for which an order was carried out; read from its note once."""
     _closed: dict[str, str] = field(default_factory=dict)
     """Entry by resource that nobody reads now."""
-    _again: dict[str, str] = field(default_factory=dict)
-    """Entry by resource of which a damaged batch came back whole."""
+    _walked: dict[str, int] = field(default_factory=dict)
+    """By resource, how many damaged batches of it had been put back when it was last walked over."""
     _open: dict[str, OpenList] = field(default_factory=dict)
     _erasing: frozenset[str] = frozenset()
     """Orders under which something was erased here."""
@@ -108,6 +109,7 @@ class RecallDesk:
         """Read the book; call once, before anything is read. Blocking; raises JournalError."""
         journal = self.eraser.journal
         self.notes = {note.id: note for note in journal.look("read of recalls", recalled.notes)}
+        self._walked = journal.look("read of recalls", walked)
         self.look()
         self._load_tombs()
 
@@ -131,7 +133,7 @@ class RecallDesk:
 
     def refusal(self, resource: str) -> str:
         """Why nothing is read of a resource now; empty when it is. Every reader of rows asks."""
-        entry = self._closed.get(resource) or self._again.get(resource)
+        entry = self._closed.get(resource) or self._unwalked(resource)
         if not entry:
             return ""
         return f"{resource} cannot be read: entry {entry} recalls records of it, and this node has not complied yet"
@@ -175,12 +177,20 @@ class RecallDesk:
     def _resources(self, order: Order) -> tuple[Resource, ...]:
         return tuple(resources_of(order, self.eraser.policy.ruleset.resources.values()))
 
-    def repaired(self, resource: str) -> None:
-        """A batch of `resource` was damaged or is whole again: what orders took of it is looked at anew."""
-        for order in self.due.values():
-            if any(one.code == resource and order.targets(one, self._level) for one in self._means.get(order.id, ())):
-                self._again[resource] = order.entry.id
-                self._wake()
+    def _unwalked(self, resource: str) -> str:
+        """The entry for which a resource is closed as a batch of it was put back, maybe with rows that an order took; empty for none."""
+        if self.eraser.journal.repaired(resource).put_back == self._walked.get(resource, 0):
+            return ""
+        meant = (order.entry.id for order in self.due.values() for one in self._meant(order) if one.code == resource)
+        return next(meant, "")
+
+    def _meant(self, order: Order) -> list[Resource]:
+        """The resources of which an order takes records at a node of this level."""
+        return [one for one in self._means.get(order.id, ()) if order.targets(one, self._level)]
+
+    def repaired(self) -> None:
+        """A damaged batch was put back: its resource is closed until it was walked over, which shall not wait."""
+        self._wake()
 
     def met(self) -> None:
         """A session with a neighbour begins: it may have what is free again."""
@@ -258,20 +268,23 @@ class RecallDesk:
 
     async def _look_again(self) -> None:
         """Batches that were damaged while an order was carried out are here again, maybe with rows that it took."""
-        for code in sorted(self._again):
+        for code in sorted({one.code for order in self.due.values() for one in self._meant(order) if self._unwalked(one.code)}):
             try:
                 await self._walk_again(code)
-                del self._again[code]
             except FAILURES as error:
                 self.fault = f"{code}: {error}"
                 log.warning("recalls of %s wait: %s", code, error)
 
     async def _walk_again(self, code: str) -> None:
+        journal = self.eraser.journal
+        put_back = journal.repaired(code).put_back
         meant = [(order, one) for order in self.due.values() for one in self._means.get(order.id, ()) if one.code == code]
         if any([await self.eraser.walk(order, resource, Kept()) for order, resource in meant]):
             await self.eraser.marts.wipe(code)
             await self.eraser.leave_no_trace()
             await asyncio.to_thread(self._load_tombs)
+        await self.eraser.runtime.beside_commits(lambda: journal.enter("note of a recall", lambda db: note_walk(db, code, put_back)))
+        self._walked[code] = put_back
 
     async def _keep(self, note: OrderNote) -> None:
         journal = self.eraser.journal
@@ -316,7 +329,7 @@ class RecallDesk:
         self._erasing, self._bound = frozenset(erasing), frozenset(erasing & in_force)
 
     def _is_meant(self, order: Order) -> bool:
-        return any(order.targets(resource, self._level) for resource in self._means.get(order.id, ()))
+        return bool(self._meant(order))
 
     # ---- receipts
 

@@ -46,13 +46,11 @@ def recalls_of(parts: Parts, cases: CaseDesk, repairs: RepairDesk, pages: Pages 
     parts.on_policy(lambda schemas: desk.look())
     parts.policy.closed = parts.marts.closed = desk.refusal
     parts.runtime.pipeline.recalled = desk.tombs.left
-    forget = repairs.on_repaired
+    told, met = repairs.on_repaired, parts.links.on_linked
 
     def repaired(resource: str) -> None:
-        forget(resource)
-        desk.repaired(resource)
-
-    met = parts.links.on_linked
+        told(resource)
+        desk.repaired()
 
     def linked_with(peer: str) -> None:
         met(peer)

@@ -64,10 +64,11 @@ class RepairDesk:
     facts: Callable[[str], PeerFacts | None]
     """Of a linked peer."""
     linked: Callable[[], Sequence[str]]
-    on_repaired: Callable[[str], None]
-    """Called with the resource of a batch that was damaged or is whole again: projections of it are built anew."""
     is_child: Callable[[str], bool]
     """True for a child that stands here, linked or not."""
+    on_repaired: Callable[[str], None] = lambda resource: None
+    """Called with the resource of a batch that was set aside or put back, for whoever hurries. Nobody learns of a repair by it alone: the
+    journal counts them (node/store/repaired.py)."""
     damage: Damage = Damage()
     _busy: dict[int, list[Callable[[], None]]] = field(default_factory=dict)
     _waiting: dict[int, int] = field(default_factory=dict)

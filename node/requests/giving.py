@@ -136,7 +136,17 @@ class Giving:
         """As `judged`, for questions that count by themselves instead of by their nonce. Blocking; raises CaseError."""
         return self._check(case_among(self.cases, self.kind, self.others, question.case_id), question, signer)
 
+    def still_granted(self, question: Question, signer: Signer) -> Grant:
+        """The grant once more, for an answer that took time to make: what is revoked by now gives nothing. Blocking; raises CaseError."""
+        return self._granted(case_among(self.cases, self.kind, self.others, question.case_id), question, signer)
+
     def _check(self, case: Case, question: Question, signer: Signer) -> Grant:
+        grant = self._granted(case, question, signer)
+        if question.nonce in self._answered:
+            raise FetchRefused("this question was answered already")
+        return grant
+
+    def _granted(self, case: Case, question: Question, signer: Signer) -> Grant:
         asker, me = case.parties[ASKER], self.cases.me
         if question.provider != me.node or case.parties[PROVIDER].node != me.node:
             raise FetchRefused(f"request {case.id} is not for {me.node} to answer")
@@ -154,8 +164,6 @@ class Giving:
         if not grant.is_live(now_us):
             found = standing(case, now_us)
             raise FetchRefused(f"the grant of request {case.id} is {found.value if found else case.state}: ask for a new one in time")
-        if question.nonce in self._answered:
-            raise FetchRefused("this question was answered already")
         return grant
 
     def _note(self, nonce: bytes) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from node.misfit import misfit
 from node.requests.errors import TermsError
 from sync.model import MICROSECONDS
 
@@ -90,7 +91,8 @@ def parse_terms(text: str, where: str) -> Terms:
     try:
         terms = msgspec.convert(tomllib.loads(text), Terms)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise TermsError(f"{where} refused: {error}; node/requests/terms.toml in the program shows the layout") from None
+        words = str(error) if isinstance(error, tomllib.TOMLDecodeError) else misfit(error, Terms)
+        raise TermsError(f"{where} refused: {words}; node/requests/terms.toml in the program shows the layout") from None
     both = set(terms.calendar.holidays) & set(terms.calendar.working_weekends)
     if both:
         raise TermsError(f"{where} refused: {min(both)} is a holiday and a working day; take it out of one list")

@@ -14,6 +14,7 @@ from sqlite_utils import Database, Migrations
 
 from node.sealed.errors import SealedBookDamaged, SealedBookError
 from node.store.side_file import SideFile
+from policies.catalogue import ENVELOPES
 from sync.model import Run, Stream
 
 FILE_NAME = "sealed.db"
@@ -49,12 +50,22 @@ def m001_book(db: Database) -> None:
         db.execute(statement)
 
 
+@migrations()
+def m002_put_back(db: Database) -> None:
+    """After how many batches that were put back each resource was read for each target, and envelopes (no target) were opened."""
+    db.execute(
+        "CREATE TABLE put_back (target TEXT NOT NULL, resource TEXT NOT NULL, count INTEGER NOT NULL, "
+        "PRIMARY KEY (target, resource)) STRICT"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How far the journal was read of a resource for a target, and under which plans."""
+    """How far the journal was read of a resource for a target, under which plans, and after how many batches that were put back."""
 
     upto: int = 0
     plans: bytes = b""
+    put_back: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +90,18 @@ class SealedBook(SideFile):
     def readings(self) -> dict[tuple[str, str], Reading]:
         """By target and resource."""
         with self.transaction() as db:
-            rows = db.execute("SELECT target, resource, upto, plans FROM reading").fetchall()
-        return {(target, resource): Reading(upto, plans) for target, resource, upto, plans in rows}
+            rows = db.execute(
+                "SELECT target, resource, upto, plans, coalesce(count, 0) FROM reading LEFT JOIN put_back USING (target, resource)"
+            ).fetchall()
+        return {(target, resource): Reading(*reading) for target, resource, *reading in rows}
 
     def read(self, resource: str, readings: Mapping[str, Reading]) -> None:
         """Keep how far the resource was read for each target."""
         rows = [(target, resource, reading.upto, reading.plans) for target, reading in readings.items()]
+        counts = [(target, resource, reading.put_back) for target, reading in readings.items()]
         with self.transaction() as db:
             db.executemany("INSERT OR REPLACE INTO reading VALUES (?, ?, ?, ?)", rows)
+            db.executemany("INSERT OR REPLACE INTO put_back VALUES (?, ?, ?)", counts)
 
     def lacks(self, target: str, streams: Iterable[tuple[Stream, Run]]) -> bool:
         """True when some of these records were not sealed for the target yet."""
@@ -132,9 +147,17 @@ class SealedBook(SideFile):
 
     # ---- opening
 
-    def opened_upto(self) -> int:
-        """Up to which lsn envelopes were opened."""
+    def opened_upto(self, put_back: int) -> int:
+        """Up to which lsn envelopes were opened; 0 once `put_back` batches of them were put back and not as many as before.
+
+        Then the counts begin anew too: what was taken before is opened once more, and of its records none is news.
+        """
         with self.transaction() as db:
+            before = db.execute("SELECT count FROM put_back WHERE target = '' AND resource = ?", (ENVELOPES,)).fetchone()
+            if put_back != (before[0] if before else 0):
+                db.execute("DELETE FROM taken")
+                db.execute("DELETE FROM opening")
+                db.execute("INSERT OR REPLACE INTO put_back VALUES ('', ?, ?)", (ENVELOPES, put_back))
             found = db.execute("SELECT upto FROM opening").fetchone()
         return 0 if found is None else int(found[0])
 

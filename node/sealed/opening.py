@@ -84,7 +84,7 @@ class Opening:
         Raises SealedBookError, JournalError.
         """
         top = self.journal.last_lsn
-        after = await asyncio.to_thread(self.book.opened_upto)
+        after = await asyncio.to_thread(self.book.opened_upto, self.journal.repaired(ENVELOPES).put_back)
         after = after if after <= top else 0
         for waiting in await asyncio.to_thread(self.book.kept_back, not_version=self.runtime.engine.version.digest):
             stored = await asyncio.to_thread(self.journal.batch, waiting.lsn)

@@ -113,10 +113,12 @@ class Sealing:
         for place in places:
             for code, plans in self._worth_sealing(gate, place).items():
                 reading = readings.get((place.flow.peer, code), Reading())
+                put_back = self.journal.repaired(code).put_back
                 # A journal that was built again counts its batches from one.
-                upto = reading.upto if reading.plans == plans and reading.upto <= top else 0
+                is_same = reading.plans == plans and reading.put_back == put_back and reading.upto <= top
+                upto = reading.upto if is_same else 0
                 if upto < top:
-                    due.setdefault(code, []).append((place, Reading(upto, plans)))
+                    due.setdefault(code, []).append((place, Reading(upto, plans, put_back)))
         return due
 
     def _worth_sealing(self, gate: CompiledGate, place: Place) -> Mapping[str, bytes]:
@@ -149,7 +151,7 @@ class Sealing:
         for place, reading, signer in known:
             letters = await asyncio.to_thread(self._letters, gate, place, [one for one in found if one.lsn > reading.upto])
             await self._hand_in(envelopes, place, signer, letters)
-        moved = {place.flow.peer: Reading(max(upto, reading.upto), reading.plans) for place, reading, _ in known}
+        moved = {place.flow.peer: replace(reading, upto=max(upto, reading.upto)) for place, reading, _ in known}
         await asyncio.to_thread(self.book.read, code, moved)
         return upto < top
 

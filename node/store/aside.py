@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from node.store.repaired import count_move
 from node.store.rows import BATCH_COLUMNS, CODEC_NONE, RUN_COLUMNS, batch_row, run_rows, stored_batch
 from sync.model import Direction, Lane, State, StoredBatch
 from sync.model.writes import GiveUp, PutBack, SetAside
@@ -65,6 +66,7 @@ def _set_aside(connection: sqlite3.Connection, damage: SetAside) -> None:
     )
     if not moved.rowcount:
         return
+    count_move(connection, lsn, is_back=False)
     connection.execute(
         "INSERT INTO aside_run SELECT lsn, idx, row_offset FROM batch_run WHERE lsn = ? AND row_offset IS NOT NULL", (lsn,)
     )
@@ -92,6 +94,7 @@ def _put_back(connection: sqlite3.Connection, stored: StoredBatch) -> None:
         connection.execute(f"DELETE FROM {table} WHERE lsn = ?", (stored.lsn,))
     marks = ", ".join("?" * len(RUN_COLUMNS.split(",")))
     connection.executemany(f"INSERT INTO batch_run ({RUN_COLUMNS}) VALUES ({marks})", list(run_rows(stored)))
+    count_move(connection, stored.lsn, is_back=True)
 
 
 def header_at(connection: sqlite3.Connection, lsn: int) -> StoredBatch | None:

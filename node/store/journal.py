@@ -23,6 +23,7 @@ from node.store.flows import Backlog, StreamFlow
 from node.store.keeping import KeptBatch, KeptTime
 from node.store.lives import LifeBook
 from node.store.readers import Readers
+from node.store.repaired import NEVER, Repaired, repaired
 from node.store.schema import BUSY_TIMEOUT_S, DEFAULT_TUNING, Tuning
 from node.store.usage import Space, Usage, read_space, read_usage
 from node.store.verify import Finding, findings
@@ -58,6 +59,7 @@ class SqliteJournal:
         self.door = DoorBook()
         """What the sensor door must not forget; staged marks ride on the next commit."""
         self._usage = read_usage(writer, path)
+        self._repaired = repaired(writer)
 
     # ---- sync.ports.Journal
 
@@ -81,6 +83,8 @@ class SqliteJournal:
         self.door.committed()
         self.audit.committed()
         self._counters = rows.counters
+        if rows.repairs:
+            self._repaired = repaired(self._writer)
         is_rewritten = bool(rows.freed or rows.repairs or rows.recalls)
         self._usage = read_usage(self._writer, self.path) if is_rewritten else self._usage.with_stored(rows.stored)
 
@@ -143,6 +147,15 @@ class SqliteJournal:
     def last_lsn(self) -> int:
         """The newest committed lsn; 0 when the journal is empty."""
         return self._counters.lsn
+
+    def repaired(self, resource: str) -> Repaired:
+        """How often batches of a resource were set aside or put back; kept up to date in memory, never ahead of what a read finds."""
+        return self._repaired.get(resource, NEVER)
+
+    @property
+    def put_back(self) -> int:
+        """How often a batch of any resource was put back."""
+        return sum(one.put_back for one in self._repaired.values())
 
     def counts(self) -> dict[str, int]:
         """Records whose rows are at this node, by resource; kept up to date in memory."""

@@ -2,8 +2,8 @@
 
 Imports duckdb (as node/sql/engine.py does) only when a mart is opened. One table per resource that was asked for: the payload's columns,
 then `_lsn` and `_origin`. The journal is the truth: each step copies a short read and notes how far it came in the same transaction. A
-mart that is damaged, ahead of its journal, or built under other grades of single records is deleted and built again. Used by one thread
-(the node's DuckDB thread).
+mart that is damaged, ahead of its journal, built under other grades of single records or before a batch was set aside or put back is
+deleted and built again. Used by one thread (the node's DuckDB thread).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from node.store.repaired import NEVER, Repaired
 from sync.model import Span, StoredBatch, SyncError
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class Source(Protocol):
 
     def find(self, resource: str, span: Span, *, batches_max: int, bytes_max: int) -> list[StoredBatch]:
         """Batches of a resource inside `span`, ascending."""
+
+    def repaired(self, resource: str) -> Repaired:
+        """How often batches of a resource were set aside or put back."""
 
 
 class Mart:
@@ -195,7 +199,9 @@ class Mart:
     def _facts(self, journal: Source) -> dict[str, str]:
         digests = [self._regrades.digest(resource).hex() for resource in self.resources] if self._regrades is not None else []
         grades = {"grades": ",".join(digests)} if any(digests) else {}
-        return {"node": journal.node, "incarnation": str(journal.incarnation), **grades}
+        moves = [journal.repaired(resource) for resource in self.resources]
+        repairs = {"repairs": ",".join(f"{one.set_aside}+{one.put_back}" for one in moves)} if any(one != NEVER for one in moves) else {}
+        return {"node": journal.node, "incarnation": str(journal.incarnation), **grades, **repairs}
 
     def _live_rows(self, stored: StoredBatch, decode: Decode) -> pa.Table | None:
         """The batch's rows that count here, graded as they count now, with where they are from; None when there are none."""

@@ -36,12 +36,8 @@ class Marts:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, resource, question)
 
     async def wipe(self, resource: str) -> None:
-        """As `forget`; returns once the file is gone."""
+        """Build the mart of `resource` anew at the next question: its rows were erased. Returns once the file is gone."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._forget, resource)
-
-    def forget(self, resource: str) -> None:
-        """Build the mart of `resource` anew at the next question: rows behind its position have gone or come back."""
-        self._thread.submit(self._forget, resource)
 
     def _forget(self, resource: str) -> None:
         mart = self._open.pop(resource, None)

@@ -478,3 +478,12 @@ def m030_door(db: Database) -> None:
         "CREATE TABLE door_packet (client TEXT NOT NULL, packet_id INTEGER NOT NULL CHECK (packet_id BETWEEN 1 AND 65535), "
         "PRIMARY KEY (client, packet_id)) STRICT, WITHOUT ROWID"
     )
+
+
+@journal_migrations()
+def m031_repaired(db: Database) -> None:
+    """How often batches of a resource were set aside and put back, for what reads by position; and what recalls saw of it."""
+    db.execute(
+        "CREATE TABLE repaired (resource TEXT PRIMARY KEY, set_aside INTEGER NOT NULL, put_back INTEGER NOT NULL, "
+        "walked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID"
+    )

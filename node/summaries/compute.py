@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from node.store.mart import Mart, MartError
+from node.store.mart import Mart
 from node.summaries.keying import SketchKey
 from node.summaries.partial import GRADE_MAX, Cell, Cells
 from node.summaries.spec import SummarySpec
@@ -51,8 +51,5 @@ def compute_cells(mart: Mart, spec: SummarySpec, origins: Collection[str], *, ke
 
 
 def _table(mart: Mart, resource: str) -> str:
-    """The resource's table, quoted; empty while the mart holds no row of it."""
-    try:
-        return mart.table(resource)
-    except MartError:
-        return ""
+    """The resource's table, quoted; empty while the mart holds no row of it. Raises MartError."""
+    return mart.table(resource) if mart.has(resource) else ""

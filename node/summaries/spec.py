@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from node.misfit import misfit
 from node.summaries.errors import SummaryError
 from node.untrusted import UNREADABLE
 from sync.model import MICROSECONDS, TERRITORY_DIGITS, ModelError, check_resource
@@ -53,4 +54,4 @@ def decode_spec(body: bytes) -> SummarySpec:
     try:
         return msgspec.json.decode(body, type=SummarySpec).checked()
     except UNREADABLE as error:
-        raise SummaryError(f"summary spec refused: {error}") from None
+        raise SummaryError(f"summary spec refused: {misfit(error, SummarySpec)}") from None

@@ -1,6 +1,7 @@
 """The message catalogue: every text a person reads, in Chinese and English, by key.
 
-One TOML file per language and area (`zh/console.toml`, `en/console.toml`); a key is `area.name`. Placeholders are `{name}`.
+One TOML file per language and area (`zh/console.toml`, `en/console.toml`); a key is `area.name`. Placeholders are `{name}`. The English
+of the area `reason` is edge_ai/sentences.py, because the processes that give reasons log in English and know nothing of the node.
 A test checks that both languages have the same keys and placeholders.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib import resources
+
+from edge_ai.sentences import SENTENCES
 
 LANGUAGES = ("zh", "en")
 """Languages that every text exists in."""
@@ -24,7 +27,7 @@ def catalogue(language: str) -> dict[str, str]:
     if language not in LANGUAGES:
         raise ValueError(f"language {language!r} is not one of {', '.join(LANGUAGES)}")
     folder = resources.files(__package__) / language
-    texts: dict[str, str] = {}
+    texts = {f"reason.{code}": sentence for code, sentence in SENTENCES.items()} if language == "en" else {}
     for entry in sorted(folder.iterdir(), key=lambda item: item.name):
         if entry.name.endswith(".toml"):
             area = entry.name.removesuffix(".toml")

@@ -13,6 +13,7 @@ from node.cameras.listing import camera_specs
 from node.config.config import CONFIG_NAME, load_config
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
+from node.texts.reasons import worded
 from node.verb import UsageError, Verb
 from node.verbs.actions import Actions
 from node.verbs.output import print_json, print_line, print_table, talk
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     cameras = camera_specs(config)
     measured, unmeasured = measure_box(config, cameras, args.clip)
     for why in unmeasured:
-        talk(text("bench.unmeasured", args.language, why=why))
+        talk(text("bench.unmeasured", args.language, why=worded(why, args.language)))
     admission = admit(cameras, measured, Excess(config.file.edge.over_capacity))
     if args.json:
         print_json({"measured": msgspec.to_builtins(measured), "admission": _plain(admission, measured)})
@@ -66,7 +67,7 @@ def _print(measured: Measured, admission: Admission, path: Path, language: str) 
         if words:
             print_line(text(f"bench.{key}", language, count=len(words)))
             for why in words.values():
-                print_line(why)
+                print_line(worded(why, language))
 
 
 VERB = Verb("bench", "cli.help_bench", add_arguments, run)

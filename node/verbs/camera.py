@@ -14,13 +14,14 @@ from node.audit.left import left
 from node.cameras.credentials import Credentials, shown
 from node.cameras.errors import CameraRefused
 from node.cameras.list_sheet import ALGORITHM, LIST_FORM, entered
-from node.cameras.listing import CameraList, said, spec_of
+from node.cameras.listing import CameraList, held_list, said, spec_of
 from node.cameras.looking import look
 from node.cameras.templates import RTSP_PORT, Stream, templates
 from node.catalogue.cells import text_of
 from node.catalogue.lines import Values
 from node.client import NodeClient, NodeUnreachable
 from node.clock import SystemClock
+from node.config.config import CONFIG_NAME
 from node.errors import EXIT_OK
 from node.texts import text
 from node.verb import UsageError, Verb
@@ -28,11 +29,12 @@ from node.verbs.actions import Actions
 from node.verbs.camera_directory import add_directory_words, list_directory
 from node.verbs.camera_discover import add_discover_words, list_found, onvif_address
 from node.verbs.camera_password import asked_password
-from node.verbs.camera_sheet import import_sheet
+from node.verbs.camera_sheet import import_sheet, say_lost
 from node.verbs.camera_view import add_view_words, view
 from node.verbs.camera_zone import add_zone_words, set_zone
 from node.verbs.folder import read_config
 from node.verbs.output import list_of, print_json, print_line, print_table, talk
+from node.verbs.status_parts import camera_words
 
 CALL_TIMEOUT_S = 30.0
 GIVEN = ("name", "vendor", "host", "port", "channel", "stream", "source", "user", "algorithm", "territory", "place", "code")
@@ -88,30 +90,33 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     config = read_config(args.dir)
     states = _states(args)
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "id": camera.id, "name": camera.name, "kind": camera.kind, "source": shown(camera.source), "algorithm": camera.algorithm,
             "territory": camera.territory or config.territory.code, "code": camera.code, "rules": len(camera.rule),
-            "state": states.get(camera.id, "-"), "file": config.path.name if camera in config.file.camera else "cameras.toml",
+            "state": states.get(camera.id, {}).get("state", "-"),
+            "file": config.path.name if camera in config.file.camera else "cameras.toml",
         }
         for camera in config.cameras
     ]  # fmt: skip
     if args.json:
         print_json({"cameras": rows})
         return EXIT_OK
+    for row in rows:
+        row["state"] = camera_words(row, args.language)["state"]
     keys = ("id", "name", "state", "source", "algorithm", "rules", "code", "file")
     print_table(text("camera.columns", args.language).split("|"), [[row[key] or "-" for key in keys] for row in rows])
     print_line(text("camera.counted", args.language, count=len(rows)))
     return EXIT_OK
 
 
-def _states(args: argparse.Namespace) -> dict[str, str]:
-    """By camera, of the running node; empty where none runs."""
+def _states(args: argparse.Namespace) -> dict[str, dict[str, object]]:
+    """What the running node says of each camera; empty where none runs."""
     try:
         cameras = list_of(NodeClient(args.dir).call("status").get("cameras"))
     except NodeUnreachable:
         return {}
-    return {str(each.get("camera")): str(each.get("state")) for each in cameras}
+    return {str(each.get("camera")): each for each in cameras}
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -120,11 +125,15 @@ def _show(args: argparse.Namespace) -> int:
     login = listed.credentials.get(args.id)
     facts = dict(said(camera)) | {"source": shown(camera.source), "user": login.user if login else ""}
     facts["has_password"] = bool(login and login.password) or shown(camera.source) != camera.source
+    now = _states(args).get(args.id, {})
     if args.json:
-        print_json(facts)
+        print_json(facts | {key: now.get(key) for key in ("state", "why")})
         return EXIT_OK
     shown_facts = [[name, value] for name, value in facts.items() if name != "rule" and value not in ("", None)]
     print_table(text("camera.show_columns", args.language).split("|"), shown_facts)
+    if now:
+        words = camera_words(now, args.language)
+        print_line(text("camera.show_now", args.language, state=words["state"], why=words["why"]).rstrip(" :："))
     for rule in camera.rule:
         points = " ".join(f"{x:g},{y:g}" for x, y in rule.points)
         print_line(text("camera.rule_line", args.language, name=rule.name, kind=rule.preset or rule.kind, points=points))
@@ -135,7 +144,7 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _add(args: argparse.Namespace) -> int:
-    listed = CameraList(read_config(args.dir))
+    CameraList(read_config(args.dir)).before(args.id)  # refused before a password is asked for
     values: Values = {"id": _cell("id", args.id)}
     for name in GIVEN:
         given = getattr(args, name)
@@ -145,13 +154,15 @@ def _add(args: argparse.Namespace) -> int:
         values["password"] = asked_password(text("camera.password_ask", args.language, user=args.user, camera=args.id))
     if args.vendor == "onvif" and args.host and not args.source:
         values["source"] = _asked_address(args, values)
-    before = listed.before(args.id)
-    found = entered(values, before)
-    is_new = listed.put(found.entry, found.credentials)
-    if is_new:
-        listed.check()
-        with _noted(listed, "add", [args.id]):
-            listed.save()
+    with held_list(args.dir / CONFIG_NAME, "camera add") as listed:
+        before = listed.before(args.id)
+        found = entered(values, before)
+        is_new = listed.put(found.entry, found.credentials)
+        if is_new:
+            listed.check()
+            with _noted(listed, "add", [args.id]):
+                listed.save()
+    say_lost(listed, [args.id], args.language)
     return _say(args, "same" if not is_new else "added" if before is None else "changed", [args.id], is_changed=is_new)
 
 
@@ -169,11 +180,11 @@ def _cell(name: str, typed: str) -> str | float:
 
 
 def _remove(args: argparse.Namespace) -> int:
-    listed = CameraList(read_config(args.dir))
-    for camera in args.ids:
-        listed.remove(camera)
-    with _noted(listed, "remove", args.ids):
-        listed.save()
+    with held_list(args.dir / CONFIG_NAME, "camera remove") as listed:
+        for camera in args.ids:
+            listed.remove(camera)
+        with _noted(listed, "remove", args.ids):
+            listed.save()
     return _say(args, "removed", args.ids, is_changed=True)
 
 
@@ -224,7 +235,7 @@ def _test(args: argparse.Namespace) -> int:
         raise UsageError(f"--out {out} refused: name a file that ends in .jpg")
     if not out.resolve().parent.is_dir():
         raise CameraRefused(f"{out.parent} is no folder: make it first")
-    found = look(Look(camera=spec, seconds=args.seconds, still=str(out.resolve())))
+    found = look(Look(camera=spec, seconds=args.seconds, still=str(out.resolve())), args.language)
     if args.json:
         print_json(msgspec.to_builtins(found) | {"camera": args.id, "still": str(out)})
         return EXIT_OK

@@ -58,6 +58,9 @@ def list_directory(args: argparse.Namespace) -> int:
     counted = ", ".join(f"{text(f'camera.state_{state}', args.language)} {states[state]}" for state in STATES if states.get(state))
     total = sum(count for count in states.values() if isinstance(count, int))
     print_line(text("camera.directory_counted", args.language, shown=len(points), total=total, states=counted or "0"))
+    for point in points:
+        if isinstance(nodes := point.get("nodes"), list) and nodes:
+            talk(text("camera.directory_shared", args.language, code=point.get("code"), nodes=", ".join(map(str, nodes))))
     if answer.get("trouble"):
         talk(text("camera.directory_trouble", args.language, why=answer["trouble"]))
     return EXIT_OK

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from edge_ai.looks.values import Look
-from node.cameras.listing import CameraList, spec_of
+from node.cameras.listing import CameraList, held_list, spec_of
 from node.cameras.looking import look
 from node.cameras.zone_page import ZonePage
+from node.config.config import CONFIG_NAME
 from node.errors import EXIT_OK
 from node.loopback.page import Page
 from node.loopback.server import LoopbackServer
@@ -39,11 +40,16 @@ def show_page(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], str
         raise UsageError(f"--page {args.page} refused: a port from 1 to 65535, or 0 for any")
     if args.rule or args.cells or args.points or args.drop or args.no_picture:
         raise UsageError("--page goes alone: what a rule is called and where it looks is said on the page")
-    still = _still(CameraList(read_config(args.dir)), args.id)
+    still = _still(CameraList(read_config(args.dir)), args.id, args.language)
 
-    def saved(listed: CameraList) -> str:
-        with noted(listed, "zone", [args.id]):
-            listed.save()
+    @contextmanager
+    def changed() -> Iterator[CameraList]:
+        with held_list(args.dir / CONFIG_NAME, "camera zone") as listed:
+            yield listed
+            with noted(listed, "zone", [args.id]):
+                listed.save()
+
+    def told() -> str:
         return text(f"camera.taken_{reloaded()}", args.language)
 
     words: dict[str, object] = {name: text(f"camera.zone_{name}", args.language) for name in WORDS}
@@ -51,16 +57,16 @@ def show_page(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], str
     def page(known: dict[str, object]) -> Page:
         return Page("node.cameras", "zone.html", args.language, {"title": args.id, "words": words, **known})
 
-    shown = ZonePage(args.id, still, lambda: CameraList(read_config(args.dir)), saved, page)
+    shown = ZonePage(args.id, still, lambda: CameraList(read_config(args.dir)), changed, told, page)
     return asyncio.run(_served(args, shown))
 
 
-def _still(listed: CameraList, camera: str) -> bytes:
+def _still(listed: CameraList, camera: str, language: str) -> bytes:
     """A JPEG of what the camera shows now. Raises CameraUnknown, LookFailed."""
     spec = spec_of(listed.config, listed.find(camera), listed.credentials)
     with TemporaryDirectory(prefix="yunnao-zone-") as folder:
         file = Path(folder) / "still.jpg"
-        look(Look(camera=spec, seconds=LOOK_S, still=str(file)))
+        look(Look(camera=spec, seconds=LOOK_S, still=str(file)), language)
         return file.read_bytes()
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from edge_ai.models.library import Library
+from node.algorithms.grading import absent, knows_only_rendered
+from node.algorithms.shelf import FOLDER
 from node.cameras.errors import CameraError
 from node.cameras.list_sheet import LIST_FORM, entered
-from node.cameras.listing import CameraList
+from node.cameras.listing import CameraList, held_list
 from node.catalogue.errors import Problem
 from node.catalogue.lines import Line, Read, read_lines
-from node.config.errors import ConfigError
+from node.config.config import CONFIG_NAME
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
 from node.verbs.camera_password import asked_password
@@ -44,10 +47,10 @@ class Change:
             found = entered(line.values, before)
             is_new = listed.put(found.entry, found.credentials)
             listed.check([found.entry])
-        except (CameraError, ConfigError) as error:
+        except CameraError as error:
             _put_back(listed.cameras, camera, before)
             _put_back(listed.credentials, camera, login)
-            self.problems.append(Problem(line.sheet, line.row, head, camera, _reason(error)))
+            self.problems.append(Problem(line.sheet, line.row, head, camera, str(error)))
             return
         if not is_new:
             self.same += 1
@@ -63,13 +66,30 @@ def import_sheet(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], 
     for sheet in read.skipped:
         talk(text("device.import_skipped", args.language, sheet=sheet))
     password = asked_password(text("camera.password_ask_sheet", args.language)) if args.one_password else ""
-    change = _change(read, CameraList(read_config(args.dir)), password)
-    is_taken = bool(change.added or change.changed) and not args.dry_run and (not change.problems or args.skip_bad)
+    if args.dry_run:
+        change = _change(read, CameraList(read_config(args.dir)), password)
+        say_lost(change.listed, [*change.added, *change.changed], args.language)
+        return _print(args, change, is_taken=False)
+    with held_list(args.dir / CONFIG_NAME, "camera import") as listed:
+        change = _change(read, listed, password)
+        is_taken = bool(change.added or change.changed) and (not change.problems or args.skip_bad)
+        if is_taken:
+            with noted(listed, "import", [*change.added, *change.changed]):
+                listed.save()
+    say_lost(change.listed, [*change.added, *change.changed], args.language)
     if is_taken:
-        with noted(change.listed, "import", [*change.added, *change.changed]):
-            change.listed.save()
         talk(text(f"camera.taken_{reloaded()}", args.language))
     return _print(args, change, is_taken=is_taken)
+
+
+def say_lost(listed: CameraList, cameras: Iterable[str], language: str) -> None:
+    """Say which algorithms keep cameras lost that were entered: those not here yet, which may come from above, and those never for them."""
+    library, entries = Library(listed.config.data_dir / FOLDER), [listed.cameras[camera] for camera in cameras]
+    for algorithm in absent({entry.algorithm for entry in entries}, library):
+        talk(text("camera.algorithm_absent", language, algorithm=algorithm))
+    for algorithm in sorted({entry.algorithm for entry in entries if entry.kind != "rendered"}):
+        if knows_only_rendered(algorithm, library):
+            talk(text("camera.algorithm_rendered", language, algorithm=algorithm))
 
 
 def _change(read: Read, listed: CameraList, password: str) -> Change:
@@ -87,10 +107,6 @@ def _put_back(table: dict[str, Kept], name: str, before: Kept | None) -> None:
         table.pop(name, None)
     else:
         table[name] = before
-
-
-def _reason(error: CameraError | ConfigError) -> str:
-    return "; ".join(problem.text for problem in error.problems) if isinstance(error, ConfigError) else str(error)
 
 
 def _print(args: argparse.Namespace, change: Change, *, is_taken: bool) -> int:

@@ -28,6 +28,7 @@ from node.errors import EXIT_NEGATIVE, EXIT_OK, NodeError
 from node.evidence.clip_copies import NOTICE
 from node.files import sync_folder, write_durably
 from node.texts import text
+from node.texts.reasons import worded
 from node.verb import UsageError
 from node.verbs.loopback import end_wished, served
 from node.verbs.output import print_json, print_line, talk
@@ -42,8 +43,8 @@ GAPS_MAX = 1_000
 
 
 REASONS = (
-    "busy", "connecting", "lost", "no-key-picture", "no-packets", "no-picture", "not-connected", "off", "other-codec", "pace", "same",
-    "silent", "stopped", "too-large",
+    "busy", "connecting", "lost", "no-key-picture", "no-packets", "no-picture", "not-connected", "off", "other-codec", "pace",
+    "records-first", "same", "silent", "stopped", "too-large",
 )  # fmt: skip
 """Words of the node that have a text."""
 
@@ -236,7 +237,8 @@ async def _serve(args: argparse.Namespace) -> int:
 def _missing(args: argparse.Namespace, word: str, why: str = "") -> str:
     """Why there is no video, for people."""
     words = reason(args, word or "no-picture")
-    return text("camera.view_missing", args.language, camera=args.id, words=words, why=why).rstrip(" :：")
+    more = worded(why, args.language, camera=args.id)
+    return text("camera.view_missing", args.language, camera=args.id, words=words, why=more).rstrip(" :：")
 
 
 def reason(args: argparse.Namespace, word: str) -> str:

@@ -20,6 +20,7 @@ from node.errors import EXIT_OK
 from node.files import write_durably
 from node.loopback.page import Page
 from node.texts import text
+from node.texts.reasons import worded
 from node.verb import UsageError
 from node.verbs.actions import Actions
 from node.verbs.camera_video import SECONDS, SECONDS_MAX, watch
@@ -34,7 +35,7 @@ FPS, FPS_MAX = 2.0, 10.0
 CLEARANCES = ("L1", "L2", "L3", "L4")
 COMING = frozenset({"same", "no-picture", "pace", "busy", "silent", "connecting", "not-coded"})
 """Why there is no picture yet; whatever else is said does not pass by itself soon."""
-REASONS = ("busy", "connecting", "lost", "no-picture", "not-analysed", "not-coded", "off", "pace", "same", "silent")
+REASONS = ("busy", "connecting", "lost", "no-picture", "not-analysed", "not-coded", "off", "pace", "records-first", "same", "silent")
 
 
 def add_view_words(actions: Actions) -> None:
@@ -92,7 +93,7 @@ class NodeCalls:
     def picture(self) -> tuple[bytes, str]:
         """The next picture, or nothing and why. Raises ApiError."""
         answer = self.client.call("camera_view_next", timeout_s=CALL_TIMEOUT_S, view=self.name)
-        self.why = str(answer.get("why", ""))
+        self.why = worded(str(answer.get("why", "")), self.args.language, camera=self.args.id)
         return base64.b64decode(str(answer.get("jpeg", ""))), str(answer.get("missing", ""))
 
     def close(self) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 from edge_ai.looks.values import SHAPES_MAX, Look, Shape
 from node.cameras.errors import CameraRefused
 from node.cameras.grid import Points, line_of_cells, read_points, zone_of_cells
-from node.cameras.listing import CameraList, spec_of
+from node.cameras.listing import CameraList, held_list, spec_of
 from node.cameras.looking import look
 from node.cameras.zoning import with_rule, without_rule
+from node.config.config import CONFIG_NAME
 from node.config.model import CameraEntry, RuleEntry
 from node.errors import EXIT_OK
 from node.texts import text
@@ -48,17 +49,28 @@ def set_zone(args: argparse.Namespace, noted: Noted, reloaded: Callable[[], str]
     listed = CameraList(read_config(args.dir))
     camera = listed.find(args.id)
     changed = _changed(args, camera)
+    if changed != camera:
+        listed.before(args.id)  # refused before anybody looks
     out = _out(args)
     if not args.no_picture:
         shapes = [_shape(rule) for rule in changed.rule if len(rule.points) >= 2][:SHAPES_MAX]
         spec = spec_of(listed.config, camera, listed.credentials)
-        look(Look(camera=spec, seconds=LOOK_S, marked=str(out.resolve()), shapes=tuple(shapes), has_grid=True))
-    is_new = changed != camera and listed.put(changed, None)
+        look(Look(camera=spec, seconds=LOOK_S, marked=str(out.resolve()), shapes=tuple(shapes), has_grid=True), args.language)
+    is_new = changed != camera
     if is_new:
+        changed = _entered(args, noted)
+    return _say(args, changed, "" if args.no_picture else str(out), reloaded() if is_new else "")
+
+
+def _entered(args: argparse.Namespace, noted: Noted) -> CameraEntry:
+    """The camera as it is in the list from now on: with what others changed while its picture was looked at."""
+    with held_list(args.dir / CONFIG_NAME, "camera zone") as listed:
+        changed = _changed(args, listed.find(args.id))
+        listed.put(changed, None)
         listed.check([changed])
         with noted(listed, "zone", [args.id]):
             listed.save()
-    return _say(args, changed, "" if args.no_picture else str(out), reloaded() if is_new else "")
+    return changed
 
 
 def _changed(args: argparse.Namespace, camera: CameraEntry) -> CameraEntry:

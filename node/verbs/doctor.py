@@ -29,14 +29,16 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(found: list[tuple[DoctorCheck, Finding]], language: str) -> None:
-    rows = [(finding.severity.value, text(f"doctor.{check.id}_title", language), finding.saw) for check, finding in found]
+    rows = [(finding.severity.value, text(f"doctor.{check.id}_title", language), finding.words(language)) for check, finding in found]
     print_table(text("doctor.columns", language).split("|"), rows)
     for check, finding in found:
         if finding.severity in (Severity.WARN, Severity.FAIL):
+            words = finding.words(language)
             print_line("")
-            print_line(f"{finding.severity.value} {text(f'doctor.{check.id}_title', language)}: {finding.saw}")
+            title = text(f"doctor.{check.id}_title", language)
+            print_line(text("doctor.found", language, severity=finding.severity.value, title=title, words=words))
             print_line(text("doctor.why", language, why=text(f"doctor.{check.id}_why", language)))
-            print_line(text("doctor.fix", language, fix=check.fix))
+            print_line(text("doctor.fix", language, fix=text(f"doctor.{check.id}_fix", language)))
 
 
 def _as_json(check: DoctorCheck, finding: Finding, language: str) -> dict[str, str]:
@@ -44,9 +46,9 @@ def _as_json(check: DoctorCheck, finding: Finding, language: str) -> dict[str, s
         "id": check.id,
         "title": text(f"doctor.{check.id}_title", language),
         "severity": finding.severity.value,
-        "saw": finding.saw,
+        "saw": finding.words(language),
         "why": text(f"doctor.{check.id}_why", language),
-        "fix": check.fix,
+        "fix": text(f"doctor.{check.id}_fix", language),
         "offline": check.offline,
     }
 

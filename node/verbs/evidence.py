@@ -11,7 +11,8 @@ from pathlib import Path
 from node.client import NodeClient
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.files import write_durably
-from node.texts import text
+from node.texts import catalogue, text
+from node.texts.reasons import worded
 from node.verb import UsageError, Verb
 from node.verbs.actions import Actions
 from node.verbs.output import list_of, moment_text, print_json, print_line, print_table, table_of, talk
@@ -83,7 +84,14 @@ def _row(one: dict[str, object], language: str) -> list[object]:
         state = text("evidence.open", language, state=state)
     what = [one.get(key) for key in ("event_id", "camera", "rule", "label")]
     clip = text(f"evidence.clip_{one.get('clip')}", language) if isinstance(one.get("clip"), str) and one.get("clip") else "-"
-    return [*what, moment_text(one.get("at_us")), state, one.get("why") or "-", clip, str(one.get("sha256") or "-")[:HASH_SHOWN]]
+    why = _why(one.get("why"), language)
+    return [*what, moment_text(one.get("at_us")), state, why, clip, str(one.get("sha256") or "-")[:HASH_SHOWN]]
+
+
+def _why(said: object, language: str) -> str:
+    """Why something is not here: a word of the node's, or a reason of the process that should have kept it."""
+    word = str(said or "-")
+    return catalogue(language).get(f"evidence.why_{word}") or worded(word, language)
 
 
 def _show(args: argparse.Namespace, client: NodeClient) -> int:
@@ -95,6 +103,7 @@ def _show(args: argparse.Namespace, client: NodeClient) -> int:
     print_table(text("evidence.columns", args.language).split("|"), [_row(one | {"clip": clip.get("state")}, args.language)])
     if clip:
         said = {key: clip.get(key) or "-" for key in ("codec", "seconds", "why", "sha256")}
+        said["why"] = _why(clip.get("why"), args.language)
         print_line(text("evidence.clip_line", args.language, size=_megabytes(clip.get("bytes")), **said))
     for key in ("sha256", "masked_sha256", "file"):
         print_line(f"{text(f'evidence.{key}', args.language)}: {one.get(key) or '-'}")

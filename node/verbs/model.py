@@ -9,6 +9,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from edge_ai.errors import EdgeError
 from edge_ai.models.standing import Held
 from node.algorithms.errors import AlgorithmRefused
 from node.algorithms.news import Heard, HeardBook, unheld
@@ -17,6 +18,7 @@ from node.client import NodeClient
 from node.clock import SystemClock
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
+from node.texts.reasons import worded
 from node.verb import Verb
 from node.verbs.actions import Actions
 from node.verbs.folder import read_config
@@ -54,7 +56,12 @@ def run(args: argparse.Namespace) -> int:
     """Do what the sub-verb says."""
     if args.action in TREE_ACTIONS:
         return TREE_ACTIONS[args.action](args, NodeClient(args.dir))
-    return ACTIONS[args.action](args, Shelf(read_config(args.dir), SystemClock()))
+    try:
+        return ACTIONS[args.action](args, Shelf(read_config(args.dir), SystemClock()))
+    except AlgorithmRefused as error:
+        if isinstance(error.__cause__, EdgeError):
+            raise AlgorithmRefused(worded(error.__cause__.told, args.language)) from error
+        raise
 
 
 def _list(args: argparse.Namespace, shelf: Shelf) -> int:
@@ -72,7 +79,7 @@ def _list(args: argparse.Namespace, shelf: Shelf) -> int:
         talk(text("model.none", args.language))
     if refused.count and not args.json:
         last = refused.newest[-1]
-        talk(text("model.files_refused", args.language, count=refused.count, name=last.version, why=last.why))
+        talk(text("model.files_refused", args.language, count=refused.count, name=last.version, why=worded(last.why, args.language)))
     return EXIT_OK
 
 
@@ -139,8 +146,10 @@ def _show(args: argparse.Namespace, shelf: Shelf) -> int:
         shown = [(key, value) for key, value in facts.items() if value not in (None, "")]
         print_table(text("model.show_columns", args.language).split("|"), shown)
         print_line("")
-    keys = ("version", "by", "why")
-    lines = [(moment_text(one["at_us"]), text(f"model.did_{one['what']}", args.language), *(one[key] for key in keys)) for one in history]
+    lines = [
+        (moment_text(one.at_us), text(f"model.did_{one.what}", args.language), one.version, one.by, worded(one.why, args.language))
+        for one in state.history
+    ]
     print_table(text("model.history_columns", args.language).split("|"), lines)
     return EXIT_OK
 

@@ -28,6 +28,7 @@ from edge_ai.models.standing import Standing
 from node.algorithms.shelf import Shelf, told_as_refusal
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
+from node.texts.reasons import worded
 from node.verb import UsageError
 from node.verbs.actions import Actions
 from node.verbs.output import print_json, print_line, print_table, talk
@@ -102,7 +103,8 @@ def wait_for_swap(args: argparse.Namespace, shelf: Shelf, id_: str, version: str
         talk(text("model.still_in_shadow", args.language, id=id_, version=version, seconds=f"{args.wait:g}"))
         return EXIT_NEGATIVE
     said = state.history[-1]
-    talk(text(f"model.ended_{'live' if state.live == version else 'refused'}", args.language, id=id_, version=version, why=said.why))
+    key, why = "ended_live" if state.live == version else "ended_refused", worded(said.why, args.language)
+    talk(text(f"model.{key}", args.language, id=id_, version=version, why=why))
     return EXIT_OK if state.live == version else EXIT_NEGATIVE
 
 
@@ -151,6 +153,7 @@ def _print_prepared(prepared: Prepared, args: argparse.Namespace) -> None:
     print_table(text("model.golden_columns", args.language).split("|"), rows)
     print_line(text("model.measured", args.language, run=golden.run_ms, whole=golden.whole_ms, memory=golden.memory_mib))
     print_line(text("model.signed", args.language, content=prepared.card.content_sha256))
+    talk(text("model.golden_travels", args.language))
     if "AGPL" in prepared.manifest.licence.upper():
         talk(text("model.agpl", args.language))
 
@@ -194,8 +197,11 @@ def import_order(args: argparse.Namespace) -> ImportOrder:
 
 
 def _id_of(path: Path) -> str:
-    """`Yard Cars.onnx` as `yard-cars`."""
-    return "".join(char if char.isascii() and char.isalnum() else "-" for char in path.stem.lower()).strip("-")[:64]
+    """`Yard Cars.onnx` as `yard-cars`; raises UsageError for a name without a letter or digit that an id may have."""
+    made = "".join(char if char.isascii() and char.isalnum() else "-" for char in path.stem.lower()).strip("-")[:64]
+    if not made:
+        raise UsageError("give --id: the file's name has no letter or digit of a to z, 0 to 9 that an id could be made of")
+    return made
 
 
 def _classes(words: str) -> tuple[str, ...]:

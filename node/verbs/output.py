@@ -11,6 +11,8 @@ from rich.cells import cell_len, set_cell_size
 
 CELL_WIDTH_MAX = 60
 """Terminal cells a value may take in a table; --json shows it whole."""
+LAST_CELL_WIDTH_MAX = 400
+"""The same in the last column, which nothing stands behind: reasons with their way out stand there, and the terminal wraps them."""
 
 
 def print_json(value: object) -> None:
@@ -19,9 +21,10 @@ def print_json(value: object) -> None:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """An aligned table to stdout; columns are as wide as their widest cell, measured in terminal cells."""
+    """An aligned table to stdout; columns are as wide as their widest cell, measured in terminal cells, and bounded."""
     cells = [list(header), *([plain(value) for value in row] for row in rows)]
-    widths = [min(CELL_WIDTH_MAX, max(cell_len(row[column]) for row in cells)) for column in range(len(header))]
+    bounds = [CELL_WIDTH_MAX] * (len(header) - 1) + [LAST_CELL_WIDTH_MAX]
+    widths = [min(bound, max(cell_len(row[column]) for row in cells)) for column, bound in enumerate(bounds)]
     for row in cells:
         line = "  ".join(set_cell_size(cell, width) if cell_len(cell) != width else cell for cell, width in zip(row, widths, strict=True))
         sys.stdout.write(line.rstrip() + "\n")

@@ -8,6 +8,7 @@ import msgspec
 
 from node.client import NodeClient
 from node.errors import EXIT_OK
+from node.misfit import misfit
 from node.texts import text
 from node.verb import UsageError, Verb, help_text
 from node.verbs.actions import Actions
@@ -52,7 +53,7 @@ def _row(given: str) -> dict[str, object]:
     try:
         return msgspec.json.decode(given, type=dict[str, object])
     except msgspec.DecodeError as error:
-        raise UsageError(f"--row is not a JSON object ({error}): write for example '{{\"grade\": 3}}'") from error
+        raise UsageError(f"--row is not a JSON object ({misfit(error, None)}): write for example '{{\"grade\": 3}}'") from error
 
 
 VERB = Verb("policy", "cli.help_policy", add_arguments, run)

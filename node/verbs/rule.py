@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_ai.errors import EdgeError
+from edge_ai.models.library import Library
+from edge_ai.models.manifest import WEIGHTLESS
 from edge_ai.presets import Preset, preset_named, presets
 from edge_ai.rule_spec import RuleKind, RuleSpec
 from edge_ai.spec import CameraKind, CameraSpec
+from node.algorithms.grading import manifest_of
+from node.algorithms.shelf import FOLDER
 from node.cameras.errors import CameraRefused
 from node.cameras.rule_entries import ground_spec, rule_spec
 from node.clock import SystemClock
@@ -23,6 +27,7 @@ from node.config.config import NodeConfig
 from node.config.model import CameraEntry, RuleEntry
 from node.errors import EXIT_NEGATIVE, EXIT_OK
 from node.texts import text
+from node.texts.reasons import worded
 from node.verb import UsageError, Verb
 from node.verbs import rule_change, rule_verdicts
 from node.verbs.actions import Actions
@@ -74,9 +79,9 @@ def _try(args: argparse.Namespace) -> int:
     from edge_ai.looks.trial import try_rule
 
     try:
-        trial = try_rule(camera, rule, args.out, wall_us=SystemClock().wall_us(), algorithms_dir=str(args.dir / "models"))
+        trial = try_rule(camera, rule, args.out, wall_us=SystemClock().wall_us(), algorithms_dir=str(args.dir / FOLDER))
     except EdgeError as error:
-        raise CameraRefused(str(error)) from error
+        raise CameraRefused(worded(error.told, args.language)) from error
     if args.json:
         print_json({"rule": rule.name, "clip": str(args.clip), "folder": str(args.out), **asdict(trial)})
     else:
@@ -98,7 +103,7 @@ def _show(args: argparse.Namespace, trial: Trial) -> None:
             text("rule.rung_columns", args.language).split("|"), [[rung.key, f"{rung.value:g}", rung.events] for rung in trial.rungs]
         )
     if trial.ending:
-        talk(trial.ending)
+        talk(worded(trial.ending, args.language))
 
 
 def _asked(args: argparse.Namespace) -> tuple[CameraSpec, RuleSpec]:
@@ -111,6 +116,7 @@ def _asked(args: argparse.Namespace) -> tuple[CameraSpec, RuleSpec]:
         if entry is None:
             entry, camera = _from_preset(args, preset_named(args.rule), camera)
         assert camera is not None
+        _check_model(args, args.algorithm or camera.algorithm)
         spec = CameraSpec(
             id=camera.id,
             kind=CameraKind.RENDERED if camera.kind == "rendered" else CameraKind.FILE,
@@ -124,6 +130,13 @@ def _asked(args: argparse.Namespace) -> tuple[CameraSpec, RuleSpec]:
         return spec, rule_spec(entry)
     except EdgeError as error:
         raise UsageError(str(error)) from error
+
+
+def _check_model(args: argparse.Namespace, algorithm: str) -> None:
+    """Refuse a model file that nothing would load."""
+    manifest = manifest_of(algorithm, Library(args.dir / FOLDER))
+    if args.model and manifest is not None and manifest.family in WEIGHTLESS:
+        raise UsageError(f"--model {args.model} refused: algorithm {algorithm} takes none; leave it out, or name another with --algorithm")
 
 
 def _found(args: argparse.Namespace, config: NodeConfig | None) -> tuple[RuleEntry | None, CameraEntry | None]:

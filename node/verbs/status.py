@@ -45,7 +45,7 @@ def _print_status(answer: dict[str, object], language: str) -> None:
         if rows:
             print_line("")
             print_line(text(f"cli.status_{part}", language))
-            print_table(header_of(part, language), [line_of(part, row) for row in rows])
+            print_table(header_of(part, language), [line_of(part, row, language) for row in rows])
     offered = table_of(answer.get("models")).get("offered")
     if offered:
         print_line("")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from node.texts import text
+from node.texts import catalogue, text
+from node.texts.reasons import worded
 from node.verbs.output import moment_text
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -24,9 +25,22 @@ def header_of(part: str, language: str) -> list[str]:
     return text(f"cli.status_{part}_columns", language).split("|")
 
 
-def line_of(part: str, row: Mapping[str, object]) -> list[object]:
+def line_of(part: str, row: Mapping[str, object], language: str) -> list[object]:
     """One row of a part; a node of another version may lack some of it."""
+    if part == "cameras":
+        row = {**row, **camera_words(row, language)}
     return [_shown(key, row.get(key)) for key in COLUMNS[part]]
+
+
+def camera_words(row: Mapping[str, object], language: str) -> dict[str, str]:
+    """What the processes of a camera say of it, worded."""
+    camera, state = str(row.get("camera")), str(row.get("state"))
+    said = {key: str(row.get(key) or "") for key in ("why", "model")}
+    return {
+        "state": catalogue(language).get(f"console.camera_{state}", state),
+        "why": worded(said["why"], language, camera=camera),
+        "model": worded(said["model"], language),
+    }
 
 
 def _shown(key: str, value: object) -> object:

@@ -12,9 +12,9 @@ from node.store.flows import StreamFlow
 from simulations.checkers.copies import Copy
 from simulations.checkers.oracle import May, Oracle, Origins
 from simulations.checkers.records import Flags, Ints
-from simulations.checkers.truth import Truth
+from simulations.checkers.returning import RETURNING
+from simulations.checkers.truth import Truth, names_of
 from simulations.checkers.values import VIOLATIONS_PER_CHECK_MAX, Promise, Violation
-from simulations.workload import NAME_COLUMN
 from sync.model import Direction, Lane, State, Stream
 from sync.model.writes import OutKey, OutMark
 
@@ -27,7 +27,7 @@ def check_kept(node: str, truth: Truth, presence: Presence, acknowledged: Mappin
     found = []
     for resource, ids in acknowledged.items():
         missing = ids[~presence[node, resource][ids]]
-        names = truth.made[resource].rows.column(NAME_COLUMN[resource])
+        names = names_of(truth.made[resource].rows, resource)
         found += [
             Violation(Promise.KEPT, node, f"acknowledged record {names[int(record)].as_py()} is gone")
             for record in missing[:VIOLATIONS_PER_CHECK_MAX]
@@ -46,7 +46,7 @@ def check_secured(
         mays = [oracle.may_hold(resource, made.rows, origins, holder=parent, epoch=epoch) for epoch in oracle.kinds(epochs)]
         may = np.minimum.reduce(mays) != May.NOTHING
         missing = ids[may[ids] & ~presence[parent, resource][ids]]
-        names = made.rows.column(NAME_COLUMN[resource])
+        names = names_of(made.rows, resource)
         found += [
             Violation(Promise.KEPT, parent, f"record {names[int(record)].as_py()} was secured, and is lost with its origin's disk")
             for record in missing[:VIOLATIONS_PER_CHECK_MAX]
@@ -140,7 +140,7 @@ def _missing(
         may = oracle.may_hold(resource, made.rows, Origins(nodes, made.origin), holder=holder, epoch=epoch) != May.NOTHING
         missing = may & _offered(copies, target, presence, resource, made.origin, nodes) & ~presence[holder, resource]
         absent = np.flatnonzero(missing & ~excused[holder, resource] if (holder, resource) in excused else missing)
-        names = made.rows.column(NAME_COLUMN[resource])
+        names = names_of(made.rows, resource)
         yield from (f"record {names[int(record)].as_py()} of {resource} may be here and is not" for record in absent)
 
 
@@ -152,7 +152,7 @@ def _offered(copies: Mapping[str, Copy], target: Copy, presence: Presence, resou
             offered |= (origin == place) & presence[node, resource]
     for copy in copies.values():
         is_below = copy.holder.parent == target.holder.id
-        is_above = target.holder.parent == copy.holder.id and resource == "enterprises"
+        is_above = target.holder.parent == copy.holder.id and resource in RETURNING
         if is_below or is_above:
             offered |= presence[copy.holder.id, resource]
     own = nodes.index(target.holder.id)

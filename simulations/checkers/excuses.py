@@ -16,6 +16,7 @@ from simulations.checkers.convergence import Presence
 from simulations.checkers.copies import Copy, Holder
 from simulations.checkers.oracle import May, Oracle, Origins
 from simulations.checkers.records import Flags, Records
+from simulations.checkers.returning import RETURNING
 from simulations.checkers.truth import Truth
 from sync.model import Lane, State, Stream
 
@@ -68,22 +69,23 @@ def let_go(
     return found
 
 
-def expired(copies: Mapping[str, Copy], truth: Truth, gone: Presence) -> dict[tuple[str, str], Flags]:
+def expired(copies: Mapping[str, Copy], truth: Truth, gone: Presence, oracle: Oracle) -> dict[tuple[str, str], Flags]:
     """Records that a node let go itself, or accounts for as expired, where some node did let them go (`gone`).
 
-    A return tells nothing of what is gone, because without its row nobody knows where a record belongs: there the loss alone excuses.
+    A return tells nothing of what is gone, because without its row nobody knows where a record belongs: there the loss alone excuses, of
+    what was made neither at the node nor below it. `oracle` knows the tree as it stands.
     """
     anywhere: dict[str, Flags] = {}
     for (_, resource), flags in gone.items():
         anywhere[resource] = anywhere.get(resource, np.zeros(len(flags), np.bool_)) | flags
     found = dict(gone)
     for node, copy in copies.items():
-        if RETURNED in anywhere:
-            found[node, RETURNED] = anywhere[RETURNED]
+        for resource in RETURNING.keys() & anywhere.keys():
+            coming = oracle.comes_down(_origins(truth, resource), holder=node)
+            found = joined(found, {(node, resource): anywhere[resource] & coming})
         for state in (State.SHED, State.RETENTION):
-            for resource, flags in in_state(copy, truth, state).items():
-                if resource in anywhere:
-                    found[node, resource] = found.get((node, resource), np.zeros(len(flags), np.bool_)) | (flags & anywhere[resource])
+            accounts = in_state(copy, truth, state).items()
+            found = joined(found, {(node, resource): flags & anywhere[resource] for resource, flags in accounts if resource in anywhere})
     return found
 
 
@@ -113,21 +115,27 @@ def beyond_fosters(
 ) -> dict[tuple[str, str], Flags]:
     """Returned records whose way down leads over a node that may not hold them: a foster parent outside the territory chain of those below.
 
-    Such a relay may carry them sealed only, and nothing is sealed yet (CHANGELOG). `oracle` knows the tree as it stands. What a node's
-    parent does hold, from before a move, is not excused.
+    Such a relay may carry them sealed only, and worlds with moves are played without the desk of envelopes. `oracle` knows the tree as it
+    stands. What a node's parent does hold, from before a move, is not excused.
     """
-    made = truth.made.get(RETURNED)
-    if made is None:
-        return {}
-    origins = Origins(tuple(truth.nodes), made.origin)
     holders = {node: copy.holder for node, copy in copies.items()}
     found: dict[tuple[str, str], Flags] = {}
-    for node, holder in holders.items():
-        for foster in _fosters(holder, holders):
-            barred = oracle.may_hold(RETURNED, made.rows, origins, holder=foster, epoch=epoch) == May.NOTHING
-            barred &= ~presence[holder.parent, RETURNED]
-            found[node, RETURNED] = found[node, RETURNED] | barred if (node, RETURNED) in found else barred
+    for resource in RETURNING.keys() & truth.made.keys():
+        rows, origins = truth.made[resource].rows, _origins(truth, resource)
+        for node, holder in holders.items():
+            for foster in _fosters(holder, holders):
+                barred = oracle.may_hold(resource, rows, origins, holder=foster, epoch=epoch) == May.NOTHING
+                found = joined(found, {(node, resource): barred & ~presence[holder.parent, resource]})
     return found
+
+
+def _origins(truth: Truth, resource: str) -> Origins:
+    return Origins(tuple(truth.nodes), truth.made[resource].origin)
+
+
+def below_fosters(holders: Mapping[str, Holder]) -> frozenset[str]:
+    """Nodes with a foster parent outside their territory chain above them."""
+    return frozenset(node for node, holder in holders.items() if _fosters(holder, holders))
 
 
 def _fosters(holder: Holder, holders: Mapping[str, Holder]) -> list[str]:
@@ -150,8 +158,6 @@ def joined(*excuses: Presence) -> dict[tuple[str, str], Flags]:
     return found
 
 
-RETURNED = "enterprises"
-"""The resource that comes down."""
 _LET_GO = """
     SELECT r.origin, r.incarnation, b.lane, b.resource, r.first_seq, r.last_seq
     FROM batch b JOIN batch_run r ON r.lsn = b.lsn WHERE b.freed IN (SELECT value FROM json_each(?)) AND r.state = 1

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from simulations.checkers.copies import Holder
 from simulations.checkers.records import Flags, flags
+from simulations.checkers.returning import RETURNING
 from simulations.rules import LIMIT_VALUE, Change, is_changed
 from simulations.workload import PROTECTED
 from sync.model import Level
@@ -29,7 +30,7 @@ STRIPPED_COLUMNS = frozenset({"event_id", "summary"})
 NEEDED_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "residents": ("category",),
     "air-quality": ("value",),
-    "enterprises": ("territory",),
+    **{resource: (returning.place,) for resource, returning in RETURNING.items()},
 }
 """Columns that `may_hold` looks at, by resource; all others are judged without their rows."""
 ABOVE_DISTRICT = (Level.MUNICIPAL, Level.PROVINCIAL)
@@ -85,7 +86,7 @@ class Oracle:
 
     def may_hold(self, resource: str, rows: pa.Table, origins: Origins, *, holder: str, epoch: int) -> Mays:
         """How much of each record the node `holder` may get under the province's `epoch`; 0 means no policy at all."""
-        sides = np.array([*(self._side(holder, node) for node in origins.nodes), Side.ELSEWHERE], np.int8)[origins.index]
+        sides = self._sides(holder, origins)
         may = np.zeros(len(origins.index), np.int8)
         may[sides == Side.HERE] = May.ALL
         if epoch == 0:
@@ -93,14 +94,14 @@ class Oracle:
         below = sides == Side.BELOW
         if below.any():
             may[below] = self._up(resource, rows, self._holders[holder].level, epoch, count=len(may))[below]
-        if resource == "enterprises":
-            # Everything else comes down or across: only enterprises do, and only to where they are.
-            codes = rows.column("territory")
-            own = flags(pc.starts_with(codes, self._holders[holder].territory))
-            for code in self.homes.get(holder, ()):
-                own |= flags(pc.starts_with(codes, code))
+        if (returning := RETURNING.get(resource)) is not None:
+            own = returning.goes_to(rows, (self._holders[holder].territory, *self.homes.get(holder, ())))
             may[(sides == Side.ELSEWHERE) & own] = May.ALL
         return may
+
+    def comes_down(self, origins: Origins, *, holder: str) -> Flags:
+        """Where a record was made neither at `holder` nor below it: only a return can bring it."""
+        return np.asarray(self._sides(holder, origins) == Side.ELSEWHERE, np.bool_)
 
     def kinds(self, epochs: Iterable[int]) -> list[int]:
         """One epoch of each kind among `epochs`: those of a kind allow the same."""
@@ -120,6 +121,9 @@ class Oracle:
             line.append(parent)
             node = parent
         return line
+
+    def _sides(self, holder: str, origins: Origins) -> npt.NDArray[np.int8]:
+        return np.array([*(self._side(holder, node) for node in origins.nodes), Side.ELSEWHERE], np.int8)[origins.index]
 
     def _side(self, holder: str, origin: str) -> Side:
         if origin == holder:

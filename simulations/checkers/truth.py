@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from simulations.checkers.copies import Copy
 from simulations.checkers.records import Flags, Ints, Records, places, unfolded
-from simulations.workload import NAME_COLUMN, Made
+from simulations.workload import NAME_COLUMNS, Made
 from sync.model import Stream
 
 UNKNOWN = -1
@@ -95,7 +95,7 @@ class Truth:
     def _by_name(self, resource: str, names: pa.ChunkedArray[pa.StringScalar]) -> Ints:
         if resource not in self.made:
             return np.full(len(names), UNKNOWN, np.int64)
-        known = self.made[resource].rows.column(NAME_COLUMN[resource])
+        known = names_of(self.made[resource].rows, resource)
         found: Any = pc.index_in(names, value_set=known)
         return np.asarray(found.fill_null(UNKNOWN).to_numpy(), np.int64)
 
@@ -153,8 +153,18 @@ class Truth:
             ]
 
 
+def names_of(rows: pa.Table, resource: str) -> pa.ChunkedArray[pa.StringScalar]:
+    """The own name of each record."""
+    first, *others = [rows.column(name) for name in NAME_COLUMNS[resource]]
+    if not others:
+        return first
+    parts: list[Any] = [first, *(column.cast(pa.string()) for column in others)]
+    joined: pa.ChunkedArray[pa.StringScalar] = pc.binary_join_element_wise(*parts, "/")
+    return joined
+
+
 def _names(records: Records, resource: str, chosen: Flags) -> pa.ChunkedArray[pa.StringScalar]:
-    names = records.rows.column(NAME_COLUMN[resource])
+    names = names_of(records.rows, resource)
     return names if chosen.all() else names.filter(pa.array(chosen))
 
 

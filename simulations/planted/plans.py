@@ -115,9 +115,12 @@ _WINDOW = f"""
 """
 
 HARSH = Settings(
-    fan_out=1, fault_s=30, rounds=8, records=12, deadline_records=0, has_floor=False, schedule=read_schedule(_HARSH), change=Change.NONE
+    fan_out=1, fault_s=30, rounds=8, records=12, deadline_records=0, cases=0, has_floor=False, schedule=read_schedule(_HARSH),
+    change=Change.NONE,
 )
 """Loss, repeats and crashes at every point of a turn."""
+TOLD = replace(HARSH, cases=12)
+"""The same, and people open cases and answer them."""
 RELEASED = replace(HARSH, change=Change.RELEASE_ROWS)
 """The same, and what was held back is released in the middle."""
 LIFTED = replace(HARSH, change=Change.LIFT_ROWS)

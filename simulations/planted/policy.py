@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from node.cases.desk import CaseDesk
 from node.engine import pipeline as pipeline_module
 from node.engine.pipeline import Pipeline
 from node.policy import store as policy_store_module
@@ -18,7 +19,7 @@ from policies.entry import Entry
 from policies.gate import CompiledGate
 from simulations.planted.harness import Planting
 from sync.core.ready import OutboundResult, RequeueResult
-from sync.model import ClockQuality, Direction, State
+from sync.model import ClockQuality, Direction, Level, State
 from sync.ports import Outcome, Released, let_rows_go
 
 
@@ -84,6 +85,51 @@ def returned_to_everybody(planting: Planting) -> None:
         return everywhere
 
     planting.swap(gate_module, "_inside", anywhere)
+
+
+def facts_to_everybody(planting: Planting) -> None:
+    """What people say of cases is taken for news to everybody: it comes down to every child, whosever it is."""
+
+    def anywhere(inside: Any) -> Any:
+        def of_facts(territory: str, rows: Any, successors: Any) -> Any:
+            if "fact_id" not in rows.schema.names:
+                return inside(territory, rows, successors)
+            planting.hit()
+            return np.ones(rows.num_rows, np.bool_)
+
+        return of_facts
+
+    planting.swap(gate_module, "_inside", anywhere)
+
+
+def own_kept_back(planting: Planting) -> None:
+    """Below the city, a node returns what came to it and nothing that it made itself."""
+
+    def only_what_came(elsewhere: Any) -> Any:
+        def keep(gate: CompiledGate, flow: Any, header: Any, plan: Any) -> bool:
+            is_own = header.origin_distance == 0 and gate.station.level < Level.MUNICIPAL
+            if flow.direction is Direction.RETURN and is_own and plan.resource_returns:
+                planting.hit()
+                return True
+            return bool(elsewhere(gate, flow, header, plan))
+
+        return keep
+
+    planting.swap(CompiledGate, "_is_elsewhere", only_what_came)
+
+
+def facts_not_passed_on(planting: Planting) -> None:
+    """Where two ways part nobody passes on what one side of a case said."""
+
+    def blind(is_between: Any) -> Any:
+        def never(desk: CaseDesk, fact: Any, party: Any) -> bool:
+            if is_between(desk, fact, party):
+                planting.hit()
+            return False
+
+        return never
+
+    planting.swap(CaseDesk, "_is_between", blind)
 
 
 def returned_data_goes_up(planting: Planting) -> None:

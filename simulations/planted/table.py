@@ -30,6 +30,7 @@ from simulations.planted.plans import (
     SMALL,
     STALE,
     STALE_LISTED,
+    TOLD,
     WINDOW,
 )
 from simulations.run import Settings
@@ -64,6 +65,9 @@ _ROWS: tuple[tuple[Callable[[Planting], None], str, Settings, int], ...] = (
     (policy.rows_not_looked_at, "a forbidden row does not pass in an allowed batch", DENIED, 0),
     (policy.masks_off, "what must be masked is masked", HARSH, 1),
     (policy.returned_to_everybody, "what comes down goes where it belongs", HARSH, 0),
+    (policy.facts_to_everybody, "a fact comes down to whom it is for, and to nobody else", TOLD, 1),
+    (policy.own_kept_back, "what a node makes for a territory below comes down too", TOLD, 1),
+    (policy.facts_not_passed_on, "where two ways part a fact is passed on", TOLD, 1),
     (policy.returned_data_goes_up, "what came down does not go up again", HARSH, 0),
     (policy.older_policy_taken, "an older policy never replaces a newer one", DENIED, 0),
     (policy.entries_end_in_degraded_mode, "without a policy in its dates the negative list stays in force", STALE_LISTED, 0),

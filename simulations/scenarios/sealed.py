@@ -25,7 +25,8 @@ from simulations.checkers import Copy, Truth
 from simulations.checkers.convergence import Presence
 from simulations.clock import EPOCH_US
 from simulations.faults import DAY_US
-from simulations.rooms import Doors, Rooms
+from simulations.inlet import Doors
+from simulations.rooms import Rooms
 from simulations.scenarios.canaries import CanaryWorkload
 from simulations.scenarios.script import Script, WaitLonger
 from simulations.topology import NodePlan

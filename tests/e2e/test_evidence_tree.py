@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from node.cameras.list_file import LIST_NAME
+from node.client import ApiError
 from node.clock import SystemClock
 from simulations.devices.rtsp_camera import SimulatedCamera
 from simulations.devices.rtsp_clip import read_mp4
@@ -35,6 +36,8 @@ TREE = (
 )
 WAIT_S = 60.0
 PICTURES = "camera-evidence"
+VIDEO_FIELDS = ["camera", "event_id", "form", "video", "note", "masked"]
+LIVE_VIDEO = "event_id = 'live' and masked = false and camera = 'yard'"
 SCAN = b"\xff\xda"
 """Where a JPEG's picture begins; what stands before is alike in all."""
 CAMERA = """
@@ -139,6 +142,35 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
             yield made
         finally:
             cluster.stop()
+
+
+def test_in_an_emergency_video_is_watched_above_until_it_is_ended(street: Street) -> None:
+    province, grid = street["province"], street["grid"]
+    street.cluster.wait("word of the grid", lambda: "grid" in {one["id"] for one in province.call("tree")["nodes"]}, timeout_s=WAIT_S)
+    asked = {"fields": VIDEO_FIELDS, "filter": LIVE_VIDEO, "hours": 1, "why": "fire", "by": "li"}
+    case = str(province.call("emergency_open", provider="grid", resource="camera-clips", **asked)["id"])
+    province.call("emergency_approve", id=case, by="wang")
+    street.cluster.wait("the emergency below", lambda: emergencies(grid).get(case) == "granted", timeout_s=WAIT_S)
+    street.cluster.wait("the camera", lambda: grid.call("status")["cameras"][0]["state"] == "live", timeout_s=WAIT_S)
+    looking = {"camera": "yard", "node": "grid", "request": case, "by": "li", "why": "fire", "unmasked": True}
+    view = str(province.call("camera_view_begin", **looking)["view"])
+    street.cluster.wait("a piece", lambda: bool(province.call("camera_view_next", view=view)["video"]), timeout_s=WAIT_S)
+    grid.call("emergency_say", id=case, fact="end", by="zhao", why="the fire is out")
+    with pytest.raises(ApiError, match=f"{case} is ended"):
+        province.call("camera_view_next", view=view)
+    street.cluster.wait("both ends in the logs", lambda: len(entered(province, case)) == len(entered(grid, case)) == 2, timeout_s=WAIT_S)
+    assert [one["detail"].get("step") for one in entered(grid, case)] == ["end", "begin"]
+    assert entered(street["street"], case) == []
+
+
+def entered(node: Node, case: str) -> list[Plain]:
+    """What the audit log of a node says of views under a request."""
+    found = node.call("audit_log", limit=50)["entries"]
+    return [one for one in found if one["detail"].get("request") == case]
+
+
+def emergencies(node: Node) -> dict[str, str]:
+    return {str(one["id"]): str(one["state"]) for one in node.call("emergency_list")["emergencies"]}
 
 
 def test_an_event_is_seen_masked_above_and_pulled_whole_only_while_it_is_granted(street: Street, tmp_path: Path) -> None:

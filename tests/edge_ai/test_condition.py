@@ -6,6 +6,7 @@ import pytest
 
 from edge_ai.condition import VALUE_AGE_S_MAX, VALUES_MAX, Condition, SensorValues, parse_condition
 from edge_ai.errors import SpecError
+from edge_ai.wire.states import Value
 from sync.model import Instant
 
 
@@ -54,3 +55,10 @@ def test_value_unheard_of_longest_makes_room() -> None:
         values.take(f"d{index}", "m", 1.0, Instant(0))
     assert values.newest("d0", "m", Instant(0)) is None
     assert values.newest(f"d{VALUES_MAX}", "m", Instant(0)) == 1.0
+
+
+def test_a_value_that_the_node_tells_late_counts_from_when_it_was_said() -> None:
+    values, now = SensorValues(), Instant(0).plus(10_000)
+    values.hear(Value(device="d", metric="m", value=1.0, age_s=VALUE_AGE_S_MAX - 100), now)
+    assert values.newest("d", "m", now.plus(100)) == 1.0
+    assert values.newest("d", "m", now.plus(101)) is None

@@ -8,6 +8,7 @@ import pytest
 
 from edge_ai import spool as spool_module
 from edge_ai.evidence.handing import DISK_FLOOR, Handing, write_whole
+from edge_ai.reasons import plain
 from edge_ai.spool import IN_FLIGHT_MAX, NOT_KEPT, Spool
 from edge_ai.wire.events import Ack
 from sync.model import Instant
@@ -52,6 +53,26 @@ def test_damaged_file_of_an_earlier_life_is_counted_and_removed(tmp_path: Path) 
     path.write_bytes(path.read_bytes()[:20])
     after = Spool(tmp_path)
     assert (after.damaged, len(after), list(tmp_path.iterdir())) == (1, 0, [])
+
+
+def test_a_file_that_the_disk_does_not_give_keeps_no_other_event_back(tmp_path: Path) -> None:
+    """As with a bad block; a folder in the place of the file is refused by the disk in the same way."""
+    (tmp_path / "0000000001.event").mkdir()
+    (tmp_path / "0000000002.event").write_bytes(b"half")
+    spool = Spool(tmp_path)
+    assert plain(spool.trouble).startswith(f"2 events that waited in {tmp_path.name} could not be read")
+    spool.add(event("e1"))
+    assert (ids(spool), spool.damaged) == (["e1"], 2)
+    assert (tmp_path / "0000000003.event").is_file()
+
+
+def test_a_file_that_cannot_be_removed_does_not_keep_the_event(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.add(event("e1"))
+    (tmp_path / "0000000001.event").unlink()
+    (tmp_path / "0000000001.event").mkdir()
+    spool.acknowledge(Ack("e1", False))
+    assert ids(spool, NOW.plus(60)) == []
 
 
 def test_end_waits_until_the_beginning_is_acknowledged(tmp_path: Path) -> None:

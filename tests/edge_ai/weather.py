@@ -1,12 +1,14 @@
 """A rendered yard in bad weather, from a seed, with known truth: rain, snow, a sensor's noise at night, headlights that sweep over it.
 
 No clip of the real thing is here, so what these pictures prove holds for rendered weather and is called so. Each picture is a function of
-its number alone; somebody may walk through, and `box_of_person` says where. Called by tests/edge_ai/capture/test_weather.py.
+its number alone; somebody may walk through, and `Walker.box` says where. `mild` is one fixed scene of each weather, `hard` draws a worse
+one from its seed: dark coats in a noisier night, beams that light most of the picture, snow twice as thick, and who walks there anyhow.
+Called by tests/edge_ai/weather_score.py, tests/edge_ai/capture/test_weather.py.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import cv2
@@ -17,13 +19,10 @@ from edge_ai.picture import Pixels
 
 WIDTH, HEIGHT = 480, 270
 FPS = 5.0
-PERSON_HEIGHT = 84
-PERSON_STEP = 9
-"""Pixels that somebody walks from one picture to the next."""
-PERSON_FEET = 215
-_DAY, _NIGHT = 1.0, 0.4
-_NOISE_DAY, _NOISE_NIGHT = 2.0, 9.0
-"""Standard deviation of the sensor's noise in grey levels."""
+DRAWN_HEIGHT = 84
+"""Pixels of the figure that is drawn; another height scales it."""
+BEAM_EVERY, BEAM_STEP = 20, 60
+"""Pictures from one beam to the next, and pixels it moves in one."""
 _TILE = 64
 """Pixels by which a field of noise may be moved, so that no two pictures have the same."""
 
@@ -39,6 +38,110 @@ class Weather(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Walker:
+    """Somebody who walks through at one height of the picture."""
+
+    feet: int = 215
+    """Row of the feet, in pixels."""
+    height: int = DRAWN_HEIGHT
+    step: int = 9
+    """Pixels from one picture to the next; to the left below 0."""
+    coat: tuple[int, int, int] = (150, 190, 200)
+    """Colour by day, as all colours here blue, green, red."""
+
+    def box(self, steps: int) -> tuple[float, float, float, float]:
+        """x1, y1, x2, y2 in pixels, so many pictures after the walk began; it may lie beyond the picture."""
+        half = self.height / 6
+        x = steps * self.step + (-20 if self.step > 0 else WIDTH + 20)
+        return x - half, self.feet - self.height, x + half, self.feet
+
+    def is_whole(self, steps: int) -> bool:
+        """Whether nothing of the figure lies beyond the picture."""
+        x1, _, x2, _ = self.box(steps)
+        return x1 >= 0 and x2 <= WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """The light of a car that turns outside of the picture, as it sweeps over wall and ground."""
+
+    strength: float = 1.6
+    """Times the light of day that its middle adds."""
+    half: tuple[float, float] = (60.0, 60.0)
+    """Pixels across and down at which a third of it is left."""
+    phase: int = 0
+
+    def gain(self, number: int) -> NDArray[np.float32]:
+        """Light that it adds to each pixel of picture `number`."""
+        rows, columns = np.ogrid[:HEIGHT, :WIDTH]
+        reach = round(2 * max(self.half) + 120)
+        middle = ((number + self.phase) % BEAM_EVERY) * BEAM_STEP - reach
+        broad, low = ((columns - middle - 0.5 * (rows - 130)) / self.half[0]) ** 2, ((rows - 160) / self.half[1]) ** 2
+        return np.asarray(self.strength * np.exp(-broad - low), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """How bad it is, and who walks there."""
+
+    weather: Weather
+    light: float = 1.0
+    """Share of the light of day."""
+    noise: float = 2.0
+    """Standard deviation of the sensor's noise in grey levels."""
+    flakes: int = 0
+    """Drops or flakes in the picture."""
+    size_max: float = 0.0
+    """Of a drop or flake: pixels of radius, or ninths of a length."""
+    beam: Beam | None = None
+    walker: Walker = field(default_factory=Walker)
+
+
+def mild(weather: Weather) -> Scene:
+    """The scene of a weather in which everything must hold."""
+    match weather:
+        case Weather.RAIN:
+            return Scene(weather, flakes=220, size_max=2.5)
+        case Weather.SNOW:
+            return Scene(weather, flakes=160, size_max=3.4)
+        case Weather.NIGHT:
+            return Scene(weather, light=0.4, noise=9.0)
+        case Weather.HEADLIGHTS:
+            return Scene(weather, light=0.4, noise=9.0, beam=Beam())
+        case Weather.CLEAR:
+            return Scene(weather)
+
+
+def hard(weather: Weather, seed: int) -> Scene:
+    """A worse scene of a weather, drawn from `seed`; one in a clear day is easy still."""
+    rng = np.random.default_rng((seed, 1))
+    walker = _walker(rng, dark=weather is Weather.NIGHT)
+    light, noise = rng.uniform(0.3, 0.45), rng.uniform(8, 12)
+    beam = Beam(rng.uniform(1.2, 2.0), (rng.uniform(90, 160), rng.uniform(90, 140)), int(rng.integers(BEAM_EVERY)))
+    match weather:
+        case Weather.RAIN:
+            return Scene(weather, flakes=int(rng.integers(300, 450)), size_max=rng.uniform(2.5, 4), walker=walker)
+        case Weather.SNOW:
+            return Scene(weather, flakes=int(rng.integers(220, 340)), size_max=rng.uniform(3.4, 5), walker=walker)
+        case Weather.NIGHT:
+            return Scene(weather, light=light, noise=noise, walker=walker)
+        case Weather.HEADLIGHTS:
+            return Scene(weather, light=light, noise=noise, beam=beam, walker=walker)
+        case Weather.CLEAR:
+            return Scene(weather, walker=walker)
+
+
+def _walker(rng: np.random.Generator, *, dark: bool) -> Walker:
+    """Anybody: as tall as one is there, give or take, from either side, in any coat or in a dark one."""
+    feet = int(rng.integers(190, 255))
+    height = round((0.12 + 0.33 * feet / HEIGHT) * HEIGHT * rng.uniform(0.75, 1.0))
+    grey = rng.uniform(25, 60) if dark else rng.choice([rng.uniform(25, 60), rng.uniform(140, 220)])
+    tint = rng.normal(0, 6, 3)
+    blue, green, red = (int(np.clip(grey + part, 0, 255)) for part in tint)
+    return Walker(feet, height, int(rng.integers(5, 12)) * int(rng.choice([-1, 1])), (blue, green, red))
+
+
+@dataclass(frozen=True, slots=True)
 class Flake:
     """A drop or a flake: where it is at picture 0 and how it falls, in pixels a picture."""
 
@@ -51,50 +154,44 @@ class Flake:
 class Yard:
     """One yard; `picture` may be asked for any number in any order."""
 
-    def __init__(self, weather: Weather, seed: int = 7) -> None:
+    def __init__(self, scene: Scene, seed: int = 7) -> None:
         rng = np.random.default_rng(seed)
-        self._weather, self._seed = weather, seed
+        self.scene, self._seed = scene, seed
         self._ground = _ground(rng)
         self._noise = rng.normal(0, 1, (HEIGHT + _TILE, WIDTH + _TILE)).astype(np.float32)
-        self._flakes = _flakes(rng, weather)
+        self._flakes = _flakes(rng, scene)
 
     def picture(self, number: int, *, person_since: int | None = None) -> Pixels:
-        """Picture `number`; somebody walks in from the left at picture `person_since`."""
-        scene = self._ground.copy()
+        """Picture `number`; somebody walks in at picture `person_since`."""
+        shown = self._ground.copy()
         if person_since is not None and number >= person_since:
-            _draw_person(scene, number - person_since)
-        is_night = self._weather in (Weather.NIGHT, Weather.HEADLIGHTS)
-        light = np.float32(_NIGHT if is_night else _DAY) * np.ones((HEIGHT, WIDTH), np.float32)
-        if self._weather is Weather.HEADLIGHTS:
-            light += _beam(number)
-        shown = scene * light[..., None]
+            _draw(self.scene.walker, shown, number - person_since)
+        light = np.full((HEIGHT, WIDTH), self.scene.light, np.float32)
+        if self.scene.beam is not None:
+            light += self.scene.beam.gain(number)
+        shown *= light[..., None]
         self._fall(shown, number)
-        return self._sensed(shown, number, _NOISE_NIGHT if is_night else _NOISE_DAY)
+        return self._sensed(shown, number)
 
     def _fall(self, shown: NDArray[np.float32], number: int) -> None:
+        is_rain = self.scene.weather is Weather.RAIN
         veil = shown.copy() if self._flakes else shown
         for flake in self._flakes:
             x = int(flake.x + flake.speed[0] * number) % WIDTH
             y = int(flake.y + flake.speed[1] * number) % HEIGHT
-            if self._weather is Weather.RAIN:
+            if is_rain:
                 cv2.line(veil, (x, y), (int(x + 3), int(y + 9 * flake.size)), (205, 205, 205), 1)
             else:
                 cv2.circle(veil, (x, y), round(flake.size), (240, 240, 240), -1)
         if self._flakes:
-            share = 0.45 if self._weather is Weather.RAIN else 0.9
+            share = 0.45 if is_rain else 0.9
             cv2.addWeighted(veil, share, shown, 1 - share, 0, dst=shown)
 
-    def _sensed(self, shown: NDArray[np.float32], number: int, noise: float) -> Pixels:
+    def _sensed(self, shown: NDArray[np.float32], number: int) -> Pixels:
         tick = np.random.default_rng((self._seed, number))
         row, column = tick.integers(0, _TILE, 2)
         grain = self._noise[row : row + HEIGHT, column : column + WIDTH, None]
-        return np.asarray(np.clip(shown + noise * grain, 0, 255), np.uint8)
-
-
-def box_of_person(number: int, *, person_since: int) -> tuple[float, float, float, float]:
-    """x1, y1, x2, y2 of who walks, in pixels; it may lie beyond the picture."""
-    x = (number - person_since) * PERSON_STEP - 20
-    return x - 14, PERSON_FEET - PERSON_HEIGHT, x + 14, PERSON_FEET
+        return np.asarray(np.clip(shown + self.scene.noise * grain, 0, 255), np.uint8)
 
 
 def _ground(rng: np.random.Generator) -> NDArray[np.float32]:
@@ -108,32 +205,25 @@ def _ground(rng: np.random.Generator) -> NDArray[np.float32]:
     return np.asarray(picture + grain[..., None], np.float32)
 
 
-def _flakes(rng: np.random.Generator, weather: Weather) -> tuple[Flake, ...]:
-    if weather is Weather.RAIN:
-        count, fall, drift, sizes = 220, (60.0, 110.0), 8.0, (0.8, 2.5)
-    elif weather is Weather.SNOW:
-        count, fall, drift, sizes = 160, (8.0, 30.0), 6.0, (1.0, 3.4)
-    else:
-        return ()
+def _flakes(rng: np.random.Generator, scene: Scene) -> tuple[Flake, ...]:
+    fall, drift, size_min = ((60.0, 110.0), 8.0, 0.8) if scene.weather is Weather.RAIN else ((8.0, 30.0), 6.0, 1.0)
     return tuple(
-        Flake(rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), (rng.normal(0, drift), rng.uniform(*fall)), rng.uniform(*sizes))
-        for _ in range(count)
+        Flake(
+            rng.uniform(0, WIDTH), rng.uniform(0, HEIGHT), (rng.normal(0, drift), rng.uniform(*fall)), rng.uniform(size_min, scene.size_max)
+        )
+        for _ in range(scene.flakes)
     )
 
 
-def _draw_person(scene: NDArray[np.float32], steps: int) -> None:
-    x1, y1, x2, y2 = (round(value) for value in box_of_person(steps, person_since=0))
-    middle, coat, legs = (x1 + x2) // 2, (150, 190, 200), (35, 35, 40)
-    cv2.ellipse(scene, (middle, y1 + 9), (7, 9), 0, 0, 360, (150, 175, 205), -1)
-    cv2.rectangle(scene, (middle - 12, y1 + 18), (middle + 12, y1 + 52), coat, -1)
-    swing = (-6, 0, 6, 0)[steps % 4]
-    cv2.line(scene, (middle, y1 + 50), (middle - 4 + swing, y2), legs, 8)
-    cv2.line(scene, (middle, y1 + 50), (middle + 4 - swing, y2), legs, 8)
+def _draw(walker: Walker, scene: NDArray[np.float32], steps: int) -> None:
+    x1, y1, x2, y2 = (round(value) for value in walker.box(steps))
+    middle, legs, one = (x1 + x2) // 2, (35, 35, 40), walker.height / DRAWN_HEIGHT
 
+    def scaled(pixels: float) -> int:
+        return round(pixels * one)
 
-def _beam(number: int) -> NDArray[np.float32]:
-    """The light of a car that turns outside of the picture: it comes every four seconds and sweeps over wall and ground."""
-    rows, columns = np.ogrid[:HEIGHT, :WIDTH]
-    middle = (number % 20) * 60 - 240
-    broad, low = ((columns - middle - 0.5 * (rows - 130)) / 60.0) ** 2, ((rows - 160) / 60.0) ** 2
-    return np.asarray(1.6 * np.exp(-broad - low), np.float32)
+    cv2.ellipse(scene, (middle, y1 + scaled(9)), (scaled(7), scaled(9)), 0, 0, 360, (150, 175, 205), -1)
+    cv2.rectangle(scene, (middle - scaled(12), y1 + scaled(18)), (middle + scaled(12), y1 + scaled(52)), walker.coat, -1)
+    swing = scaled((-6, 0, 6, 0)[steps % 4])
+    for side in (-1, 1):
+        cv2.line(scene, (middle, y1 + scaled(50)), (middle + side * (scaled(4) - swing), y2), legs, scaled(8))

@@ -6,6 +6,7 @@ import asyncio
 import getpass
 import json
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -118,6 +119,17 @@ def test_overview_says_of_every_verb_what_it_does(run: Run, language: str) -> No
     listed = re.findall(r"^  (\S+) +(.*)$", out, re.MULTILINE)
     assert len(listed) > len(BUILT_IN)
     assert [name for name, words in listed if not words] == []
+
+
+def test_no_process_leaves_a_core_file(run: Run) -> None:
+    """It would hold keys, passwords and pictures as they came; what a verb starts inherits it."""
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+    try:
+        run("--version")
+        assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
 
 
 def test_overview_imports_nothing_heavy() -> None:

@@ -18,7 +18,7 @@ The days are short, for every kind of event comes early.
 PROGRAM = """
 from dataclasses import replace
 from simulations.run import SMALL_SETTINGS, run_seed
-SHORT = replace(SMALL_SETTINGS, rounds=2, records=10, deadline_records=600, fault_s=15, faults=14)
+SHORT = replace(SMALL_SETTINGS, rounds=2, records=10, deadline_records=600, cases=4, fault_s=15, faults=14)
 for seed, fan_out in {runs}:
     report = run_seed(seed, replace(SHORT, fan_out=fan_out))
     print(report.nodes, report.digest, report.records, report.frames, report.crashes, report.violations)

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.tui.fake_node import ANSWERS, FakeNode
-from tests.tui.screens import ENGLISH, MIDDLE, stage
+from tests.tui.screens import CHINESE, ENGLISH, MIDDLE, stage
 from tui.camera_answers import Camera, Suggestion
 from tui.errors import ApiProblem
 from tui.pages.cameras import lacks_field_test
@@ -31,7 +31,7 @@ async def test_a_broken_camera_stands_first_with_its_reason_and_its_page_gives_c
     async with stage(ENGLISH, MIDDLE) as shown:
         await shown.press("9")
         rows = [line for line in shown.lines() if "cam-" in line]
-        assert all(word in rows[0] for word in ("X lost", "camera does not answer"))
+        assert all(word in rows[0] for word in ("X lost", "no connection to it (no answe"))
         assert all(word in rows[1] for word in ("4.9/5.0", "8/13"))
         assert "[cameras !1]" in shown.lines()[2]
         assert "No field-tested detector" in shown.lines()[3]
@@ -39,6 +39,14 @@ async def test_a_broken_camera_stands_first_with_its_reason_and_its_page_gives_c
         assert "yunnao camera zone cam-pier --page" in shown.text()
         await shown.press("z")
         assert shown.console.clipboard == "yunnao camera zone cam-pier --page"
+
+
+@pytest.mark.slow
+async def test_why_a_camera_is_lost_is_in_the_language_of_the_screen_and_whole_on_its_page() -> None:
+    async with stage(CHINESE) as shown:
+        await shown.open("camera", "cam-tunnel")
+        told = "".join(line.strip() for line in shown.lines()[4:6])
+        assert told.removeprefix("原因").strip() == "10.1.2.3:554/live：连不上（没有回应）：请检查地址、网络，以及摄像机是否开机"
 
 
 @pytest.mark.slow

@@ -34,10 +34,17 @@ async def fill(shown: Stage, **values: str) -> None:
 
 
 async def act(shown: Stage) -> None:
-    """Press the button of the open dialog, and wait for what comes of it."""
-    dialog_of(shown).query_one("#act").action_press()  # type: ignore[attr-defined]
+    """Press the button of the open dialog, and wait for what comes of it, not for what came of it before."""
+    pressed = dialog_of(shown)
+    before = pressed.outcome
+    pressed.query_one("#act").action_press()  # type: ignore[attr-defined]
     await shown.pilot.pause()
-    await shown.until(lambda: shown.console.dialog is None or dialog_of(shown).outcome is not None or bool(dialog_of(shown)._objection))
+
+    def is_over() -> bool:
+        outcome, objection = pressed.outcome, pressed._objection
+        return shown.console.dialog is not pressed or bool(objection) or (outcome is not None and outcome is not before)
+
+    await shown.until(is_over)
 
 
 def test_every_section_is_a_kind_and_every_kind_has_its_texts_in_the_key_table() -> None:

@@ -70,7 +70,10 @@ def test_a_brief_reason_falls_back_to_the_whole_one_and_then_to_the_code() -> No
     assert EN.brief_for("\x1bnew", "hold") == "?new"
 
 
-@pytest.mark.parametrize("area", ["console", "state"])
+AREAS = sorted({key.partition(".")[0] for language in ("zh", "en") for key in catalogue(language)})
+
+
+@pytest.mark.parametrize("area", AREAS)
 def test_both_languages_have_the_same_keys_and_places(area: str) -> None:
     places = {
         language: {key: sorted(re.findall(r"{(\w+)}", value)) for key, value in catalogue(language).items() if key.startswith(f"{area}.")}

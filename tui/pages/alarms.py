@@ -70,7 +70,7 @@ def alarm_row(desk: Desk, alarm: SensorAlarm) -> Row:
     style = desk.palette.stale if stale else ""
     kind = Text(f"{'X' if alarm.severity else '!'} {words.term('alarm', alarm.kind)}", style=style or alarm_style(desk, [alarm]))
     node = desk.name_of(alarm.node) if alarm.node else words("return_here")
-    shown = (node, alarm.device, f"{alarm.quantity}: {alarm_sentence(desk, alarm)}")
+    shown = (node, alarm.device, desk.words("pair", what=alarm.quantity, said=alarm_sentence(desk, alarm)))
     age = Text(words.age(_age_s(desk, alarm)), style=style or desk.palette.text)
     search = " ".join((kind.plain, *shown, alarm.resource, alarm.territory, alarm.node))
     return Row(alarm.id, (age, kind, *(desk.value(value, style) for value in shown)), search=search[:600])
@@ -108,7 +108,7 @@ class AlarmPage(DetailPage):
         return [
             Text(""),
             self.field("alarm", f"{'X' if alarm.severity else '!'} {words.term('alarm', alarm.kind)}", style),
-            *self.paragraph(f"{alarm.quantity}: {alarm_sentence(self.desk, alarm)}", cells),
+            *self.paragraph(self.desk.words("pair", what=alarm.quantity, said=alarm_sentence(self.desk, alarm)), cells),
             Text(""),
             self.field("since", words.time(alarm.time_us)),
             self.field("age", words.age(_age_s(self.desk, alarm))),

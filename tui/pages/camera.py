@@ -78,7 +78,7 @@ class CameraPage(DetailPage):
         return [
             self.field("camera", f"{camera.camera}{named}", f"bold {desk.palette.accent}"),
             self.field("state", Text.assemble(state, (f"  {since}{retry}", desk.palette.dim))),
-            *self.named("why", camera.why or "", cells),
+            *self.named("cause", words.why(camera.why or "", camera=camera.camera), cells),
             self.field("pictures", words("pictures_said", fps=words.number(camera.fps, digits=1), mode=words.term("mode", camera.mode))),
             *self._faults(camera, cells),
         ]
@@ -87,7 +87,7 @@ class CameraPage(DetailPage):
         """What went wrong since the node's start; only what did."""
         counts = {name: getattr(camera, name) for name in ("reconnects_per_hour", "stalls", "damaged", "storms")}
         told = [self.desk.words(f"fault_{name}", n=self.desk.words.number(count)) for name, count in counts.items() if count]
-        return self.named("faults", ", ".join(told), cells)
+        return self.named("faults", self.desk.words("comma").join(told), cells)
 
     def _analysis(self, camera: Camera, cells: int) -> list[Text]:
         words, palette = self.desk.words, self.desk.palette
@@ -97,7 +97,7 @@ class CameraPage(DetailPage):
         lines = [
             Text(""),
             self.field("algorithm", camera.algorithm or "-"),
-            self.field("model", camera.model or "-"),
+            self.field("model", words.why(camera.model) or "-"),
             self.field("evidence_grade", grade, style),
             self.field("pace", pace),
             self.field("delay", f"{camera.age_ms:.0f} ms" if camera.age_ms else "-"),
@@ -131,5 +131,6 @@ class CameraPage(DetailPage):
         words = self.desk.words
         lines = [Text(""), self.heading(words("title_commands_elsewhere"))]
         for key, name in zip(CAMERA_COMMANDS, COMMANDS, strict=True):
-            lines += self.paragraph(f"{key.shown}  {words(f'command_{name}')}: {self.command(name)}", cells, indent=2)
+            said = words("pair", what=words(f"command_{name}"), said=self.command(name))
+            lines += self.paragraph(f"{key.shown}  {said}", cells, indent=2)
         return lines

@@ -143,7 +143,7 @@ class CamerasPage(SectionedPage):
         words, is_wide = self.desk.words, cells >= WIDE_CELLS
         state = (Column(words("column_state"), 12), Column(words("column_since"), 5, right=True))
         event = Column(words("column_event"), 5, right=True)
-        figures = (Column(words("column_pace"), 9, right=True), Column(words("column_proved"), 6), event)
+        figures = (Column(words("column_pace"), 10, right=True), Column(words("column_proved"), 6), event)
         wide = (Column(words("column_model"), 18), Column(words("column_judged"), 8, right=True)) if is_wide else ()
         room = rest_of(cells, (*state, *figures, *wide), least=28, most=100) - 1
         name = room // 3
@@ -155,8 +155,9 @@ class CamerasPage(SectionedPage):
         state = camera_state(desk, camera, stale=stale)
         grade = words.term("evidence_grade", camera.evidence_grade or "-")
         age = [words.age(since_s(desk, moment)) for moment in (state_since_us(camera), camera.last_event_us)]
-        wide = (camera.model or camera.algorithm, f"{camera.false_7d}/{camera.false_7d + camera.true_7d}") if is_wide else ()
-        shown = (age[0], pace_words(desk, camera), grade, age[1], *wide, camera.why or "-")
+        why = words.why(camera.why or "-", camera=camera.camera, is_brief=True)
+        wide = (words.why(camera.model) or camera.algorithm, f"{camera.false_7d}/{camera.false_7d + camera.true_7d}") if is_wide else ()
+        shown = (age[0], pace_words(desk, camera), grade, age[1], *wide, why)
         search = " ".join((camera.camera, camera.name, state.plain, *shown, camera.algorithm))
         cells = (self.cell(camera.camera, style), state, *(self.cell(value, style) for value in shown))
         return Row(camera.camera, cells, search=search[:SEARCH_CHARACTERS_MAX])

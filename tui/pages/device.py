@@ -95,10 +95,11 @@ class DevicePage(DecidingPage):
         alarms = alarms_by_device(self.desk).get(device, [])
         if not alarms:
             return []
-        lines = [Text(""), self.heading(self.desk.words("device_alarms"))]
+        words = self.desk.words
+        lines = [Text(""), self.heading(words("device_alarms"))]
         for alarm in alarms:
-            said = f"! {self.desk.words.time(alarm.time_us)[:MINUTES]} {alarm.quantity}: {alarm_sentence(self.desk, alarm)}"
-            lines += self.paragraph(said, cells, style=alarm_style(self.desk, [alarm]))
+            said = words("pair", what=alarm.quantity, said=alarm_sentence(self.desk, alarm))
+            lines += self.paragraph(f"! {words.time(alarm.time_us)[:MINUTES]} {said}", cells, style=alarm_style(self.desk, [alarm]))
         return lines
 
     def _values(self, whole: DeviceShown) -> list[Text]:
@@ -108,7 +109,7 @@ class DevicePage(DecidingPage):
         lines = [Text(""), self.heading(words("device_values"))]
         for quantity, last in list(whole.device.values.items())[:VALUES_SHOWN]:
             unit = f" {last.unit}" if last.unit else ""
-            shown = f"{quantity}: {last.value}{unit}  ({words.age(last.age_s)})"
+            shown = f"{words('pair', what=quantity, said=last.value)}{unit}  ({words.age(last.age_s)})"
             lines += self.paragraph(shown, max(self.size.width, 20))
         return lines
 

@@ -84,7 +84,7 @@ class NodePage(DetailPage):
             return lines + self.paragraph(self.desk.words(f"state_{state.value.lower()}"), cells, indent=2)
         for word in node.words:
             short, why = self.desk.words.state_word(word)
-            lines += self.paragraph(f"{short}: {why}" if why else short, cells, indent=2)
+            lines += self.paragraph(self.desk.words("pair", what=short, said=why) if why else short, cells, indent=2)
         return lines
 
     def _lanes(self, node: NodeStatus, figure: str) -> list[Text]:
@@ -154,7 +154,8 @@ class NodePage(DetailPage):
             fps = "-" if camera.fps is None else f"{camera.fps:.1f} fps"
             line = self._columns([words.value(camera.camera), words.term("camera", camera.state), fps], figure)
             retry = words("retry_in", age=words.age(camera.retry_in_s)) if camera.retry_in_s is not None else ""
-            lines.append(Text.assemble(line, (f"  {words.value(camera.why)} {retry}", self.desk.palette.dim)))
+            why = words.value(words.why(camera.why or "", camera=camera.camera, is_brief=True))
+            lines.append(Text.assemble(line, (f"  {retry}  {why}", self.desk.palette.dim)))
         return lines
 
     def _status(self) -> Status | None:

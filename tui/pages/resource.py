@@ -114,17 +114,16 @@ class ResourcePage(DetailPage):
             lines += self._step(place, step, cells)
         for column in explanation.columns:
             why = f"  ({words.reason('reason', column.reason)})" if column.reason else ""
-            text = f"- {words.term('specimen', column.name)}: {words.term('method', column.method)}{why}"
-            lines += self.paragraph(text, cells, indent=4)
+            said = words("pair", what=words.term("specimen", column.name), said=words.term("method", column.method))
+            lines += self.paragraph(f"- {said}{why}", cells, indent=4)
         return lines
 
     def _step(self, place: int, step: Step, cells: int) -> list[Text]:
         words = self.desk.words
         passed = words("step_passes") if step.outcome == "allow" else words.term("outcome", step.outcome)
         outcome = f" -> {passed}" if step.outcome else ""
-        lines = self.paragraph(
-            f"{place}. {words.term('rule', step.rule)}{outcome}: {words.reason('step', step.reason, step.values)}", cells, indent=2
-        )
+        said = words("pair", what=f"{words.term('rule', step.rule)}{outcome}", said=words.reason("step", step.reason, step.values))
+        lines = self.paragraph(f"{place}. {said}", cells, indent=2)
         basis = " ".join(step.basis.values()) if isinstance(step.basis, dict) else step.basis
         return lines + (self.paragraph(words("basis", basis=basis), cells, indent=5, style=self.desk.palette.dim) if basis else [])
 

@@ -187,7 +187,10 @@ class TreePage(ListPage):
         state = desk.state_of(picked[0], seen)
         shorts = [desk.words.state_word(word)[0] for word in picked[0].words] or [desk.words(f"state_{state.value.lower()}")]
         return Text.assemble(
-            self._label("strip_selected"), (desk.node_name(picked[0]), "bold"), "  ", (", ".join(shorts), state.colour(desk.palette))
+            self._label("strip_selected"),
+            (desk.node_name(picked[0]), "bold"),
+            "  ",
+            (desk.words("comma").join(shorts), state.colour(desk.palette)),
         )
 
     def _newest(self) -> Text:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 
 PORT = 554
 ADDRESS_CHARACTERS_MAX = 2_048
@@ -43,14 +44,16 @@ class Address:
 def read_address(text: str) -> tuple[Address, Credentials | None]:
     """Take `rtsp://[user[:password]@]host[:port]/path` apart; raises SourceError, which shows nothing of it."""
     if len(text) > ADDRESS_CHARACTERS_MAX or any(ord(character) <= 32 or ord(character) == 127 for character in text):
-        raise SourceError("its address refused: it has spaces, control characters or too many characters")
+        raise SourceError(reason("address-bad"))
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port or PORT
+        # As whoever looks the name up will: what cannot be a name there is none here (UnicodeError is a ValueError).
+        (host or "").encode("idna")
     except ValueError:
         host, port, parts = None, PORT, urlsplit("")
     if parts.scheme.lower() != "rtsp" or not host:
-        raise SourceError("its address refused: give rtsp://HOST[:PORT]/PATH, and write special characters of a password as %XX")
+        raise SourceError(reason("address-not-rtsp"))
     place = f"[{host}]" if ":" in host else host
     url = f"rtsp://{place}:{port}{parts.path}" + (f"?{parts.query}" if parts.query else "")
     return Address(host, port, url), _credentials(parts)

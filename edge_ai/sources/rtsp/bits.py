@@ -6,6 +6,7 @@ Source: ITU-T H.264 (08/2021), 7.2 and 9.1; the same codes serve H.265.
 from __future__ import annotations
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 
 EXP_GOLOMB_ZEROS_MAX = 31
 
@@ -20,7 +21,7 @@ class BitReader:
     def bits(self, count: int) -> int:
         """The next `count` bits as a number."""
         if count > self._left:
-            raise SourceError("parameter set refused: it ends too early")
+            raise SourceError(reason("sets-short"))
         self._left -= count
         return (self._value >> self._left) & ((1 << count) - 1)
 
@@ -34,7 +35,7 @@ class BitReader:
         while not self.bits(1):
             zeros += 1
             if zeros > EXP_GOLOMB_ZEROS_MAX:
-                raise SourceError("parameter set refused: a number of more than 31 bits")
+                raise SourceError(reason("sets-number"))
         return (1 << zeros) - 1 + self.bits(zeros)
 
     def signed(self) -> int:

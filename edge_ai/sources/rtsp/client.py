@@ -15,6 +15,7 @@ from random import Random
 
 from edge_ai.clock import Clock
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason, system_reason
 from edge_ai.sources.rtsp.address import Address, Credentials
 from edge_ai.sources.rtsp.digest import Login, read_challenge
 from edge_ai.sources.rtsp.framing import VERSION, Interleaved, Message, RtspReader, encode_message
@@ -36,7 +37,6 @@ PLACES_MAX = 4
 RECEIVE_BYTES = 65_536
 EARLY_PACKETS_MAX = 4_096
 """Packets that may come before the answer to PLAY."""
-ANSWERS_SKIPPED_MAX = 16
 AGENT = "yunnao"
 _TIMEOUT = re.compile(r"timeout\s*=\s*(\d{1,6})")
 
@@ -70,8 +70,7 @@ class RtspClient:
             return self._begin(deadline)
         except OSError as error:
             self.close()
-            told = error.strerror or "no answer"
-            raise SourceError(f"no connection to it ({told}): check address, network and that the camera is on") from error
+            raise SourceError(reason("no-connection", what=system_reason(error))) from error
         except SourceError:
             self.close()
             raise
@@ -125,7 +124,7 @@ class RtspClient:
         assert self._socket is not None, "the last place connected or raised"
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._is_interrupted:
-            raise SourceError("opening was interrupted")
+            raise SourceError(reason("opening-interrupted"))
 
     def _begin(self, deadline: Instant) -> VideoOffer:
         url = self._address.url
@@ -143,7 +142,7 @@ class RtspClient:
     def _take_setup(self, answer: Message) -> None:
         session, _, rest = answer.header("session").partition(";")
         if not session.strip():
-            raise SourceError("it opened no session: its SETUP has no Session header")
+            raise SourceError(reason("no-session"))
         self._session = session.strip()
         if found := _TIMEOUT.search(rest):
             self._session_s = max(SESSION_S_MIN, float(found[1]))
@@ -159,10 +158,10 @@ class RtspClient:
                 self._login = Login(self._credentials, challenge, self._rng)
                 answer = self._exchange(method, url, deadline, headers or {})
         if answer.status == 401:
-            told = "user or password refused" if self._credentials is not None else "it asks for user and password"
-            raise SourceError(f"{told}: correct the login of the camera's address")
+            raise SourceError(reason("login-wanted" if self._credentials is None else "login-refused"))
         if not 200 <= answer.status < 300:
-            raise SourceError(f"it answers {method} with {answer.status} {answer.first[2][:60]}: {_WAYS_OUT.get(answer.status, _WAY_OUT)}")
+            way_out = reason(_WAYS_OUT.get(answer.status, "check-path"))
+            raise SourceError(reason("answers", method=method, status=answer.status, words=answer.first[2][:60], way_out=way_out))
         return answer
 
     def _exchange(self, method: str, url: str, deadline: Instant, headers: dict[str, str]) -> Message:
@@ -176,7 +175,7 @@ class RtspClient:
                 return item
             else:
                 self._heard(item)
-        raise SourceError(f"it sent {EARLY_PACKETS_MAX} messages and no answer to {method}")
+        raise SourceError(reason("no-answer-to", messages=EARLY_PACKETS_MAX, method=method))
 
     def _request(self, method: str, url: str, headers: dict[str, str] | None = None) -> bytes:
         self._sequence += 1
@@ -199,7 +198,7 @@ class RtspClient:
         if not message.is_response:
             self._send(encode_message(f"{VERSION} 501 Not Implemented", {"CSeq": message.header("cseq")}), self._clock.now().plus(OPEN_S))
         elif message.status == 454:
-            raise SourceError("it forgot the session (454)")
+            raise SourceError(reason("session-forgotten"))
         elif message.status == 401 and self._credentials is not None:
             # Its nonce grew old; the next renewal, still within the session's time, uses the new one.
             self._login = Login(self._credentials, read_challenge(message.all_of("www-authenticate")), self._rng)
@@ -214,7 +213,7 @@ class RtspClient:
             connection.settimeout(self._left(deadline))
             connection.sendall(data)
         except OSError as error:
-            raise SourceError(f"the connection broke: {error.strerror or error}") from error
+            raise SourceError(reason("connection-broke", what=system_reason(error))) from error
 
     def _next_item(self, deadline: Instant) -> Message | Interleaved:
         while (item := self._reader.next_item()) is None:
@@ -225,23 +224,23 @@ class RtspClient:
                 connection.settimeout(self._left(deadline))
                 data = connection.recv(RECEIVE_BYTES)
             except TimeoutError as error:
-                raise SourceError("it is silent") from error
+                raise SourceError(reason("silent")) from error
             except OSError as error:
-                raise SourceError(f"the connection broke: {error.strerror or error}") from error
+                raise SourceError(reason("connection-broke", what=system_reason(error))) from error
             if not data:
-                raise SourceError("reading was interrupted" if self._is_interrupted else "it closed the connection")
+                raise SourceError(reason("reading-interrupted" if self._is_interrupted else "connection-closed"))
             self._reader.feed(data)
         return item
 
     def _connected(self) -> socket.socket:
         if self._socket is None or self._is_interrupted:
-            raise SourceError("reading was interrupted")
+            raise SourceError(reason("reading-interrupted"))
         return self._socket
 
     def _left(self, deadline: Instant) -> float:
         left_s = deadline.seconds_since(self._clock.now())
         if left_s <= 0:
-            raise SourceError("it is silent")
+            raise SourceError(reason("silent"))
         return left_s
 
 
@@ -252,11 +251,10 @@ def _has_bytes(connection: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
-_WAY_OUT = "check the path of the address"
 _WAYS_OUT = {
-    403: "allow this user to watch the stream",
-    404: "check the path of the address",
-    453: "the camera has no bandwidth left: end other viewers",
-    461: "the camera refuses RTP over TCP: allow it there",
-    503: "the camera has no place left: end other viewers",
+    403: "allow-user",
+    404: "check-path",
+    453: "no-bandwidth",
+    461: "allow-tcp",
+    503: "no-place",
 }

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 from edge_ai.sources.rtsp.address import Credentials
 
 _PAIR = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
@@ -55,7 +56,7 @@ def read_challenge(headers: Sequence[str]) -> Challenge:
     challenges = [challenge for header in headers if (challenge := _challenge(header)) is not None]
     ranked = ("digest SHA-256", "digest MD5", "basic ")
     if not challenges:
-        raise SourceError("it asks for a login of a kind that is not known here: allow Digest at the camera")
+        raise SourceError(reason("unknown-login"))
     return min(challenges, key=lambda challenge: ranked.index(f"{challenge.scheme} {challenge.algorithm}"))
 
 

@@ -1,6 +1,6 @@
 """Bytes of an RTSP connection into messages and interleaved packets, with bounds checked before memory is spent. Pure.
 
-Called by client.py and, for the other direction, by simulations/devices/rtsp_camera.py.
+Called by client.py, sdp.py and, for the other direction, by simulations/devices/rtsp_camera.py.
 Source: RFC 2326, 4 (messages), 10.12 (interleaved data).
 """
 
@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 
 HEAD_BYTES_MAX = 16_384
 BODY_BYTES_MAX = 262_144
 """A session description has about 1 KiB."""
+DIGITS_MAX = 9
 VERSION = "RTSP/1.0"
 _DOLLAR = 0x24
 _LINE_ENDS = b"\r\n"
@@ -90,16 +92,16 @@ class RtspReader:
     def _message(self) -> Message | None:
         buffer = self._buffer
         if not (65 <= buffer[0] <= 90):
-            raise SourceError(f"byte {buffer[0]:#04x} where a message or packet begins: it does not speak RTSP")
+            raise SourceError(reason("not-rtsp-byte", byte=f"{buffer[0]:#04x}"))
         at = buffer.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX)
         if at < 0:
             if len(buffer) >= HEAD_BYTES_MAX:
-                raise SourceError(f"a message head of more than {HEAD_BYTES_MAX} bytes refused")
+                raise SourceError(reason("head-too-large", most=HEAD_BYTES_MAX))
             return None
         head = _read_head(bytes(buffer[:at]))
         size = head.header("content-length") or "0"
-        if not size.isdigit() or int(size) > BODY_BYTES_MAX:
-            raise SourceError(f"a message body of {size[:20]} bytes refused: at most {BODY_BYTES_MAX}")
+        if not is_number(size) or int(size) > BODY_BYTES_MAX:
+            raise SourceError(reason("body-too-large", bytes=size[:20], most=BODY_BYTES_MAX))
         end = at + 4 + int(size)
         if len(buffer) < end:
             return None
@@ -112,11 +114,16 @@ def _read_head(head: bytes) -> Message:
     # A line end of one character alone must not reach an answer that quotes a header.
     lines = head.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     words = lines[0].split(" ", 2)
-    if len(words) < 2 or (words[0].startswith("RTSP/") and not (words[1].isascii() and words[1].isdigit())):
-        raise SourceError("a message without a readable first line: it does not speak RTSP")
+    if len(words) < 2 or (words[0].startswith("RTSP/") and not (is_number(words[1]) and len(words[1]) == 3)):
+        raise SourceError(reason("not-rtsp-line"))
     pairs = (line.partition(":") for line in lines[1:])
     headers = tuple((name.strip().lower(), value.strip()) for name, _, value in pairs if name.strip())
     return Message((words[0], words[1], words[2] if len(words) > 2 else ""), headers)
+
+
+def is_number(text: str) -> bool:
+    """True for a few digits as RTSP writes numbers: `int` takes other scripts' for granted, and thousands of digits not at all."""
+    return text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
 
 
 def encode_message(first: str, headers: Mapping[str, str], body: bytes = b"") -> bytes:

@@ -6,6 +6,7 @@ Sources: ITU-T H.264 (08/2021) 7.3.2.1.1; ITU-T H.265 (08/2021) 7.3.2.2 and 7.3.
 from __future__ import annotations
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 from edge_ai.sources.rtsp.bits import BitReader, without_emulation
 
 PICTURE_PIXELS_MAX = 7680 * 4320
@@ -22,10 +23,7 @@ _EXTENDED_ASPECT = 15
 def check_size(width: int, height: int) -> tuple[int, int]:
     """The size itself; raises SourceError for one that no camera has."""
     if min(width, height) < PICTURE_SIDE_MIN or width * height > PICTURE_PIXELS_MAX:
-        raise SourceError(
-            f"pictures of {width}x{height} refused: at least {PICTURE_SIDE_MIN} a side and at most {PICTURE_PIXELS_MAX:,} pixels; "
-            "set the camera to a smaller size"
-        )
+        raise SourceError(reason("picture-size", width=width, height=height, least=PICTURE_SIDE_MIN, most=f"{PICTURE_PIXELS_MAX:,}"))
     return width, height
 
 
@@ -109,7 +107,7 @@ def h265_size(sps: bytes) -> tuple[int, int]:
 
 def _skip_profile(reader: BitReader, sub_layers: int) -> None:
     if sub_layers > _SUB_LAYERS_MAX:
-        raise SourceError(f"parameter set refused: {sub_layers} sub-layers, at most {_SUB_LAYERS_MAX}")
+        raise SourceError(reason("sets-layers", count=sub_layers, most=_SUB_LAYERS_MAX))
     reader.bits(96)
     present = [(reader.flag(), reader.flag()) for _ in range(sub_layers)]
     if sub_layers:
@@ -131,7 +129,7 @@ def mpeg4_size(layer: bytes) -> tuple[int, int]:
         if reader.flag():
             reader.bits(79)
     if reader.bits(2):
-        raise SourceError("parameter set refused: MPEG-4 with a shape other than a rectangle")
+        raise SourceError(reason("sets-shape"))
     reader.flag()
     resolution = reader.bits(16)
     reader.flag()

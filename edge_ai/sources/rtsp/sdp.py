@@ -10,7 +10,9 @@ import binascii
 from dataclasses import dataclass, field
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 from edge_ai.sources.rtsp.codec import Codec
+from edge_ai.sources.rtsp.framing import is_number
 
 LINES_MAX = 1_000
 FPS_MAX = 240.0
@@ -52,8 +54,8 @@ def read_offer(text: str, base_url: str) -> VideoOffer:
             if name in (codec.value for codec in Codec):
                 return _offer(entry, Codec(name), payload_type, _joined(base_url, _control(session, "*")))
             offered.append(name)
-    told = ", ".join(offered) or "no video at all"
-    raise SourceError(f"it offers {told}: set this stream of the camera to H.264 or H.265")
+    told = ", ".join(offered) or reason("no-video")
+    raise SourceError(reason("offers-other", offered=told))
 
 
 def _parts(text: str) -> tuple[_Media, list[_Media]]:
@@ -71,8 +73,8 @@ def _parts(text: str) -> tuple[_Media, list[_Media]]:
 
 
 def _offer(entry: _Media, codec: Codec, payload_type: str, session_url: str) -> VideoOffer:
-    if not payload_type.isdigit() or int(payload_type) > 127:
-        raise SourceError(f"it offers payload type {payload_type[:16]!r}: expected 0 to 127")
+    if not is_number(payload_type) or int(payload_type) > 127:
+        raise SourceError(reason("offers-payload", type=repr(payload_type[:16])))
     parameters = _format_parameters(_value(entry, "fmtp", payload_type))
     control = _joined(session_url, _control(entry, ""))
     return VideoOffer(codec, int(payload_type), control, session_url, _parameter_sets(codec, parameters), _fps(entry))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge_ai.errors import SourceError
+from edge_ai.reasons import reason
 from edge_ai.sources.rtsp.codec import AccessUnit, Codec, DamagedPacket, Payloads, StreamFormat
 from edge_ai.sources.rtsp.h264 import H264Payloads
 from edge_ai.sources.rtsp.h265 import H265Payloads
@@ -133,7 +134,7 @@ class UnitAssembler:
             self._waits_for_key = True
         self._sets |= sets
         if len(self._sets) > PARAMETER_SETS_MAX:
-            raise SourceError(f"{len(self._sets)} parameter sets refused: at most {PARAMETER_SETS_MAX}; the stream is no video")
+            raise SourceError(reason("sets-many", count=len(self._sets), most=PARAMETER_SETS_MAX))
         self._format = self._formed()
 
     def _formed(self) -> StreamFormat | None:

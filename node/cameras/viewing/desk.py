@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from edge_ai.wire.views import PIECE_BYTES_MAX
 from node.audit.entry import Detail
 from node.cameras.errors import ViewRefused
 from node.cameras.viewing.giving import NAME_CHARS_MAX
 from node.cameras.viewing.kind import Live, Source, ViewKind
 from node.cameras.viewing.questions import BUSY
-from node.cameras.viewing.taking import Nothing, RemoteView, granted_view
+from node.cameras.viewing.taking import RemoteView, granted_view
 from node.clock import Clock
 from node.errors import NodeError
 from node.evidence.stamping import Stamp
@@ -62,7 +63,7 @@ class _OwnView:
         """As `_View`. Raises CameraError, PolicyError."""
         desk = self.desk
         stamp = Stamp(desk.node, self.by[:NAME_CHARS_MAX], desk.clock.wall_us(), f"{self.camera} live")
-        live = await self.source.newest(stamp, self._position)
+        live = await self.source.newest(stamp, self._position, PIECE_BYTES_MAX)
         if not live.missing:
             await asyncio.to_thread(desk.check_shown, self.kind, live, stamp, self.camera, self.clearance)
             self._position = live.position
@@ -80,6 +81,8 @@ class _Open:
     kind: ViewKind
     camera: str
     node: str
+    case_id: str
+    """The request that gives it; empty for a camera of this node."""
     by: str
     begun_at: Instant
     heard_at: Instant
@@ -125,7 +128,7 @@ class ViewDesk:
                 kind=kind, taking=self.taking, provider=node, case_id=case_id, camera=camera, by=by, view=view, why=why
             )  # fmt: skip
         now = self.clock.now()
-        self._views[view] = _Open(source, kind, camera, node, by, now, now)
+        self._views[view] = _Open(source, kind, camera, node, case_id, by, now, now)
         return {"view": view, "node": node, "request": case_id}
 
     async def next(self, view: str) -> Live:
@@ -134,7 +137,7 @@ class ViewDesk:
         if known is None:
             raise ViewRefused("this view is over: begin a new one")
         if known.is_asking:
-            return Nothing(BUSY)
+            return known.kind.nothing(BUSY)
         known.heard_at, known.is_asking = self.clock.now(), True
         try:
             live = await known.source.newest()
@@ -197,7 +200,7 @@ class ViewDesk:
         known = self._views.pop(view, None)
         if known is not None:
             detail: Detail = {
-                "verb": "camera_view_end", "view": view, "node": known.node, "shows": known.kind.name,
+                "verb": "camera_view_end", "view": view, "node": known.node, "request": known.case_id, "shows": known.kind.name,
                 "seconds": round(known.heard_at.seconds_since(known.begun_at)), "pictures": known.pictures, "bytes": known.bytes,
                 "why": why[:120],
             }  # fmt: skip

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from node.audit.entry import Detail
 from node.cameras.errors import ViewRefused
 from node.cameras.viewing.kind import Live, Source, ViewKind
-from node.cameras.viewing.pace import Pace
+from node.cameras.viewing.pace import Pace, PieceSize
 from node.cameras.viewing.papers import ViewQuestion, read_view_question
 from node.errors import NodeError
 from node.evidence.stamping import Stamp
@@ -41,6 +41,8 @@ WHY_CHARS_MAX = 120
 OVER = "over"
 PACED = "pace"
 """Why nothing came: as many bytes as may leave have left."""
+RECORDS_FIRST = "records-first"
+"""Why nothing came: records wait for the link above."""
 ANSWERED = "this question was answered already, or its view is over: begin a new one"
 
 log = logging.getLogger("yunnao.views")
@@ -63,6 +65,7 @@ class _View:
     """Bytes of all pages."""
     digest: bytes = b""
     """Of all that was given, one after another."""
+    piece: PieceSize = field(default_factory=PieceSize)
 
 
 @dataclass(slots=True)
@@ -78,6 +81,8 @@ class ViewGiving:
     """Enters (asker, person, detail) in the audit log, durably; raises AuditRefused."""
     tell: Callable[[str, str, Detail], None]
     """The same with the next commit: the end of a view waits for nothing."""
+    must_yield: Callable[[], bool] = lambda: False
+    """True while what is shown would hold up records on the link above."""
     _views: dict[tuple[str, str], _View] = field(default_factory=dict)
     """By asker and view."""
     _ended: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
@@ -146,15 +151,19 @@ class ViewGiving:
 
     async def _shown(self, view: _View, asked: ViewQuestion, signer: Signer, grant: Grant) -> bytes:
         question, clock = asked.question, self.giving.clock
+        view.piece.asked(clock.now())
+        if self.must_yield():
+            return await asyncio.to_thread(self._empty, asked, signer, RECORDS_FIRST)
         names = (f"camera {asked.camera}", f"asker {question.asker}")
         if not all(self.pace.has_room(name, clock.now()) for name in names):
             return await asyncio.to_thread(self._empty, asked, signer, PACED)
-        live = await view.source.newest(self._stamp(asked), question.cursor.after_lsn)
+        live = await view.source.newest(self._stamp(asked), question.cursor.after_lsn, view.piece.bytes_max)
         if live.missing:
             return await asyncio.to_thread(self._empty, asked, signer, live.missing)
         page, payload = await asyncio.to_thread(self._given, asked, signer, grant, live)
         for name in names:
             self.pace.spend(name, len(page), clock.now())
+        view.piece.given(len(page), clock.now())
         view.rows += 1
         view.pictures += live.pictures
         view.size += len(page)

@@ -55,8 +55,8 @@ class Live(Protocol):
 class Source(Protocol):
     """What one view shows, at the node that has the camera."""
 
-    async def newest(self, stamp: Stamp, known: int) -> Live:
-        """What follows position `known`, for whom the stamp names. Raises CameraError."""
+    async def newest(self, stamp: Stamp, known: int, bytes_max: int) -> Live:
+        """What follows position `known`, for whom the stamp names; where it has parts, of `bytes_max` bytes at most. Raises CameraError."""
         ...
 
 
@@ -85,6 +85,8 @@ class ViewKind:
     """The row's cells beyond what every row says: of a live one, for whom it is, and its camera."""
     read: Callable[[dict[str, Any], int], Live]
     """What an asker makes of a row and of its position. Raises ViewRefused."""
+    nothing: Callable[[str], Live]
+    """Nothing came, and a word that says why."""
 
     def how(self, node: str, camera: str) -> str:
         """How it is asked for, of a camera of a node."""

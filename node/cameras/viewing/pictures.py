@@ -87,8 +87,8 @@ class PictureSource:
     pictures: LivePictures
     camera: str
 
-    async def newest(self, stamp: Stamp, known: int) -> LivePicture:
-        """As Source of kind.py."""
+    async def newest(self, stamp: Stamp, known: int, bytes_max: int) -> LivePicture:
+        """As Source of kind.py; a picture has no parts."""
         return await self.pictures.newest(self.camera, stamp.line, known_us=known)
 
 
@@ -104,5 +104,6 @@ def _read(cells: dict[str, Any], position: int) -> LivePicture:
 PICTURES = ViewKind(
     name="pictures", verb=VIEW, label=b"yunnao-view-1\x00", resource=EVIDENCE, grade=GRADE, columns=("jpeg",),
     fields="camera,event_id,jpeg,masked", unmasked=False, views_max=16, seconds_max=float("inf"), cells=_cells, read=_read,
+    nothing=lambda missing: LivePicture(missing=missing),
 )  # fmt: skip
 """Masked pictures of now, with who looks burnt in: rows of `camera-evidence`."""

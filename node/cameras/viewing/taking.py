@@ -26,18 +26,6 @@ GRANTS_LOOKED_MAX = 1_000
 _UNKNOWN = "is not known to this version"
 
 
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """Why nothing came, as Live."""
-
-    missing: str
-    data: bytes = b""
-    position: int = 0
-    pictures: int = 0
-    time_us: int = 0
-    why: str = ""
-
-
 @dataclass(slots=True, kw_only=True)
 class RemoteView:
     """One view of a camera of another node. Ask one thing at a time."""
@@ -60,7 +48,7 @@ class RemoteView:
         page = await self._asked()
         cells = self.kind.cells_in(page.rows)
         if not cells:
-            return Nothing(next(iter(page.body.withheld), "no-picture")[:SAID_MAX])
+            return self.kind.nothing(next(iter(page.body.withheld), "no-picture")[:SAID_MAX])
         live = self.kind.read(cells, page.body.following.after_lsn)
         if not self._is_entered:
             # Once for a view: nobody has its first picture before it is in the book of what was fetched.

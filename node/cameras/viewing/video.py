@@ -79,12 +79,14 @@ class LiveVideo:
     """Brings a question to the process that reads the camera."""
     _questions: Questions[VideoMessage] = field(default_factory=Questions)
 
-    async def piece(self, camera: str, mark: bytes) -> VideoMessage | LivePiece:
+    async def piece(self, camera: str, mark: bytes, bytes_max: int) -> VideoMessage | LivePiece:
         """What follows a mark of the process; a LivePiece that says why there is none. Raises CameraUnknown."""
         state, why = blindness(self.cameras(), camera)
         if state:
             return LivePiece(missing=state, why=why)
-        answer = await self._questions.answer(camera, lambda number: self.ask(VideoOrder(camera=camera, number=number, mark=mark)))
+        answer = await self._questions.answer(
+            camera, lambda number: self.ask(VideoOrder(camera=camera, number=number, mark=mark, bytes_max=bytes_max))
+        )
         return LivePiece(missing=answer) if isinstance(answer, str) else answer
 
     def came(self, message: VideoMessage) -> None:
@@ -107,12 +109,12 @@ class VideoSource:
     _before: bytes = b""
     _after: bytes = b""
 
-    async def newest(self, stamp: Stamp, known: int) -> LivePiece:
+    async def newest(self, stamp: Stamp, known: int, bytes_max: int) -> LivePiece:
         """As Source of kind.py; the newest piece is made again for whoever did not get it. Raises ViewRefused."""
         if known not in (self._number, self._number - 1):
             raise ViewRefused(f"video of camera {self.camera} stands at piece {self._number}, the asker at {known}: begin a new view")
         is_again = known < self._number
-        found = await self.video.piece(self.camera, self._before if is_again else self._after)
+        found = await self.video.piece(self.camera, self._before if is_again else self._after, bytes_max)
         if isinstance(found, LivePiece):
             return found
         row = found.row
@@ -147,5 +149,6 @@ def _read(cells: dict[str, Any], position: int) -> LivePiece:
 VIDEO = ViewKind(
     name="unmasked video", verb=WATCH, label=b"yunnao-video-1\x00", resource=CLIPS, grade=GRADE_ORIGINAL, columns=("video", "note"),
     fields="camera,event_id,form,video,note,masked", unmasked=True, views_max=4, seconds_max=VIDEO_S_MAX, cells=_cells, read=_read,
+    nothing=lambda missing: LivePiece(missing=missing),
 )  # fmt: skip
 """Video as the camera sends it, not masked: rows of `camera-clips`."""

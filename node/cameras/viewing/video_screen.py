@@ -24,7 +24,7 @@ PERIOD_S = 0.5
 PATIENCE_S = 20.0
 """How long a stream goes on without a new piece."""
 LOOK_EVERY_S = 1.0
-COMING = frozenset({"same", "no-key-picture", "pace", "busy", "silent", "connecting", "not-connected"})
+COMING = frozenset({"same", "no-key-picture", "pace", "records-first", "busy", "silent", "connecting", "not-connected"})
 """Why there is no piece yet; whatever else is said does not pass by itself soon."""
 
 

@@ -13,7 +13,7 @@ from node.audit.words import AuditKind
 from node.cameras.viewing.desk import ViewDesk
 from node.cameras.viewing.giving import ViewGiving
 from node.cameras.viewing.kind import Source, ViewKind
-from node.cameras.viewing.pace import Pace
+from node.cameras.viewing.pace import Pace, records_first
 from node.cameras.viewing.pictures import PICTURES, LivePictures
 from node.cameras.viewing.video import VIDEO, LiveVideo
 from node.identity.chance import new_nonce
@@ -63,6 +63,10 @@ def _giving(parts: Parts, kind: ViewKind, source: Callable[[str], Source], reque
     async def note(asker: str, by: str, detail: Detail) -> None:
         await parts.audit.note(AuditKind.PAGE, asker, by=by, detail=detail)
 
+    def must_yield() -> bool:
+        """Whoever asks is nearly always above; what goes down to a node below has no records beside it to speak of."""
+        return parts.parent is not None and records_first(parts.runtime.engine.pace(parts.parent.node, parts.clock.now()))
+
     giving = ViewGiving(
         kind=kind,
         source=source,
@@ -70,6 +74,7 @@ def _giving(parts: Parts, kind: ViewKind, source: Callable[[str], Source], reque
         pace=Pace(kib_s << 10),
         note=note,
         tell=partial(_tell, parts, AuditKind.PAGE),
+        must_yield=must_yield,
     )
     requests.taking.routes.answering[kind.verb] = giving.answer
     return giving

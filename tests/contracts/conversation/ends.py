@@ -74,7 +74,7 @@ class End:
         giver = Giver(parts.journal, parts.runtime.pipeline, lambda: parts.policy.version)
         parts.queries.neighbours[REPAIR] = RepairDesk(
             node=self.person.name, parent="", journal=parts.journal, runtime=parts.runtime, queries=parts.queries, giver=giver,
-            facts=lambda peer: self.facts, linked=list, on_repaired=lambda resource: None, is_child=lambda node: True,
+            facts=lambda peer: self.facts, linked=list, is_child=lambda node: True,
         ).answer  # fmt: skip
         SummaryDesk(
             node=self.person.name, depth=1, queries=parts.queries, marts=parts.marts, children=list,

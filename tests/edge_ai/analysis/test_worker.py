@@ -17,9 +17,6 @@ import zmq
 
 from edge_ai.analysis.bell import Bell
 from edge_ai.analysis.ledger import Ledger
-from edge_ai.analysis.worker import _Models
-from edge_ai.clock import SystemClock
-from edge_ai.detectors.motion_object import MotionObject
 from edge_ai.serving import EXIT_FAILED, EXIT_REFUSED
 from edge_ai.spec import CameraKind, CameraSpec, CaptureSpec, RingSpec, RuleKind, RuleSpec, WorkerSpec, encode_spec
 from edge_ai.wire.events import Ack, EventMessage
@@ -228,22 +225,3 @@ def test_process_refuses_a_damaged_description_in_one_line(module: str, tmp_path
     assert worker.returncode == EXIT_REFUSED
     assert b": worker description refused" in words
     assert words.count(b"\n") == 1
-
-
-def test_models_that_remember_a_camera_are_made_for_each_and_others_for_each_caller(tmp_path: Path) -> None:
-    (tmp_path / "m.onnx").write_bytes(b"a model")
-    own = {"f": "", "y": str(tmp_path / "m.onnx")}
-    asked = (("f1", "fire-smoke"), ("f2", "fire-smoke"), ("y1", "yolox-nano"), ("y2", "yolox-nano"))
-    cameras = tuple(CameraSpec(id=name, kind=CameraKind.FILE, source="x", algorithm=each, model=own[name[0]]) for name, each in asked)
-    rings = (RingSpec(path="ring", cameras=tuple(camera.id for camera in cameras)),)
-    spec = WorkerSpec(
-        worker="a", endpoint="", spool_dir="", nonce="", parent_pid=1, cameras=cameras, rings=rings, bell=0, ledger="", callers=2
-    )
-    models = _Models(spec, SystemClock(), lambda _: MotionObject())
-    for camera in cameras:
-        models.add(camera)
-    first, second = models.tables
-    assert first["f1"] is second["f1"]
-    assert first["f1"] is not first["f2"]
-    assert first["y1"] is first["y2"]
-    assert first["y1"] is not second["y1"]

@@ -18,11 +18,13 @@ from edge_ai.capture.health import CameraState, HealthReport
 from edge_ai.clock import SystemClock
 from edge_ai.errors import SourceError
 from edge_ai.picture import Pixels, Shot
+from edge_ai.reasons import plain
 from edge_ai.sources.budget import OpenBudget
 from edge_ai.sources.opening import open_source
 from edge_ai.sources.port import FrameSource
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
 from simulations.devices.street_clip import write_street_clip
+from sync.model import Instant
 from tests.edge_ai.mailbox import Mailbox
 from tests.edge_ai.replay import DATA, needs_data
 
@@ -45,8 +47,8 @@ class Scripted:
     def read(self, room: Pixels | None = None) -> Pixels | None:
         return np.zeros((8, 8, 3), np.uint8) if self.skip() else None
 
-    def ending(self) -> str:
-        return ""
+    def ending(self) -> None:
+        pass
 
     def interrupt(self) -> None:
         self._left = 0
@@ -97,7 +99,7 @@ def test_file_that_ends_is_off_and_closed() -> None:
     source = Scripted(5)
     with reading(camera(), lambda _: source) as (capture, _):
         report = wait_report(capture, lambda report: report.state is CameraState.OFF)
-    assert (report.frames, report.why) == (5, "end of file after 5 frames")
+    assert (report.frames, plain(report.why)) == (5, "end of file after 5 frames")
     assert source.closed.is_set()
 
 
@@ -156,6 +158,19 @@ def test_live_camera_that_ends_is_lost_and_tried_again_later() -> None:
     assert report.retry_at is not None
 
 
+def test_a_fault_of_the_program_is_told_without_its_words_and_the_camera_tried_again() -> None:
+    """What an error of a library says may hold an address with its password; where it was raised does not."""
+
+    def broken(spec: CameraSpec) -> FrameSource:
+        raise ValueError("rtsp://admin:hunter2@h/")
+
+    with reading(camera(kind=CameraKind.RTSP, source="rtsp://x"), broken) as (capture, _):
+        report = wait_report(capture, lambda report: report.state is CameraState.LOST)
+    assert plain(report.why).startswith("reading camera c failed by a fault of the program (ValueError in test_camera.py:")
+    assert "hunter2" not in report.why
+    assert report.retry_at is not None
+
+
 def test_looped_file_begins_again_as_a_new_generation() -> None:
     with reading(camera(loop=True), lambda _: Scripted(3)) as (capture, box):
         wait_report(capture, lambda report: report.frames > 9)
@@ -177,7 +192,7 @@ def frames_of(path: Path) -> tuple[int, str]:
         count = 0
         while source.read() is not None:
             count += 1
-        return count, source.ending()
+        return count, str(source.ending() or "")
     finally:
         source.close()
 
@@ -262,7 +277,7 @@ def live(**changes: object) -> CameraSpec:
 def test_a_camera_that_is_switched_off_is_never_opened() -> None:
     opener = Opener()
     with reading(live(mode=DecodeMode.OFF), opener) as (capture, _):
-        assert (capture.report().state, capture.report().why) == (CameraState.OFF, "switched off")
+        assert (capture.report().state, plain(capture.report().why)) == (CameraState.OFF, "switched off")
     assert opener.opened == 0
 
 
@@ -322,6 +337,35 @@ def test_a_camera_that_stalls_disturbs_no_other_and_does_not_delay_the_end() -> 
     first.stop()
     assert stalled.interrupted.is_set()
     assert stalled.closed.is_set()
+
+
+class Asked(OpenBudget):
+    """Notes when a place was asked for; everybody gets one at once."""
+
+    def __init__(self, events: list[str]) -> None:
+        super().__init__()
+        self._events = events
+
+    def wait_s(self, now: Instant) -> float:
+        self._events.append("asked")
+        return 0.0
+
+
+@pytest.mark.parametrize(("kind", "events"), [(CameraKind.RTSP, ["asked", "opened"]), (CameraKind.FILE, ["opened"])])
+def test_a_camera_is_opened_only_after_it_has_asked_for_its_place(kind: CameraKind, events: list[str]) -> None:
+    happened: list[str] = []
+    opened = threading.Event()
+
+    def open_camera(_: CameraSpec) -> FrameSource:
+        happened.append("opened")
+        opened.set()
+        raise SourceError("nobody there")
+
+    capture = CameraCapture(camera(kind=kind, source="rtsp://h/"), Mailbox(), SystemClock(), Random(1), open_camera, Asked(happened))
+    capture.start()
+    assert opened.wait(PATIENCE_S)
+    capture.stop()
+    assert happened == events
 
 
 def test_a_flapping_camera_is_tried_again_after_five_seconds_at_least() -> None:

@@ -49,6 +49,17 @@ def test_light_that_changes_everywhere_is_a_storm_and_not_motion() -> None:
     assert gate.storms == 1
 
 
+def test_storm_that_passes_leaves_the_place_as_it_was() -> None:
+    gate = calibrated()
+    assert gate.look(street(light=180)).state is GateState.STORM
+    assert gate.look(street(light=180)).state is GateState.MUTED
+    assert gate.look(street()).state is not GateState.MOTION
+    walked = [gate.look(street(x)) for x in range(100, 260, 20)][-1]
+    assert walked.state is GateState.MOTION
+    assert len(walked.boxes) == 1
+    assert gate.storms == 2, "on, and off"
+
+
 def test_grey_first_frame_after_a_reconnection_makes_no_motion() -> None:
     gate = calibrated()
     gate.reconnected()

@@ -6,6 +6,7 @@ from random import Random
 
 from edge_ai.capture.backoff import Backoff
 from edge_ai.capture.health import CameraState, Health, StallLimits, stall_limits
+from edge_ai.reasons import plain
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
 from sync.model import Instant
 
@@ -29,7 +30,7 @@ def test_stall_shows_within_ten_seconds_although_the_read_still_blocks() -> None
     assert camera.report(START.plus(1.9)).state is CameraState.LIVE
     assert camera.report(START.plus(2)).state is CameraState.DEGRADED
     late = camera.report(START.plus(10))
-    assert (late.state, late.why) == (CameraState.LOST, "no frame for 10 s")
+    assert (late.state, plain(late.why)) == (CameraState.LOST, "no frame for 10 s")
 
 
 def test_stalled_camera_that_goes_on_is_live_again() -> None:
@@ -52,6 +53,14 @@ def test_refused_camera_is_lost_without_another_attempt() -> None:
     camera = health()
     camera.refused(START, "model does not fit")
     assert (camera.report(START).state, camera.report(START).retry_at) == (CameraState.LOST, None)
+
+
+def test_a_camera_that_is_off_stays_so_when_nobody_can_analyse_it() -> None:
+    camera = health()
+    camera.ended(START, "it is switched off")
+    camera.refused(START.plus(1), "model does not fit")
+    report = camera.report(START.plus(1))
+    assert (report.state, report.why) == (CameraState.OFF, "it is switched off")
 
 
 def test_file_at_its_end_is_off() -> None:

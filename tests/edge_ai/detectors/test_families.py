@@ -15,11 +15,11 @@ from edge_ai.algorithm import Algorithm
 from edge_ai.capture.gate import GateState, Motion
 from edge_ai.detectors.build import build_classifier, build_detector
 from edge_ai.detectors.classifier import crop_of
-from edge_ai.detectors.port import DETECTIONS_MAX, Detector, InputBuffer, Look
+from edge_ai.detectors.port import Detector, InputBuffer, Look
 from edge_ai.detectors.ssd import prior_boxes
 from edge_ai.errors import ModelError
 from edge_ai.models.manifest import Activation, Family, Fit, InputSpec, Manifest, PriorRow
-from edge_ai.picture import Detections, Pixels
+from edge_ai.picture import DETECTIONS_MAX, Detections, Pixels
 from tests.edge_ai.detectors import plain
 from tests.edge_ai.models.made import constant_model, manifest, written
 

@@ -17,7 +17,7 @@ from edge_ai.evidence.box_track import LATE_S, BoxTrack, SeenAt, TrackFile, read
 from edge_ai.evidence.clip import FPS, GAP_S, ClipMask, film
 from edge_ai.evidence.masking import Masking, masked_boxes, mosaic
 from edge_ai.evidence.transport_stream import transport_stream
-from edge_ai.picture import NOTHING, Detections, Pixels
+from edge_ai.picture import DETECTIONS_MAX, NOTHING, Detections, Pixels
 from edge_ai.wire.clips import ClipSpan, ClipTask
 from sync.model import Instant
 from tests.edge_ai.evidence.kept import BEGIN, kept_clip
@@ -145,11 +145,15 @@ def test_boxes_are_forgotten_after_the_longest_clip() -> None:
 
 def test_a_picture_with_too_many_boxes_counts_as_not_known() -> None:
     boxes = BoxTrack(STREET, Masking.BOXES)
-    boxes.add(noise(), seen(*[BOX] * 201), BEGIN)
+    for fifth in range(3):
+        boxes.add(noise(), seen(*[BOX] * (DETECTIONS_MAX if fifth == 1 else 1)), BEGIN.plus(fifth / 5))
     boxes.want("e1", ClipSpan(BEGIN.us, BEGIN.us, BEGIN.plus(1).us))
     found = read_track(boxes.due(Instant(BEGIN.us + 10_000_000))[0][1])
     assert found is not None
-    assert found.frames == ()
+    assert [frame.is_crowded for frame in found.frames] == [False, True, False]
+    # The pictures before and after are 0.4 s apart: without a word in between they would count as neighbours.
+    for tenth in (1, 2, 3):
+        assert np.array_equal(ClipMask(found, whole=False).masked(noise(), BEGIN.plus(tenth / 10).us), mosaic(noise()))
 
 
 def test_an_avi_of_odd_pictures_keeps_its_index() -> None:

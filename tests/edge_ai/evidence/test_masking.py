@@ -107,6 +107,29 @@ def test_a_vehicle_is_masked_whole_and_a_rider_with_the_two_wheeler() -> None:
     assert colours(masked[140:280, 100:160]) <= VEHICLE_CELLS**2
 
 
+@pytest.mark.parametrize("name", ["motorbike", "muck-truck", "van", "boat", "licence-plate", "rider", "face"])
+def test_whatever_is_not_known_to_show_nobody_is_masked_whole(name: str) -> None:
+    masked = masked_boxes(noise(300, 300), [found((50, 100, 250, 200), label=2)], ("person", "vehicle", name))
+    assert colours(masked[100:200, 50:250]) <= VEHICLE_CELLS**2
+
+
+@pytest.mark.parametrize("name", ["suitcase", "traffic light", "fire"])
+def test_what_shows_nobody_stays(name: str) -> None:
+    pixels = noise(300, 300)
+    assert np.array_equal(masked_boxes(pixels, [found((50, 100, 250, 200), label=2)], ("person", "vehicle", name)), pixels)
+
+
+def test_the_rider_of_a_motorbike_is_masked_by_whatever_name_it_goes() -> None:
+    masked = masked_boxes(noise(300, 300), [found((100, 200, 160, 280), label=2)], ("person", "vehicle", "motorbike"))
+    assert colours(masked[140:280, 100:160]) <= VEHICLE_CELLS**2
+
+
+def test_of_somebody_cut_by_the_edge_the_head_is_more_than_a_third() -> None:
+    """Head and shoulders alone: a box hardly higher than wide."""
+    masked = masked_boxes(noise(300, 300), [found((100, 190, 200, 300))], COCO)
+    assert colours(masked[190:265, 100:200]) <= HEAD_CELLS**2
+
+
 def test_the_picture_given_is_left_as_it_was() -> None:
     pixels = noise(100, 100)
     before = pixels.copy()

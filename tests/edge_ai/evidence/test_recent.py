@@ -11,7 +11,7 @@ from edge_ai.evidence import recent as recent_module
 from edge_ai.evidence.coding import Evidence, anchored, make_evidence
 from edge_ai.evidence.masking import masked_boxes, mosaic
 from edge_ai.evidence.recent import NOT_CODED, RecentFrames
-from edge_ai.picture import NOTHING, Pixels
+from edge_ai.picture import DETECTIONS_MAX, NOTHING, Pixels
 from edge_ai.tracking.tracker import Track
 from tests.edge_ai.evidence.test_masking import found, noise
 
@@ -123,3 +123,13 @@ def test_an_event_whose_picture_cannot_be_made_has_a_reason(monkeypatch: pytest.
     evidence = recent.evidence_for(1)
     assert (evidence.jpeg, evidence.original, evidence.info.sha256, evidence.info.missing) == (b"", b"", "", NOT_CODED)
     assert len(evidence.overlays) == 1
+
+
+def test_a_picture_with_more_boxes_than_are_told_is_coarse_as_a_whole() -> None:
+    """Who is beyond the last box that a detector tells would stay sharp."""
+    recent = RecentFrames(STREET, shows_people=True)
+    pixels = noise(100, 100)
+    recent.add(pixels, [track((10, 10, 60, 90))], found(*[(10.0, 10.0, 12.0, 13.0)] * DETECTIONS_MAX))
+    evidence = recent.evidence_for(1)
+    assert evidence.info.masking == "mosaic"
+    assert shown(evidence, mosaic(pixels))

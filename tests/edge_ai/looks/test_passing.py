@@ -11,12 +11,11 @@ import msgspec
 import pytest
 
 from edge_ai.evidence.transport_stream import BEGIN_TICKS, PACKET_BYTES, TICKS_PER_S
-from edge_ai.looks import passing
 from edge_ai.looks.passing import Mark, piece
 from edge_ai.sources.decoder import ffmpeg_options
 from edge_ai.sources.packets import Packet, PacketRing
 from edge_ai.sources.rtsp.codec import Codec, StreamFormat
-from edge_ai.wire.views import VIDEO_BYTES_MAX, VideoMessage, VideoOrder
+from edge_ai.wire.views import PIECE_BYTES_MAX, VIDEO_BYTES_MAX, VideoMessage, VideoOrder
 from sync.model import Instant
 from tests.edge_ai.evidence.kept import BEGIN, stream_packets
 
@@ -43,12 +42,14 @@ class Viewer:
     ring: PacketRing = field(default_factory=PacketRing)
     mark: bytes = b""
     data: bytes = b""
+    bytes_max: int = PIECE_BYTES_MAX
 
     def see(self, *packets: Packet) -> VideoMessage:
         """More packets arrive; the next piece."""
         for packet in packets:
             self.ring.add(packet)
-        made = piece(VideoOrder(camera="yard", number=7, mark=self.mark), self.ring, Standing(), has_packets=True)
+        order = VideoOrder(camera="yard", number=7, mark=self.mark, bytes_max=self.bytes_max)
+        made = piece(order, self.ring, Standing(), has_packets=True)
         self.mark = made.row.mark or self.mark
         self.data += made.data
         return made
@@ -137,9 +138,8 @@ def test_behind_a_gap_nothing_comes_before_a_key_picture() -> None:
     assert viewer.see(*packets(0, begin=BEGIN.plus(7.5))).row.lost_s == 7.46
 
 
-def test_pieces_are_bounded_and_say_that_more_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passing, "PIECE_BYTES", 2_000)
-    viewer = Viewer()
+def test_pieces_have_the_bytes_asked_for_and_say_that_more_is_here() -> None:
+    viewer = Viewer(bytes_max=2_000)
     made = viewer.see(*packets(*range(0, 10 * STEP, STEP), size=800))
     assert (made.row.pictures, made.row.more) == (1, True)
     assert viewer.see().row.pictures == 2

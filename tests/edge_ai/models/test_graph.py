@@ -100,6 +100,12 @@ def test_weights_outside_the_file_are_refused_also_inside_nodes(tmp_path: Path) 
         plain(one_node(helper.make_node("Constant", [], ["output"], value=hidden)), tmp_path)
 
 
+def newer(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Of a file format that nobody has yet."""
+    model.ir_version = 99
+    return model
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -110,6 +116,7 @@ def test_weights_outside_the_file_are_refused_also_inside_nodes(tmp_path: Path) 
         (model_of([helper.make_node("Relu", ["a"], ["output"])], [], []), r"0 inputs \(none\), expected one picture"),
         (constant_model(OUTPUT, (8, 8)), r"is \(1, 3, 8, 8\), sides must be 32 to 2048"),
         (constant_model(OUTPUT, (9_000, 32)), "sides must be 32 to 2048"),
+        (newer(constant_model(OUTPUT, SIZE)), "file format 99, expected 3 to"),
         (constant_model(OUTPUT, SIZE, batch=4), "has 4 where 1 is needed"),
     ],
 )

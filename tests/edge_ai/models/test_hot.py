@@ -16,6 +16,7 @@ from edge_ai.models.hot import HotModel, open_hot
 from edge_ai.models.library import Library
 from edge_ai.models.watch import SHADOW_FRAMES
 from edge_ai.picture import NOTHING, Detections, Pixels
+from edge_ai.reasons import plain
 from edge_ai.spec import CameraKind, CameraSpec
 from sync.model import Instant
 from tests.edge_ai.models.made import add
@@ -117,7 +118,7 @@ def test_new_version_looks_beside_takes_over_and_proves_itself(stage: Stage) -> 
     stage.library.shadow("yard", "2", at_us=2)
     stage.play(hot, 150)
     assert stage.library.state("yard").live == "2"
-    assert hot.words == "yard 2, watched"
+    assert plain(hot.words) == "yard 2, watched"
     stage.play(hot, round(600 / PERIOD_S))
     assert hot.words == "yard 2"
     assert history(stage)[-3:] == [("shadowed", "2"), ("activated", "2"), ("confirmed", "2")]
@@ -166,6 +167,28 @@ def test_failing_picture_brings_the_old_version_back_which_answers_that_very_pic
     assert stage.answers.count("2") == 5
     assert stage.answers[-1] == "1"
     assert stage.library.state("yard").live == "1"
+
+
+def test_after_a_start_a_failing_version_on_trial_is_taken_back_too(stage: Stage) -> None:
+    """Nothing of the version before is warm then: it is loaded within that picture."""
+    stage.scripted("2", fails_at=30)
+    stage.library.activate("yard", "2", at_us=2)
+    stage.play(stage.open(), 60)
+    assert stage.answers == ["2"] * 30 + ["1"] * 30
+    assert (stage.library.state("yard").live, stage.library.state("yard").watched) == ("1", False)
+
+
+def test_second_new_version_within_a_watch_is_judged_by_the_last_that_proved_itself(stage: Stage) -> None:
+    hot = stage.open()
+    stage.play(hot, 100)
+    for version, count in (("2", 3), ("3", 40)):
+        stage.scripted(version, count=count)
+        stage.library.activate("yard", version, at_us=2)
+        stage.play(hot, 30)
+    stage.play(hot, 200)
+    assert stage.answers[-1] == "1"
+    assert stage.library.state("yard").live == "1"
+    assert history(stage)[-1] == ("rolled-back", "3")
 
 
 def test_version_that_cannot_be_loaded_leaves_the_old_one_at_work(stage: Stage) -> None:

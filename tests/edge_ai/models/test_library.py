@@ -45,8 +45,29 @@ def test_two_versions_stay_and_the_third_goes(library: Library) -> None:
     for version in ("1", "2", "3"):
         add(library, version)
         library.activate("yard", version, at_us=int(version))
+        library.confirm("yard", version, at_us=int(version))
     assert library.versions("yard") == ("2", "3")
     assert (library.state("yard").live, library.state("yard").previous) == ("3", "2")
+
+
+def test_version_that_has_not_proved_itself_is_no_way_back(library: Library) -> None:
+    """Two new ones one after another: the last that proved itself stays, and is what comes back."""
+    for version in ("1", "2", "3"):
+        add(library, version)
+        library.activate("yard", version, at_us=int(version))
+    state = library.state("yard")
+    assert (state.live, state.previous, state.watched) == ("3", "1", True)
+    assert "1" in library.versions("yard")
+    assert library.roll_back("yard", at_us=4, why="").live == "1"
+
+
+def test_activating_what_the_watch_would_bring_back_ends_the_watch(library: Library) -> None:
+    for version in ("1", "2", "1"):
+        if version not in library.versions("yard"):
+            add(library, version)
+        library.activate("yard", version, at_us=2)
+    state = library.state("yard")
+    assert (state.live, state.previous, state.watched) == ("1", "", False)
 
 
 def test_way_back_is_one_step_and_is_noted(library: Library) -> None:

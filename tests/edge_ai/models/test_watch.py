@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge_ai.models.watch import JUDGED_FRAMES_MIN, SHADOW_FRAMES, WATCH_S, LiveWatch, ShadowWatch, Tally, Verdict
+from edge_ai.reasons import plain
 from sync.model import Instant
 
 BEGAN = Instant(5_000_000)
@@ -29,7 +30,7 @@ def test_shadow_waits_for_enough_pictures_and_then_lets_go() -> None:
     assert shadow(frames=SHADOW_FRAMES - 1).judge().verdict is Verdict.WAIT
     judged = shadow().judge()
     assert judged.verdict is Verdict.GO
-    assert judged.why == "in shadow for 100 pictures: 2.00 things a picture (before 2.00), 10.0 ms (before 10.0)"
+    assert plain(judged.why) == "in shadow for 100 pictures: 2.00 things a picture (before 2.00), 10.0 ms (before 10.0)"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_bounds_are_wide_enough_for_another_net(watch: ShadowWatch) -> None:
 def test_one_error_in_shadow_is_enough() -> None:
     watch = ShadowWatch()
     watch.new.failed()
-    assert watch.judge().why == "it failed on 1 of 1 pictures in shadow"
+    assert plain(watch.judge().why) == "it failed on 1 of 1 pictures in shadow"
 
 
 def test_an_empty_street_proves_nothing_against_a_new_version() -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ import pytest
 from edge_ai.capture.gate import CALIBRATING_FRAMES, MUTED_FRAMES, GateState
 from edge_ai.errors import RingError
 from edge_ai.picture import Pixels, Shot
-from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, WORD_BYTES, place_of, ring_bytes
+from edge_ai.ring.layout import PIXELS_MAX, SLOTS_PER_CAMERA, WORD_BYTES, Place, place_of, ring_bytes
 from edge_ai.ring.reader import RingReader
 from edge_ai.ring.writer import RingWriter, fitted
 from edge_ai.spec import CameraKind, CameraSpec, DecodeMode
@@ -23,6 +24,8 @@ from sync.model import Instant
 
 START = Instant(5_000_000)
 ROOT = Path(__file__).parents[3]
+LOOKS_BEFORE_COPY = 2
+"""Before and after a reader takes what a frame says of itself."""
 
 
 def picture(value: int, *, width: int = 64, height: int = 48) -> Pixels:
@@ -96,6 +99,32 @@ def test_writer_in_full_run_never_gives_a_reader_a_mixed_picture(tmp_path: Path)
                 assert np.array_equal(seen.shot.pixels, picture(seen.shot.wall_us))
                 whole += 1
     assert whole > 100
+
+
+class Overtaken(RingReader):
+    """A reader whose frame is written over while it copies: right after it found the frame whole for the last time before the copy."""
+
+    def __init__(self, path: Path, cameras: tuple[str, ...], write: Callable[[], None]) -> None:
+        super().__init__(path, cameras)
+        self._write = write
+        self._looks = 0
+
+    def _is_whole(self, place: Place, number: int) -> bool:
+        found = super()._is_whole(place, number)
+        self._looks += 1
+        if self._looks == LOOKS_BEFORE_COPY:
+            self._write()
+        return found
+
+
+def test_a_frame_that_is_written_over_while_it_is_copied_is_thrown_away_and_counted(tmp_path: Path) -> None:
+    writer, reader = ring(tmp_path, "a")
+    feed(writer, "a", 0, CALIBRATING_FRAMES + 1)
+    [(_, offered)] = reader.news()
+    overtaken = Overtaken(tmp_path / "c.ring", ("a",), lambda: feed(writer, "a", 50, SLOTS_PER_CAMERA))
+    overtaken.refresh()
+    assert overtaken.take("a", offered.number) is None
+    assert overtaken.torn == {"a": 1}
 
 
 def fill(writer: RingWriter, value: int, at_s: float, *, generation: int = 0, value_seen: int | None = None) -> bool:

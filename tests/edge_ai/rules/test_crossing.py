@@ -18,6 +18,13 @@ def test_crossing_counts_once_each_way() -> None:
     assert places(play(line(), there + back)) == ["forward", "back"]
 
 
+def test_a_place_of_the_line_is_silent_for_a_while_each_way_and_then_speaks_again() -> None:
+    across = [[track(x, 50, number=number)] for number in (1, 2) for x in (30, 40, 48, 52, 60, 70)]
+    back = [[track(x, 50, number=3)] for x in (70, 60, 52, 48, 40, 30)]
+    assert places(play(line(cooldown_s=10), across + back)) == ["forward", "back"]
+    assert places(play(line(cooldown_s=1), across + back)) == ["forward", "forward", "back"]
+
+
 def test_flicker_on_the_line_counts_nothing() -> None:
     assert places(play(line(), [[track(x, 50)] for x in (49, 51, 49, 51, 49, 51, 52, 49)])) == []
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from edge_ai.rules.view import anchor
 from edge_ai.spec import RuleKind
 from edge_ai.tracking.tracker import Track
-from tests.edge_ai.rules.scripted import places, play, rule, said, track
+from tests.edge_ai.rules.scripted import SIZE, places, play, rule, said, track
 
 
 def test_anchor_is_the_foot_of_the_uncut_box() -> None:
-    foot_below_the_picture = [[Track(1, 0, 0.9, (45, 30, 55, 130), 5)]] * 5
-    assert play(rule(RuleKind.ZONE), foot_below_the_picture) == []
+    foot_below_the_picture = Track(1, 0, 0.9, (45, 30, 55, 130), 5)
+    assert anchor(foot_below_the_picture, SIZE) == (0.5, 1.3)
+    down_to_the_edge = ((0.4, 0.2), (0.6, 0.2), (0.6, 1.0), (0.4, 1.0))
+    assert play(rule(RuleKind.ZONE, points=down_to_the_edge), [[foot_below_the_picture]] * 5) == []
+    assert said(play(rule(RuleKind.ZONE, points=down_to_the_edge), [[track(50, 99)]] * 5)) == ["begun"]
 
 
 def test_zone_opens_after_frames_in_a_row_and_ends_when_left() -> None:

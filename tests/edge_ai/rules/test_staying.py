@@ -31,6 +31,11 @@ def test_parked_thing_is_one_event_however_often_it_is_lost_and_found() -> None:
     assert said(outcomes) == ["begun"]
 
 
+def test_parked_thing_that_trembles_between_two_places_is_one_event() -> None:
+    trembling = [[track(50 + 0.4 * (-1) ** step, 50)] for step in range(40)]
+    assert said(play(parked(), trembling)) == ["begun"]
+
+
 def test_parked_thing_ends_once_when_it_drives_off() -> None:
     leaving = [[track(50, 50)]] * 15 + [[track(50 + 6 * step, 50)] for step in range(8)] + [[]] * 50
     assert said(play(parked(), leaving)) == ["begun", "ended"]

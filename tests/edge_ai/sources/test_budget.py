@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from edge_ai.sources.budget import OPENS_PER_S, OpenBudget
+from edge_ai.sources.budget import OpenBudget
+from edge_ai.spec import OPENS_PER_S
 from sync.model import Instant
 
 

@@ -29,7 +29,7 @@ def played(folder: Path, name: str, data: bytes) -> tuple[list[tuple[int, ...]],
     (folder / name).write_bytes(data)
     source = open_clip(folder / name)
     try:
-        return _shapes(source), source.ending()
+        return _shapes(source), str(source.ending() or "")
     finally:
         source.close()
 

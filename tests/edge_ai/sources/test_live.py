@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edge_ai.clock import SystemClock
 from edge_ai.errors import SourceError
 from edge_ai.sources import live
 from edge_ai.sources.opening import open_source
@@ -20,6 +21,7 @@ from edge_ai.sources.rtsp import client
 from edge_ai.spec import DecodeMode
 from simulations.devices.rtsp_camera import CameraFault
 from simulations.devices.rtsp_clip import Clip
+from sync.model import Instant
 from tests.edge_ai.sources.serving import camera_spec, marks, opened, playing, stream, take, wait_until, watched
 
 SMALL = "small.h264"
@@ -129,6 +131,7 @@ def test_a_clock_that_jumps_an_hour_changes_nothing() -> None:
         clip = source.packets.keep_clip()
     assert clip is not None
     assert all(before.at <= after.at for before, after in pairwise(clip.packets))
+    assert 0 <= SystemClock().now().seconds_since(clip.packets[-1].at) < 3_600
     assert max(abs(before.rtp_time - after.rtp_time) for before, after in pairwise(clip.packets)) > 90_000 * 3_000
 
 
@@ -138,9 +141,21 @@ def test_a_silent_camera_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         pass
 
 
-def test_the_limits_are_those_that_people_wait_for() -> None:
-    assert client.OPEN_S == 5.0
-    assert live.READ_S == 10.0
+def test_the_limits_are_those_that_people_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, waits = client.RtspClient._left, list[float]()
+
+    def noted(self: client.RtspClient, deadline: Instant) -> float:
+        waits.append(left(self, deadline))
+        return waits[-1]
+
+    monkeypatch.setattr(client.RtspClient, "_left", noted)
+    with watched(stream(SMALL)) as source:
+        opening = max(waits)
+        waits.clear()
+        take(source, 30)
+        reading = max(waits)
+    assert 4.0 < opening <= 5.0
+    assert 9.0 < reading <= 10.0
 
 
 def test_a_stall_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

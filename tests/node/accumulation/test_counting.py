@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.accumulation.counting import FILE_NAME, Counting, CountsDamaged
+from tests.node.rot import away
 from tests.node.shelf import Shelf, open_shelf
 
 
@@ -69,3 +70,13 @@ def test_a_sketch_that_is_none_is_made_again_and_a_file_that_is_none_is_said(she
     (tmp_path / "bad").write_bytes(b"no database" * 100)
     with pytest.raises(CountsDamaged, match="move it away"):
         Counting(tmp_path / "bad", b"key")
+
+
+def test_persons_of_a_batch_that_was_away_are_counted_once_it_is_back(shelf: Shelf, tmp_path: Path) -> None:
+    counting = Counting(tmp_path / FILE_NAME, b"key")
+    filled(shelf, 0, 30)
+    filled(shelf, 30, 35)
+    with away(shelf.journal, 1):
+        assert counting.persons(shelf.journal, "residents", "resident_id") == 5
+    for _ in range(2):
+        assert counting.persons(shelf.journal, "residents", "resident_id") == 35

@@ -51,7 +51,8 @@ def test_camera_that_nobody_reads_is_lost() -> None:
 def test_capture_is_told_of_a_refusal_until_it_has_stopped_reading() -> None:
     shown = board("live")
     assert shown.take_analysis(analysis(refused=True, why="no such model"), NOW) == Refusal("c", "no such model")
-    assert board("lost").take_analysis(analysis(refused=True, why="no such model"), NOW) is None
+    for state in ("lost", "off"):
+        assert board(state).take_analysis(analysis(refused=True, why="no such model"), NOW) is None
 
 
 def test_a_camera_that_is_refused_for_another_reason_says_the_new_one() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from node.cameras.directory_query import Question
 from node.cameras.directory_rows import RESOURCE
 from node.cameras.point import PointState
 from node.ingest.inbox import Inbox
+from node.store.mart import Mart, MartError
 from node.store.marts import Marts
 from policies.bundle import schemas_of
 from tests.node.cameras.folder import CODE
@@ -125,6 +126,34 @@ async def test_questions_are_answered_by_the_newest_row_without_removed_points(b
     bench.desk.enter([entered(OTHER, state="removed")])
     await bench.turn()
     assert await bench.desk.counts(Question()) == {"online": 1}
+
+
+async def test_a_code_that_two_nodes_give_to_cameras_of_theirs_names_both(bench: Bench) -> None:
+    bench.own, bench.seen = {CODE: GATE}, [{"camera": "gate-1", "state": "live"}]
+    (row,) = await bench.turn()
+    bench.desk.enter([entered(OTHER, state="online")])
+    await bench.turn()
+    bench.shelf.add(RESOURCE, [row | {"camera": "door-9"}, row | {"code": OTHER, "camera": "x"}], origin="harbour")
+    found = {point["code"]: point["nodes"] for point in await bench.desk.points(Question())}
+    assert found == {CODE: ["harbour", "street"], OTHER: []}
+    bench.own = {}
+    await bench.turn()
+    assert [point["nodes"] for point in await bench.desk.points(Question())] == [[], []]
+
+
+async def test_a_mart_that_fails_is_no_empty_directory(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(mart: Mart, sql: str, params: Sequence[object] = ()) -> None:
+        raise MartError("query refused by the mart: out of memory")
+
+    assert await bench.desk.counts(Question()) == {}
+    bench.desk.has_children = lambda: True
+    bench.desk.enter([entered(CODE, state="online")])
+    await bench.turn()
+    monkeypatch.setattr(Mart, "query", fail)
+    with pytest.raises(MartError, match="out of memory"):
+        await bench.desk.counts(Question())
+    await bench.turn()
+    assert "out of memory" in str(bench.desk.facts()["trouble"])
 
 
 @pytest.mark.parametrize("has_children", [True, False])

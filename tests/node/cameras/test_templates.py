@@ -28,10 +28,13 @@ def test_every_template_names_its_manual_and_has_both_streams_or_neither() -> No
 
 def test_another_port_and_ipv6_stand_in_the_address() -> None:
     assert template_of("dahua").address("fd00::5", port=8554).startswith("rtsp://[fd00::5]:8554/cam/")
+    assert template_of("dahua").address("::ffff:10.1.2.3").startswith("rtsp://[::ffff:10.1.2.3]/cam/")
 
 
-@pytest.mark.parametrize("host", ["a b", "user@host", "h/x", "", "h?x", "10.1.2.3:554", "h:554", "fe80::1::2"])
-def test_a_host_brings_no_path_and_no_login(host: str) -> None:
+@pytest.mark.parametrize(
+    "host", ["a b", "user@host", "h/x", "", "h?x", "10.1.2.3:554", "h:554", "fe80::1::2", "10.1.2", "10.1.2.300", "123"]
+)
+def test_a_host_brings_no_path_no_login_and_no_part_of_an_address(host: str) -> None:
     with pytest.raises(CameraRefused, match="host"):
         template_of("axis").address(host)
 

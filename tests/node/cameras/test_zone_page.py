@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from node.cameras.list_file import LIST_NAME
-from node.cameras.listing import CameraList
+from node.cameras.listing import CameraList, held_list
 from node.cameras.zone_page import ZonePage
 from node.config.config import CONFIG_NAME, load_config
+from node.errors import NodeError
 from node.loopback.http import Request, RequestRefused
 from node.loopback.page import Page
 from node.loopback.server import LoopbackServer
@@ -22,20 +25,28 @@ RULE = '\n[[camera.rule]]\nname = "door"\nkind = "dwell"\ndwell_s = 7.0\npoints 
 ZONE = [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]
 
 
-def page_of(folder: Path, camera: str = "yard-1", *, rules: str = "", breaks: bool = False) -> ZonePage:
+def taken() -> str:
+    return "taken"
+
+
+def page_of(
+    folder: Path, camera: str = "yard-1", *, rules: str = "", breaks: bool = False, told: Callable[[], str] = taken
+) -> ZonePage:
     made(folder, GATE)
     (folder / LIST_NAME).write_text(LISTED + rules, "utf-8")
 
-    def saved(listed: CameraList) -> str:
-        if breaks:
-            raise OSError(28, "No space left on device")
-        listed.save()
-        return "taken"
+    @contextmanager
+    def changed() -> Iterator[CameraList]:
+        with held_list(folder / CONFIG_NAME, "test", wait_s=0.0) as listed:
+            yield listed
+            if breaks:
+                raise OSError(28, "No space left on device")
+            listed.save()
 
     def page(known: dict[str, object]) -> Page:
         return Page("node.cameras", "zone.html", "en", {"title": camera, "words": {}, **known})
 
-    return ZonePage(camera, b"jpeg", lambda: CameraList(load_config(folder / CONFIG_NAME)), saved, page)
+    return ZonePage(camera, b"jpeg", lambda: CameraList(load_config(folder / CONFIG_NAME)), changed, told, page)
 
 
 async def post(page: ZonePage, path: str, **rule: object) -> dict[str, object]:
@@ -80,7 +91,7 @@ async def test_what_others_changed_meanwhile_stays(tmp_path: Path) -> None:
     ("rule", "why"),
     [
         ({"points": ZONE[:2]}, "door"), ({"kind": "line"}, "line"), ({"kind": "juggling"}, "juggling"), ({"kind": ""}, "is new"),
-        ({"name": " "}, "without a name"), ({"points": []}, "length"),
+        ({"name": " "}, "without a name"), ({"points": []}, "at least 2 entries"),
     ],
 )  # fmt: skip
 async def test_a_rule_that_cannot_be_is_refused_with_the_words_of_the_verb(tmp_path: Path, rule: dict[str, object], why: str) -> None:
@@ -102,6 +113,24 @@ async def test_a_camera_of_the_nodes_own_file_gives_the_text_to_paste(tmp_path: 
 async def test_a_full_disk_is_said_with_the_rule(tmp_path: Path) -> None:
     said = await post(page_of(tmp_path, breaks=True), "save")
     assert "No space left" in str(said["why"])
+    assert said["toml"]
+
+
+async def test_a_list_that_somebody_else_changes_is_said_with_the_rule(tmp_path: Path) -> None:
+    page = page_of(tmp_path)
+    with held_list(tmp_path / CONFIG_NAME, "camera import"):
+        said = await post(page, "save")
+        assert (await post(page, "check"))["why"] == ""
+    assert "is being changed by process" in str(said["why"])
+    assert (await post(page, "save"))["why"] == ""
+
+
+async def test_a_node_that_does_not_take_the_change_is_said_with_the_rule(tmp_path: Path) -> None:
+    def refused() -> str:
+        raise NodeError("the list of cameras cannot run: no room")
+
+    said = await post(page_of(tmp_path, told=refused), "save")
+    assert "no room" in str(said["why"])
     assert said["toml"]
 
 

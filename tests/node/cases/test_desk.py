@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from node.cases.errors import CaseRefused, CaseUnknown
-from node.cases.fact import BODY_CHARS_MAX
+from node.cases.errors import CaseRefused, CaseUnknown, ClocksApart
+from node.cases.fact import BODY_CHARS_MAX, row_of
 from node.cases.kind import Party
-from node.clock import HybridClock
+from node.clock import HYBRID_DRIFT_US_MAX, HybridClock
 from node.ingest.sink import Row
 from policies.catalogue import Resource
+from sync.model import HybridTime
 from tests.node.cases.loans import LOAN, RESOURCE, TERRITORIES
+from tests.node.cases.loans import asked as asked_fact
 from tests.node.cases.town import HandClock, Town, put
+from tests.node.rot import away
 from tests.node.shelf import Shelf
 
 
@@ -91,6 +95,19 @@ async def test_who_answers_is_heard_after_what_is_answered_though_its_clock_is_b
     assert (lent.state, [one.fact.word for one in lent.history]) == ("lent", ["ask", "lend"])
 
 
+async def test_an_answer_that_would_be_read_before_what_it_answers_is_refused_and_not_stored(town: Town) -> None:
+    town.clock.wall += 2 * HYBRID_DRIFT_US_MAX
+    asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    city = town.offices["m1"]
+    behind = Behind(city.shelf, HybridClock(HandClock(wall=1)))
+    city.desk.handing_in, city.desk.observe = behind, behind.hybrid.observe
+    stored = len(city.shelf.batches)
+    with pytest.raises(ClocksApart, match="s11 said ask by a clock more than a day ahead"):
+        await city.desk.say(LOAN, asked.id, "lend", {}, by="wang")
+    assert len(city.shelf.batches) == stored
+
+
 @dataclass(slots=True)
 class Behind:
     """Stores rows under a hybrid clock whose wall clock is long behind."""
@@ -131,3 +148,36 @@ async def test_listeners_hear_of_every_case_that_changes(town: Town) -> None:
     asked = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
     await town.carry()
     assert heard == [("loan", asked.id)]
+
+
+async def test_facts_of_a_batch_that_is_whole_again_are_read_and_those_cases_are_told(town: Town) -> None:
+    city = town.offices["m1"]
+    known = await town.offices["s11"].desk.open(LOAN, {"title": "Faust"}, by="li", parties=to("m1"))
+    await town.carry()
+    told: list[str] = []
+    city.desk.on_change(lambda kind, case_id: told.append(case_id))
+    put(city.shelf, RESOURCE, [row_of(asked_fact(), bearer="s11", territory=TERRITORIES["s11"], grade=2)], origin="s11", at=HybridTime(9))
+    with away(city.shelf.journal, city.shelf.journal.last_lsn):
+        await city.desk.follow()
+    assert told == []
+    await city.desk.follow()
+    await city.desk.follow()
+    assert (told, known.id in told) == (["c1"], False)
+
+
+async def test_a_desk_in_the_background_hears_of_a_repair_though_the_journal_grew_by_nothing(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.cases.desk.LOOK_EVERY_S", 0)
+    city, heard = town.offices["m1"], {"c1": asyncio.Event(), "c2": asyncio.Event()}
+    city.desk.on_change(lambda kind, case_id: heard[case_id].set())
+    for case_id in heard:
+        row = row_of(asked_fact(case_id=case_id), bearer="s11", territory=TERRITORIES["s11"], grade=2)
+        put(city.shelf, RESOURCE, [row], origin="s11", at=HybridTime(9))
+    async with asyncio.timeout(10):
+        with away(city.shelf.journal, 2):
+            following = asyncio.get_running_loop().create_task(city.desk.run())
+            await heard["c1"].wait()
+            assert not heard["c2"].is_set()
+        await heard["c2"].wait()
+    following.cancel()

@@ -14,6 +14,7 @@ from node.ingest.sink import Row
 from sync.model import HybridTime
 from tests.node.cases.loans import DAY_US, LENDER, LOAN, READER, RESOURCE, asked, said
 from tests.node.cases.town import put
+from tests.node.rot import away
 from tests.node.shelf import Shelf, open_shelf
 
 
@@ -56,6 +57,17 @@ def test_it_goes_on_where_it_ended(shelf: Shelf, tmp_path: Path) -> None:
     )
     assert register.catch_up(shelf.journal) == {("loan", "c1")}
     assert register.counts(LOAN) == {"over": 1}
+
+
+def test_facts_of_a_batch_that_was_away_are_read_once_it_is_back(shelf: Shelf, tmp_path: Path) -> None:
+    register = opened(tmp_path)
+    with away(shelf.journal, 2):
+        assert register.catch_up(shelf.journal) == {("loan", "c1")}
+        assert (register.counts(LOAN), register.catch_up(shelf.journal)) == ({"asked": 1}, set())
+    register.close()
+    register = opened(tmp_path)
+    assert register.catch_up(shelf.journal) == {("loan", "c1")}
+    assert (register.counts(LOAN), register.unreadable, register.catch_up(shelf.journal)) == ({"lent": 1}, 0, set())
 
 
 def test_a_register_of_another_journal_begins_anew(shelf: Shelf, tmp_path: Path) -> None:

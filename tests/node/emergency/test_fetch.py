@@ -8,51 +8,27 @@ from pathlib import Path
 import pytest
 
 from node.cases.errors import CaseRefused
-from node.emergency.desk import REVIEW_DUE, EmergencyDesk
-from node.emergency.kind import EMERGENCY, HOUR_US
+from node.emergency.desk import REVIEW_DUE
+from node.emergency.kind import HOUR_US
 from node.identity.files import IdentityFiles
-from node.requests.desk import RequestDesk
 from node.requests.envelope import Cursor
 from node.requests.errors import FetchRefused
 from node.requests.kind import Ask
 from node.tree.routes import RouteRefused
-from tests.node.requests.borough import PROVIDER, TERMS, WALL_US, Borough, party
-from tests.policies.city import city
+from tests.node.emergency.command import desk_of, know_emergencies, opened
+from tests.node.requests.borough import PROVIDER, WALL_US, Borough, party
 
 pytestmark = pytest.mark.slow
-ABOVE = {"liaoyuan": frozenset({"shibei", "qingdao", "shandong"})}
 
 
 @pytest.fixture
 def borough(tmp_path: Path, papers: dict[str, IdentityFiles]) -> Iterator[Borough]:
     """Six nodes that know emergencies; the street liaoyuan has residents, one of them protected and one of grade L4."""
     found = Borough(tmp_path, papers)
-    found.town.resources = [*found.town.resources, city().resources["emergencies"]]
-    for node, office in found.town.offices.items():
-        office.desk.register.kinds = {**office.desk.register.kinds, EMERGENCY.name: EMERGENCY}
-        office.desk.resource = {one.code: one for one in found.town.resources}.get
-        found.giving[node].others, found.giving[node].above = EMERGENCY, ABOVE.get(node, frozenset())
-        object.__setattr__(found.taking[node], "others", EMERGENCY)
+    know_emergencies(found)
     found.store([(f"r{n}", f"周{n}", "1", "1", 1820, "x") for n in range(5)])
     yield found
     found.close()
-
-
-def desk(borough: Borough, node: str) -> EmergencyDesk:
-    forms = borough.desks[node]
-    inner = RequestDesk(forms.cases, EMERGENCY, TERMS, forms.rules, forms.shares, forms.clock)
-    return EmergencyDesk(forms.cases, inner, forms.clock)
-
-
-async def opened(borough: Borough, asker: str = "qingdao") -> str:
-    """An emergency that two persons of the asker signed, carried to everybody."""
-    now_us = borough.town.clock.wall
-    ask = Ask(resource="residents", fields=("name", "category"), purpose="emergency", why="fire", until_us=now_us + 3 * HOUR_US)
-    case = await desk(borough, asker).open(ask, by="li", provider=party(PROVIDER), authority=party("shandong"))
-    await borough.town.carry()
-    await desk(borough, asker).approve(case.id, by="wang")
-    await borough.town.carry()
-    return case.id
 
 
 async def test_the_command_gets_rows_that_the_ceiling_gives_it_as_totals_only(borough: Borough) -> None:
@@ -61,14 +37,14 @@ async def test_the_command_gets_rows_that_the_ceiling_gives_it_as_totals_only(bo
     assert rows is not None
     assert (sorted(map(str, rows.column("name").to_pylist())), facts["is_last"]) == ([f"周{n}" for n in range(5)], True)
     assert rows.schema.names == ["grade", "name", "category"]
-    assert desk(borough, PROVIDER).shown(case_id)["shares"]["rows"] == 5
+    assert desk_of(borough, PROVIDER).shown(case_id)["shares"]["rows"] == 5
 
 
 async def test_one_signature_gives_nothing(borough: Borough) -> None:
     ask = Ask(resource="residents", fields=("name",), purpose="emergency", why="fire", until_us=WALL_US + HOUR_US)
-    case = await desk(borough, "qingdao").open(ask, by="li", provider=party(PROVIDER), authority=party("shandong"))
+    case = await desk_of(borough, "qingdao").open(ask, by="li", provider=party(PROVIDER), authority=party("shandong"))
     with pytest.raises(CaseRefused, match="another person than li"):
-        await desk(borough, "qingdao").approve(case.id, by="li")
+        await desk_of(borough, "qingdao").approve(case.id, by="li")
     with pytest.raises(FetchRefused, match="nothing can be fetched"):
         await borough.taking["qingdao"].page(case.id, Cursor(), by="li")
 
@@ -88,11 +64,11 @@ async def test_after_its_end_nothing_is_given_and_the_authority_is_told_to_revie
     if end == "clock":
         borough.town.clock.wall += 4 * HOUR_US
     else:
-        await desk(borough, PROVIDER).say(case_id, "end", by="zhao", why="misused")
+        await desk_of(borough, PROVIDER).say(case_id, "end", by="zhao", why="misused")
     await borough.town.carry()
     with pytest.raises((FetchRefused, RouteRefused), match=r"expired|ended"):
         await borough.taking["qingdao"].page(case_id, Cursor(), by="li")
-    authority = desk(borough, "shandong")
+    authority = desk_of(borough, "shandong")
     await authority.settle()
     assert authority.troubles() == [REVIEW_DUE]
     await authority.say(case_id, "review", by="sun", why="fine")

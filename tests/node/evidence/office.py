@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from edge_ai.evidence.handing import Handing
-from edge_ai.wire.events import EventMessage, EventRow, EvidenceInfo
+from edge_ai.wire.events import EventMessage, EventRow, EvidenceInfo, Overlay
 from node.audit.entry import Detail
 from node.audit.errors import AuditRefused
 from node.evidence.book import FILE_NAME, EvidenceBook
@@ -91,14 +91,15 @@ class Office:
         return 1
 
     def happened(
-        self, event_id: str, *, original: bytes = b"", at_us: int = NOON_US, rule: str = "line", ended: bool = True, lay: bool = True
+        self, event_id: str, *, original: bytes = b"", at_us: int = NOON_US, rule: str = "line", ended: bool = True, lay: bool = True,
+        overlays: tuple[Overlay, ...] = (),
     ) -> EventRow:
         """An event whose original is laid down by a worker and taken by the desk."""
         data = original or f"picture of {event_id}".encode()
         digest = hashlib.sha256(data).hexdigest()
         message = event(event_id, ended=ended)
         info = EvidenceInfo(message.row.evidence_sha256, 2, 1, digest, len(data), "boxes")
-        row = msgspec.structs.replace(message.row, evidence=info, time_us=at_us, rule=rule)
+        row = msgspec.structs.replace(message.row, evidence=info, time_us=at_us, rule=rule, overlays=overlays or message.row.overlays)
         if lay:
             assert Handing(self.desk.store.folder, floor_bytes=0).hand_over(EventMessage(row, b"", b"", data)) == ""
         return self.desk.admit(row)

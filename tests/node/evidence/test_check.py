@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 from node.evidence.keeping import DAY_US
 from tests.node.evidence.office import NOON_US, Office
 
@@ -22,6 +24,38 @@ def test_a_row_whose_file_is_gone_is_kept_and_says_so_after_the_next_start(offic
     office.again()
     assert office.states("e1") == [("lost", "file-gone")]
     assert office.desk.troubles() == ["evidence_trouble"]
+
+
+def test_what_was_lost_is_kept_again_when_its_disk_is_back(office: Office) -> None:
+    """A start before the disk was mounted must cost no original: not the row, and not the file when it is old."""
+    office.happened("e1", ended=False)
+    office.happened("e2", original=b"shared")
+    office.happened("e3", original=b"shared")
+    folder, away = office.desk.store.folder, office.folder / "away"
+    folder.rename(away)
+    office.again()
+    assert set(office.states("e1", "e2", "e3")) == {("lost", "file-gone")}
+    office.happened("e4", original=b"shared")
+    next(folder.rglob("*.jpg")).unlink()
+    shutil.rmtree(folder)
+    away.rename(folder)
+    office.again()
+    assert set(office.states("e1", "e2", "e3", "e4")) == {("kept", "")}
+    assert (office.desk.check(deep=True).holds, office.desk.troubles()) == (True, [])
+    office.desk.keeping.expire(NOON_US + 99 * DAY_US)
+    assert office.states("e1") == [("kept", "")]
+
+
+def test_what_came_back_changed_stays_lost(office: Office) -> None:
+    office.happened("e1")
+    path = next(office.desk.store.folder.rglob("*.jpg"))
+    path.unlink()
+    office.again()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"forged")
+    office.again()
+    assert office.states("e1") == [("lost", "file-gone")]
+    assert office.desk.check(deep=False).without_rows.count == 1
 
 
 def test_a_file_without_a_row_is_told_and_goes_when_it_is_old(office: Office) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from edge_ai.wire.clips import ClipNote, ClipTask
 from node.cases.kind import Case
 from node.evidence import clip_copies
 from node.evidence.clip_copies import FILM, STREAM, ClipCopies
-from node.evidence.clip_fetching import CLIP, ClipGiving, ClipTaking, clip_paper
+from node.evidence.clip_fetching import CLIP, ClipQuestion, clips_of, fetched_clip
+from node.evidence.errors import EvidenceFault
+from node.evidence.handing_out import paper_of
 from node.evidence.stamping import Stamp
 from node.requests.envelope import Cursor, Question
 from node.requests.shares import Share
@@ -46,7 +49,7 @@ def office(tmp_path_factory: pytest.TempPathFactory, borough: Borough) -> Iterat
     reader.lay("event-0001", VIDEO, changes={"began_us": BEGIN.us})
     (reader.folder / "event-0001.boxes.json").write_bytes(BOXES)
     found.desk.admit_clip(ClipNote("event-0001", "c"))
-    borough.routes[PROVIDER].answering[CLIP] = ClipGiving(ClipCopies(found.desk), borough.giving[PROVIDER]).answer
+    borough.routes[PROVIDER].answering[CLIP.verb] = clips_of(ClipCopies(found.desk), borough.giving[PROVIDER]).answer
     yield found
     found.close()
 
@@ -70,7 +73,7 @@ async def granted(borough: Borough, **change: Any) -> Case:
 
 
 async def fetched(borough: Borough, case: Case, *, unmasked: bool = False) -> Any:
-    return await ClipTaking(borough.taking[ASKER]).clip(case.id, "event-0001", by="李", unmasked=unmasked)
+    return await fetched_clip(borough.taking[ASKER], case.id, "event-0001", by="李", unmasked=unmasked)
 
 
 async def test_a_grant_of_clips_gives_a_masked_and_stamped_film(borough: Borough, office: Office, films_here: list[ClipTask]) -> None:
@@ -119,6 +122,18 @@ async def test_a_grant_of_unmasked_video_alone_gives_no_masked_film(borough: Bor
         await fetched(borough, case)
 
 
+@pytest.mark.parametrize(("unmasked", "what"), [(False, "no clip"), (True, "no unmasked clip")])
+async def test_an_answer_without_video_is_told_as_what_was_asked_for(
+    borough: Borough, office: Office, monkeypatch: pytest.MonkeyPatch, unmasked: bool, what: str
+) -> None:
+    """A provider that lets a row go although the column that it is about is not in it."""
+    careless = replace(clips_of(ClipCopies(office.desk), borough.giving[PROVIDER]), sort=replace(CLIP, bytes_in="event_id"))
+    monkeypatch.setitem(borough.routes[PROVIDER].answering, CLIP.verb, careless.answer)
+    case = await granted(borough, fields=("event_id", "masked"), filter="masked = false" if unmasked else "")
+    with pytest.raises(EvidenceFault, match=f"the answer about event-0001 holds {what}: update"):
+        await fetched(borough, case, unmasked=unmasked)
+
+
 async def test_a_revoked_grant_gives_nothing(borough: Borough, office: Office) -> None:
     case = await granted(borough)
     await borough.desks[PROVIDER].say(case.id, "revoke", {"why": "misused"}, by="zhao")
@@ -126,12 +141,46 @@ async def test_a_revoked_grant_gives_nothing(borough: Borough, office: Office) -
         await fetched(borough, case)
 
 
+async def test_a_grant_that_is_revoked_while_the_film_is_made_gives_nothing(
+    borough: Borough, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making one takes seconds: what was judged before them is judged again after them."""
+    case, entered = await granted(borough), list[Share]()
+    borough.giving[PROVIDER].noting = entered.append
+
+    async def revoked_meanwhile(path: Path, task: ClipTask) -> bytes:
+        await borough.desks[PROVIDER].say(case.id, "revoke", {"why": "misused"}, by="zhao")
+        return b"RIFF"
+
+    monkeypatch.setattr(clip_copies, "filmed", revoked_meanwhile)
+    with pytest.raises(RouteRefused, match="revoked"):
+        await fetched(borough, case)
+    assert entered == []
+
+
+async def test_a_wish_for_a_mosaic_that_comes_while_the_film_is_made_holds_for_it(
+    office: Office, films_here: list[ClipTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wished_meanwhile(path: Path, task: ClipTask) -> bytes:
+        films_here.append(task)
+        office.desk.wants_mosaic = lambda camera: camera == "c"
+        return b"whole" if task.whole else b"sharp in part"
+
+    monkeypatch.setattr(clip_copies, "filmed", wished_meanwhile)
+    try:
+        copy = await ClipCopies(office.desk).made("event-0001", Stamp("grid-1", "li", 1, ""), unmasked=False)
+    finally:
+        office.desk.wants_mosaic = lambda camera: False
+    assert (copy.data, [task.whole for task in films_here]) == (b"whole", [False, True])
+
+
 async def test_a_question_is_answered_only_to_its_asker(borough: Borough, office: Office) -> None:
     case = await granted(borough)
     question = Question(case_id=case.id, provider=PROVIDER, asker=ASKER, by="li", nonce=b"c" * 16, cursor=Cursor())
-    forged = clip_paper(question, borough.taking["shinan"].seal, event="event-0001", unmasked=False)
+    asked = ClipQuestion(question=question, event="event-0001", unmasked=False)
+    forged = paper_of(CLIP, asked, borough.taking["shinan"].seal)
     with pytest.raises(RouteRefused, match="signed by shinan"):
-        await borough.routes["shinan"].ask(PROVIDER, CLIP, forged, timeout_s=30.0)
+        await borough.routes["shinan"].ask(PROVIDER, CLIP.verb, forged, timeout_s=30.0)
 
 
 async def test_a_camera_that_wants_a_mosaic_by_now_leaves_nothing_of_an_old_clip_sharp(office: Office, films_here: list[ClipTask]) -> None:

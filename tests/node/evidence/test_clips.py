@@ -274,6 +274,17 @@ def test_folder_and_book_are_compared_both_ways(reader: Reader) -> None:
     assert reader.state("e1") == ("lost", "file-gone")
 
 
+def test_a_lost_clip_is_kept_again_when_its_file_is_back(reader: Reader) -> None:
+    reader.done("e1")
+    path = next(reader.office.desk.store.folder.rglob("*.ts"))
+    path.rename(away := reader.office.folder / "away")
+    reader.office.again()
+    assert reader.state("e1") == ("lost", "file-gone")
+    away.rename(path)
+    reader.office.again()
+    assert reader.state("e1") == ("kept", "")
+
+
 def test_what_was_never_taken_over_goes_when_it_is_old(reader: Reader) -> None:
     reader.lay("e9")
     for path in reader.folder.iterdir():

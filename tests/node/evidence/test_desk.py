@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_ai.wire.events import INCOMING
+from edge_ai.wire.events import INCOMING, OVERLAYS_MAX, Overlay
+from edge_ai.wire.words import TEXT_CHARS_MAX
 from node.evidence.errors import EvidenceDamaged, EvidenceFault, EvidenceUnknown
 from node.evidence.keeping import ROOM
-from node.evidence.store import EvidenceStore
+from node.evidence.store import BOXES_BYTES_MAX, EvidenceStore
 from tests.edge_ai.wire.test_parts import event
 from tests.node.evidence.conftest import Make
 from tests.node.evidence.office import NOON_US, ROOMY, Office
@@ -34,6 +35,25 @@ def test_the_boxes_lie_beside_the_picture(office: Office) -> None:
     said = office.desk.boxes(office.desk.picture("e1"))
     assert (said["event_id"], said["class"], said["original_sha256"]) == ("e1", "person", row.evidence.original_sha256)
     assert (office.desk.store.folder / "2026/09/21/e1.json").is_file()
+
+
+def test_the_most_boxes_with_the_longest_words_are_read_whole(office: Office) -> None:
+    word = "\x01" * TEXT_CHARS_MAX
+    overlays = tuple(Overlay(word, 0.123456789012345, (0.1234567890123456,) * 4) for _ in range(OVERLAYS_MAX))
+    office.happened("e1", overlays=overlays)
+    assert len(office.desk.boxes(office.desk.picture("e1"))["boxes"]) == OVERLAYS_MAX
+
+
+def test_boxes_that_somebody_put_there_as_a_link_or_a_flood_are_not_read(office: Office) -> None:
+    office.happened("e1")
+    file = office.desk.store.boxes_of("e1", NOON_US)
+    file.write_bytes(b'{"boxes":[]}' + b" " * BOXES_BYTES_MAX)
+    assert office.desk.boxes(office.desk.picture("e1")) == {}
+    other = office.folder / "elsewhere.json"
+    other.write_bytes(b'{"boxes":["secret"]}')
+    file.unlink()
+    file.symlink_to(other)
+    assert office.desk.boxes(office.desk.picture("e1")) == {}
 
 
 def test_two_events_of_one_frame_share_a_file(office: Office) -> None:

@@ -16,7 +16,7 @@ CONFIG = '[node]\nid = "badaguan"\nlevel = "street"\nterritory = "370202006"\n'
 def looked(folder: Path) -> tuple[Severity, str]:
     """The finding for a node of that folder."""
     finding = evidence(Place(folder, SystemClock(), parse_config(CONFIG, folder / "node.toml")))
-    return finding.severity, finding.saw
+    return finding.severity, finding.words("en")
 
 
 def test_a_node_without_originals_is_well_and_gets_no_book(tmp_path: Path) -> None:

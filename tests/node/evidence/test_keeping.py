@@ -13,6 +13,7 @@ from sync.model import HybridTime
 from tests.node.cases.town import put
 from tests.node.evidence.conftest import Make
 from tests.node.evidence.office import NOON_US, ROOMY, Office, kind_rule
+from tests.node.rot import away
 from tests.policies.city import city
 
 INCIDENTS: Resource = city().resources["incidents"]
@@ -63,6 +64,23 @@ def test_incidents_are_read_once(office: Office) -> None:
     office.desk.incidents.follow()
     assert office.desk.book.incidents_mark() == office.shelf.journal.last_lsn
     assert office.desk.picture("e1").incident.value == "closed"
+
+
+def test_an_incident_whose_rows_were_away_is_heard_of_once_they_are_back(office: Office) -> None:
+    for event_id in ("e1", "e2"):
+        office.happened(event_id, rule="door", ended=False)
+        incident(office, event_id, "open")
+    incident(office, "e1", "closed")
+    journal = office.shelf.journal
+    with away(journal, 2), away(journal, 3):
+        incident(office, "e3", "open")
+        office.desk.incidents.follow()
+        assert [office.desk.picture(one).incident.value for one in ("e1", "e2")] == ["open", "open"]
+        assert office.desk.book.incidents_mark() == journal.last_lsn
+    office.again()
+    office.desk.incidents.follow()
+    assert [office.desk.picture(one).incident.value for one in ("e1", "e2")] == ["closed", "open"]
+    assert office.desk.book.incidents_mark() == journal.last_lsn
 
 
 def test_a_file_that_an_open_event_shares_stays(make: Make) -> None:

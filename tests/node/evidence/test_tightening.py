@@ -19,6 +19,7 @@ from edge_ai.evidence.watermark import opened
 from edge_ai.wire.events import Remasked
 from node.evidence import remasking
 from node.evidence.book import Picture
+from node.evidence.errors import EvidenceDamaged
 from node.evidence.remasking import Remasking
 from policies import Basis, Bundle, Contents, Entry, Ruleset, Verdict, Way, merge
 from policies.catalogue import Scalar
@@ -124,3 +125,24 @@ async def test_a_picture_from_before_the_book_knew_is_judged_by_what_lies_beside
     path.write_bytes(path.read_bytes().replace(b'"masking":"boxes"', b'"masking":"mosaic"'))
     assert await remasking_of(office, sent_again).look() == 1
     assert (sent_again, office.desk.picture("e1").masking) == ([], "mosaic")
+
+
+async def test_a_picture_that_cannot_be_masked_anew_keeps_no_other_from_it(
+    office: Office, sent_again: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest come first, and one look takes one picture here: the damaged one must not be taken again and again."""
+    monkeypatch.setattr(remasking, "ROUND_MAX", 1)
+    for name in ("e1", "e2"):
+        office.happened(name, original=bytes(cv2.imencode(".jpg", np.full((48, 64, 3), int(name[1]) * 60, np.uint8))[1]))
+    office.desk.wants_mosaic = lambda camera: True
+    damaged = office.desk.store.path_of(office.desk.picture("e2").sha256, NOON_US)
+    whole = damaged.read_bytes()
+    damaged.write_bytes(b"nothing")
+    job = remasking_of(office, sent_again)
+    with pytest.raises(EvidenceDamaged, match="not what its name says"):
+        await job.look()
+    assert await job.look() == 1
+    assert [event_id for event_id, _, _ in sent_again] == ["e1"]
+    damaged.write_bytes(whole)
+    assert await job.look() == 1
+    assert office.desk.picture("e2").masking == "mosaic"

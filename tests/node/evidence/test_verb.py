@@ -53,7 +53,7 @@ async def test_a_person_lists_checks_exports_and_drops(node: NodeConfig, tmp_pat
     assert await typed(node, "list") == 0
     shown = capsys.readouterr()
     assert "event-kept" in shown.out
-    assert "file-gone" in shown.out
+    assert "the file is gone" in shown.out
     assert "kept 1, missing 0, expired 1, dropped 0, lost 1" in shown.err
     assert await typed(node, "show", "event-kept") == 0
     assert "file: evidence/20" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from random import Random
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from node.clock import SystemClock
-from node.gb28181.client import Facts, PlatformClient
+from node.gb28181.client import PAGES_AT_ONCE, PAGES_PER_S, Facts, PlatformClient
 from node.gb28181.dialogue import Account, Stand
 from node.gb28181.sip import Message
+from node.store.mart import MartError
 from tests.node.gb28181.platform import DEVICE, DOMAIN, PASSWORD, PLATFORM, Platform, body_of
 
 POINTS: list[dict[str, Any]] = [
@@ -39,14 +41,14 @@ FACTS = Facts(name="市南区", software="1.2", points=points, count=count, loca
 
 @asynccontextmanager
 async def connected(
-    platform: Platform, transport: str, *, password: str = PASSWORD, keepalive_s: float = 60.0
+    platform: Platform, transport: str, *, password: str = PASSWORD, keepalive_s: float = 60.0, facts: Facts = FACTS
 ) -> AsyncIterator[PlatformClient]:
     await platform.start(transport)
     account = Account(
         device=DEVICE, platform=PLATFORM, domain=DOMAIN, user=DEVICE, password=password, local="0.0.0.0:0", is_reliable=transport == "tcp",
         keepalive_s=keepalive_s,
     )  # fmt: skip
-    client = PlatformClient(account, "127.0.0.1", platform.port, FACTS, SystemClock(), Random(1))
+    client = PlatformClient(account, "127.0.0.1", platform.port, facts, SystemClock(), Random(1))
     running = asyncio.create_task(client.run())
     try:
         yield client
@@ -129,6 +131,21 @@ async def test_device_facts_are_told_and_unknown_questions_answered_with_an_erro
             assert body_of(answer).findtext(tag) == text
 
 
+async def test_a_directory_that_cannot_be_read_ends_neither_the_client_nor_its_registration() -> None:
+    async def unreadable(after: str, limit: int) -> list[dict[str, Any]]:
+        raise MartError("the mart of camera-directory cannot be read")
+
+    platform = Platform()
+    async with connected(platform, "udp", facts=replace(FACTS, points=unreadable)) as client:
+        await registered(platform)
+        platform.ask(query("Catalog"))
+        answer = await platform.wait_for(partial(_holds, b"<CmdType>Catalog</CmdType>"))
+        assert body_of(answer).findtext("Result") == "ERROR"
+        platform.ask(query("DeviceInfo", 8))
+        await platform.wait_for(partial(_holds, b"<CmdType>DeviceInfo</CmdType>"))
+        assert client.status()["state"] == "registered"
+
+
 async def test_media_is_refused_with_the_reason_and_strangers_are_not_heard() -> None:
     platform = Platform()
     async with connected(platform, "udp") as client:
@@ -172,3 +189,45 @@ async def test_bytes_that_are_no_message_are_counted_and_the_device_stays() -> N
         await platform.wait_for(lambda message: message.branch == branch)
         assert client.status()["state"] == "registered"
         assert client.counts["refused"] >= 2
+
+
+async def test_equal_queries_are_answered_once_with_the_newest_number() -> None:
+    first, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(after: str, limit: int) -> list[dict[str, Any]]:
+        first.set()
+        await go_on.wait()
+        return await points(after, limit)
+
+    platform = Platform()
+    async with connected(platform, "tcp", facts=replace(FACTS, points=held)) as client:
+        await registered(platform)
+        platform.ask(query("Catalog", 1))
+        await first.wait()
+        for number in range(2, 40):
+            platform.ask(query("Catalog", number))
+        platform.ask(query("DeviceStatus", 40))
+        await until(lambda: len(client._queries) == 2)
+        go_on.set()
+        await platform.wait_for(partial(_holds, b"<CmdType>DeviceStatus</CmdType>"))
+    told = [body_of(message).findtext("SN") for message in platform.got if b"<CmdType>Catalog" in message.body]
+    assert told == ["1", "39"]
+
+
+async def test_pages_of_the_catalogue_leave_at_a_bounded_rate() -> None:
+    beyond = 8
+    codes = [f"3702020000132{number:07d}" for number in range(2 * (int(PAGES_AT_ONCE) + beyond))]
+
+    async def many(after: str, limit: int) -> list[dict[str, Any]]:
+        return [POINTS[0] | {"code": code} for code in codes if code > after][:limit]
+
+    async def count_many() -> int:
+        return len(codes)
+
+    platform = Platform()
+    async with connected(platform, "udp", facts=replace(FACTS, points=many, count=count_many)) as client:
+        await registered(platform)
+        begun = client.clock.now()
+        platform.ask(query("Catalog"))
+        await platform.wait_for(partial(_holds, codes[-1].encode()))
+        assert client.clock.now().seconds_since(begun) >= beyond / PAGES_PER_S

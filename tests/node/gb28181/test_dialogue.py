@@ -60,16 +60,49 @@ def test_a_failed_registration_is_tried_again_later_and_later() -> None:
     assert 300 <= waits[-1] <= 600
 
 
-def test_a_registration_is_renewed_before_it_ends() -> None:
-    dialogue, now = registered("100")
+@pytest.mark.parametrize("challenge", ['Digest nonce="n", algorithm=SM3', 'Digest realm="r"', 'Basic realm="r"', ""])
+@pytest.mark.parametrize("is_renewal", [False, True])
+def test_a_challenge_that_cannot_be_answered_is_said_and_tried_again_later(challenge: str, *, is_renewal: bool) -> None:
+    dialogue, now = registered("100") if is_renewal else (Dialogue(ACCOUNT, Random(1)), START)
+    asked = None if is_renewal else dialogue.begin(now)[0]
+    while asked is None:
+        now = dialogue.next_at or now
+        for message in dialogue.due(now):
+            if message.method == "REGISTER":
+                asked = message
+            else:
+                dialogue.received(answer_to(message, 200, "OK", tag="p"), now)
+    assert dialogue.received(answer_to(asked, 401, "Unauthorized", tag="p", extra=[("www-authenticate", challenge)]), now) == []
+    assert (dialogue.stand, "a proof that is not known here" in dialogue.why) == (Stand.WAITING, True)
+    assert dialogue.next_at is not None
+    assert RETRY_S / 2 <= dialogue.next_at.seconds_since(now) <= RETRY_S
+
+
+@pytest.mark.parametrize("expires", [1, 2, 30, 59, 100, 3_600])
+def test_a_registration_is_renewed_before_it_ends(expires: int) -> None:
+    dialogue, now = registered(str(expires))
     said: list[Message] = []
+    alive = 0
     while not any(message.method == "REGISTER" for message in said):
         now = dialogue.next_at or now
         said = dialogue.due(now)
         for message in said:
-            dialogue.received(answer_to(message, 200, "OK", tag="p"), now) if message.method == "MESSAGE" else None
-    assert 60 <= now.seconds_since(START) < 100 + 60
+            if message.method == "MESSAGE":
+                alive += 1
+                dialogue.received(answer_to(message, 200, "OK", tag="p"), now)
+    assert expires * 0.79 <= now.seconds_since(START) < expires
+    assert alive >= 1
     assert dialogue.stand is Stand.REGISTERED
+
+
+@pytest.mark.parametrize("where", [("expires", "0"), ("contact", "<sip:x@d>;expires=0")])
+def test_a_registration_that_is_granted_for_no_time_is_none(where: tuple[str, str]) -> None:
+    dialogue = Dialogue(ACCOUNT, Random(1))
+    (asked,) = dialogue.begin(START)
+    dialogue.received(answer_to(asked, 200, "OK", tag="p", extra=[where]), START)
+    assert (dialogue.stand, "expires 0" in dialogue.why) == (Stand.WAITING, True)
+    assert dialogue.next_at is not None
+    assert dialogue.next_at.seconds_since(START) >= RETRY_S / 2
 
 
 def test_a_platform_that_falls_silent_is_registered_at_anew() -> None:

@@ -9,7 +9,9 @@ import pytest
 from node.incidents.book import IncidentBook
 from node.incidents.events import Count
 from node.incidents.following import Following
+from node.incidents.states import Verdict
 from tests.node.incidents.watch import NOON_US, Watch
+from tests.node.rot import away
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -44,7 +46,7 @@ def test_rows_are_read_once_and_unknown_words_stay_open(watch: Watch) -> None:
     watch.opened("e1", state="handed over")
     assert watch.known() == watch.known()
     assert watch.following.book.page(limit=9, only_open=True) == watch.known()
-    assert watch.following.book.mark("incidents") == 1
+    assert watch.following.book.read_to("incidents", 0) == 1
 
 
 def test_verdicts_of_incidents_and_of_events_are_counted_by_camera_and_rule(watch: Watch) -> None:
@@ -81,3 +83,38 @@ def test_the_closed_go_first_when_there_are_too_many(watch: Watch, monkeypatch: 
         watch.opened(f"event-{number}", state=state)
         watch.following.follow()
     assert sorted(known.event_id for known in watch.known()) == ["event-0", "event-2", "event-3"]
+
+
+def test_rows_that_were_away_when_the_book_came_past_are_read_once_they_are_back(watch: Watch) -> None:
+    watch.opened("e1")
+    watch.saw("e1")
+    watch.opened("e1", state="resolved", at_us=NOON_US + 1)
+    watch.saw("e1", at_us=NOON_US + 7, ended=True)
+    journal = watch.shelf.journal
+    with away(journal, 2), away(journal, 3), away(journal, 4):
+        watch.opened("e2")
+        assert (watch.state("e1"), watch.desk.events.find("e1")) == ("open", None)
+    assert watch.state("e1") == "resolved"
+    assert watch.desk.events.verdicts(["e1"])
+    assert watch.desk.events.counts(NOON_US) == [Count("cam", "door", true=1, false=0, unjudged=0, last_us=NOON_US)]
+
+
+def test_a_verdict_outlives_the_reading_from_the_beginning(watch: Watch) -> None:
+    watch.saw("an-event")
+    watch.following.follow()
+    watch.desk.events.judge("an-event", Verdict.FALSE)
+    with away(watch.shelf.journal, 1):
+        watch.following.follow()
+    watch.following.follow()
+    assert watch.desk.events.counts(NOON_US) == [Count("cam", "door", true=0, false=1, unjudged=0, last_us=NOON_US)]
+
+
+def test_a_book_that_is_still_being_read_says_so(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.incidents.following.READS_MAX", 1)
+    monkeypatch.setattr("node.incidents.following.BATCHES_MAX", 1)
+    for number in range(2):
+        watch.opened(f"event-{number}")
+    assert [watch.following.follow() for _ in range(3)] == [None, 0, 0]
+    with away(watch.shelf.journal, 1):
+        pass
+    assert [watch.following.follow() for _ in range(3)] == [None, 1, 1]

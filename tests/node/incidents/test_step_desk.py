@@ -17,6 +17,7 @@ from node.incidents.step_desk import UNHEARD_US
 from node.incidents.step_views import NEWS_US, is_news, line_of
 from node.ingest.handing_in import NoRoom
 from node.store.records import rows_at
+from sync.model import HybridTime
 from tests.node.incidents.steps_town import StepsTown
 
 pytestmark = pytest.mark.asyncio
@@ -92,6 +93,21 @@ async def test_a_step_waits_for_a_keeper_that_is_away_and_is_taken_once(town: St
     await town.settle()
     assert town.states(name)["district"] == "resolved"
     assert [step.state for step in town.desks["street"].incidents.following.book.history(name)] == ["open", "resolved"]
+
+
+async def test_a_step_from_a_clock_far_ahead_waits_in_silence_and_is_taken_once_the_clock_is_set(town: StepsTown) -> None:
+    name = await town.opened("e1")
+    await town.say("district", name, Step.RESOLVE)
+    street = town.desks["street"].cases
+    right, street.observe = street.observe, lambda at: HybridTime(0)
+    await town.settle()
+    stored = len(town.town.offices["street"].shelf.batches)
+    await town.settle()
+    assert (len(town.town.offices["street"].shelf.batches), town.became("district", name)) == (stored, ["waits"])
+    street.observe = right
+    await town.settle()
+    assert (town.became("district", name), town.states(name)["district"]) == (["applied"], "resolved")
+    assert [step.state for step in town.desks["district"].incidents.following.book.history(name)] == ["open", "resolved"]
 
 
 async def test_a_crash_between_the_row_and_its_fact_makes_no_second_row(town: StepsTown, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from node.quality.store import FILE_NAME, WHOLE, Found, QualityStore
 from policies.catalogue import Resource
 from tests.contracts.batches import commit_of
 from tests.node.quality.school import AGES, SCHOOLS, pupils, rows
+from tests.node.rot import away
 from tests.node.shelf import Shelf, open_shelf
 from tests.policies.city import rows_of
 
@@ -219,3 +220,20 @@ def test_a_rule_that_is_gone_passes_nothing(school: Class) -> None:
     resource = school.rule(AGES)
     school.add({"age": 3})
     assert again(school, replace(resource, quality=pupils().quality), "street", "ages").judged == 0
+
+
+def test_a_batch_that_was_away_is_judged_once_it_is_back_and_no_figure_counts_twice(school: Class) -> None:
+    school.rule(AGES, ONCE)
+    school.add({"age": 3, "number": "1"}, {"age": 4, "number": "2"})
+    school.projection.catch_up()
+    with away(school.shelf.journal, 1):
+        school.add({"age": 10, "number": "1"}, {"age": 3, "number": "3"}, origin="grid")
+        school.projection.catch_up()
+    school.add({"age": 3, "number": "5"})
+    with away(school.shelf.journal, 3):
+        school.projection.catch_up()
+    school.projection.catch_up()
+    figures = (school.counts("ages"), school.counts("ages", "grid"), school.counts("once", "grid"))
+    assert figures == ((3, 3), (2, 1), (2, 1))
+    school.open()
+    assert (school.projection.catch_up(), school.counts("ages")) == (0, (3, 3))

@@ -83,7 +83,7 @@ async def test_an_order_that_is_in_force_once_more_is_carried_out_once_more(qing
     assert qingdao.values() == [5.0, 7.0, 200.0]
 
 
-async def test_a_batch_that_comes_back_whole_is_looked_at_again(qingdao: Holder, province: Issuing) -> None:
+async def test_what_comes_back_whole_is_closed_until_whichever_life_looked_at_it_again(qingdao: Holder, province: Issuing) -> None:
     damaged = qingdao.hold(air(160.0, 3.0), origin="badaguan", distance=2)
     province.list(entry())
     async with qingdao.running() as desk:
@@ -99,8 +99,11 @@ async def test_a_batch_that_comes_back_whole_is_looked_at_again(qingdao: Holder,
         await desk.round()
         await qingdao.runtime.ask(put_back)
         assert 160.0 in qingdao.values()
-        desk.repaired(RESOURCE)
-        assert desk.refusal(RESOURCE)
-        await desk.round()
-    assert qingdao.values() == [3.0, 5.0, 7.0, 200.0]
+        assert "NL-1 recalls" in desk.refusal(RESOURCE)
+    async with qingdao.running() as again:
+        assert "NL-1 recalls" in again.refusal(RESOURCE)
+        await again.round()
+        assert (again.refusal(RESOURCE), qingdao.values()) == ("", [3.0, 5.0, 7.0, 200.0])
+    async with qingdao.running() as later:
+        assert later.refusal(RESOURCE) == ""
     assert qingdao.shelf.journal.verify() == []

@@ -62,7 +62,7 @@ class Pair:
         return RepairDesk(
             node=node, parent=parent, journal=self.made.journals[node], runtime=cast(Any, RigRuntime(self.made, node)),
             queries=self.made.queries[node], giver=giver, facts=lambda peer: facts(self.made, peer, is_parent=peer == PARENT),
-            linked=lambda: [other] if node == PARENT else [], on_repaired=lambda resource: None, is_child=lambda peer: peer == CHILD,
+            linked=lambda: [other] if node == PARENT else [], is_child=lambda peer: peer == CHILD,
         )  # fmt: skip
 
     def with_grandparent(self) -> None:

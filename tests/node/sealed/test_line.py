@@ -15,6 +15,7 @@ from policies.catalogue import ENVELOPES, Scalar
 from simulations.leaks import find_values
 from sync.core.inbox import empty_header
 from sync.model import NO_ROWS, Batch, Direction, Fate, Level, RunMap, State, Stream
+from tests.node.rot import away
 from tests.node.sealed.line import Line, run, seal_of
 from tests.policies.test_sealed import city_gate, entry
 
@@ -84,6 +85,25 @@ def test_an_envelope_that_comes_twice_counts_once(line: Line) -> None:
     exchange(line)
     assert line.envelopes("street") == 2
     assert line.names("street") == ["twice-1", "twice-2"]
+    assert count(line, "street", Fate.DELIVERED) == 2
+
+
+def test_what_was_away_is_sealed_and_opened_once_it_is_back_and_the_rest_not_once_more(line: Line) -> None:
+    line.put("city", "enterprises", [firm("first")])
+    line.put("city", "enterprises", [firm("second")])
+    with away(line.journals["city"], 1):
+        run(line.sealing().look())
+    run(line.sealing().look())
+    line.settle(seconds=3.0)
+    assert (line.envelopes("city"), line.envelopes("street"), line.names("street")) == (2, 2, [])
+    lsn = next(stored.lsn for stored in line.batches("street") if stored.batch.header.resource == ENVELOPES)
+    with away(line.journals["street"], lsn):
+        run(line.opening().look())
+    assert line.names("street") == ["first"]
+    while run(line.opening().look()):
+        continue
+    assert line.names("street") == ["first", "second"]
+    assert [(one["envelopes"], one["records"]) for one in line.books["street"].listed()["opened"]] == [(2, 2)]
     assert count(line, "street", Fate.DELIVERED) == 2
 
 

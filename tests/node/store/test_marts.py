@@ -10,6 +10,7 @@ from node.store.mart import Mart
 from node.store.marts import Marts
 from policies.entry import Basis
 from policies.regrade import Regrade, RegradeIndex, numbers_text
+from tests.node.rot import away
 from tests.node.shelf import INCARNATION, NODE, Shelf
 
 
@@ -65,3 +66,19 @@ async def test_a_record_that_was_raised_since_counts_with_its_new_grade_also_aft
     shelf.add("air-quality", [{"grade": 1}])
     assert await again.ask("air-quality", lambda mart: (of_grade(mart, 4), count(mart))) == (1, 6)
     again.close()
+
+
+async def test_a_mart_shows_what_is_here_before_and_after_a_repair_also_after_a_restart(shelf: Shelf, tmp_path: Path) -> None:
+    marts = Marts(tmp_path / "marts", shelf.journal)
+    shelf.add("air-quality", [{}, {}])
+    shelf.add("air-quality", [{}])
+    assert await marts.ask("air-quality", count) == 3
+    marts.close()
+    with away(shelf.journal, 1):
+        marts = Marts(tmp_path / "marts", shelf.journal)
+        assert await marts.ask("air-quality", count) == 1
+        assert await marts.ask("air-quality", lambda mart: mart.built_to("air-quality")) == 2
+        marts.close()
+    marts = Marts(tmp_path / "marts", shelf.journal)
+    assert await marts.ask("air-quality", count) == 3
+    marts.close()

@@ -50,7 +50,7 @@ def keep(folder: Path, found: Measured) -> None:
 def test_box_without_a_measurement_admits_all_and_the_doctor_says_so(folder: Path) -> None:
     config = load_config(folder / CONFIG_NAME)
     assert admission_of((), config) is None
-    assert (finding(folder).severity, "was not measured: all 3 cameras" in finding(folder).saw) == (Severity.WARN, True)
+    assert (finding(folder).severity, "was not measured: all 3 cameras" in finding(folder).words("en")) == (Severity.WARN, True)
 
 
 def test_measurement_of_another_box_does_not_count(folder: Path) -> None:
@@ -61,7 +61,7 @@ def test_measurement_of_another_box_does_not_count(folder: Path) -> None:
 def test_damaged_measurement_admits_all_and_the_doctor_says_so(folder: Path) -> None:
     (folder / MEASUREMENT).write_bytes(b"{]")
     assert admission_of((), load_config(folder / CONFIG_NAME)) is None
-    assert "measure again with `yunnao bench ai`" in finding(folder).saw
+    assert "measure again with `yunnao bench ai`" in finding(folder).words("en")
     with pytest.raises(SpecError):
         measurement_of(folder)
 
@@ -71,7 +71,7 @@ def test_doctor_tells_how_much_is_asked_and_what_has_no_room(folder: Path) -> No
     assert finding(folder).severity is Severity.OK
     keep(folder, measured(700.0 * cores() / 25 / 2))
     assert finding(folder).severity is Severity.WARN
-    assert "2 are refused" in finding(folder).saw
+    assert "2 are refused" in finding(folder).words("en")
 
 
 @pytest.mark.parametrize(("decode_ms", "status"), [(0.1, 0), (1_000.0, 1)])

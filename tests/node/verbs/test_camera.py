@@ -14,6 +14,7 @@ import pytest
 
 from node.cameras.credentials import CREDENTIALS_NAME, read_credentials
 from node.catalogue.csv_sheet import write_csv
+from node.catalogue.xlsx import write_xlsx
 from node.cli import main
 from node.client import NodeClient
 from node.config.config import load_config
@@ -114,6 +115,35 @@ def test_bad_rows_of_a_sheet_are_named_and_taken_never_or_left_out(run: Run, tmp
     assert "north-4' has no address" in lines[2]
     assert lines[-1] == "1 added, 0 changed, 0 the same, 3 rows left out"
     assert read_credentials(tmp_path)["north-1"].password == SECRET
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_password_of_a_sheet_keeps_its_blanks(run: Run, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [["id", "url", "user", "password"], ["g-1", " rtsp://h/1 ", " admin ", " a  b "], ["g-2", "rtsp://h/2", "admin", "a\nb"]]
+    write_csv(tmp_path / "l.csv", rows) if kind == "csv" else write_xlsx(tmp_path / "l.xlsx", {"l": rows})
+    assert run("import", str(tmp_path / f"l.{kind}"), "--skip-bad") == EXIT_NEGATIVE
+    login = read_credentials(tmp_path)["g-1"]
+    assert (login.user, login.password) == ("admin", " a  b ")
+    assert "row 3 password" in capsys.readouterr().out
+
+
+def test_an_algorithm_that_is_not_here_is_taken_with_a_word(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("add", "gate-1", "--url", "/a.mp4", "--algorithm", "nope") == EXIT_OK
+    write_csv(tmp_path / "l.csv", [["id", "url", "algorithm"], ["g-2", "/b.mp4", "motion-object"], ["g-3", "/c.mp4", "absent"]])
+    assert run("import", str(tmp_path / "l.csv"), "--dry-run") == EXIT_OK
+    assert run("import", str(tmp_path / "l.csv")) == EXIT_OK
+    assert run("add", "gate-1", "--algorithm", "street-s") == EXIT_OK
+    lines = capsys.readouterr().err.splitlines()
+    assert any("algorithm street-s knows only rendered scenes" in line for line in lines)
+    said = [line for line in lines if "is not here" in line]
+    assert [line.split()[1 + line.startswith("yunnao:")] for line in said] == ["nope", "absent", "absent"]
+
+
+def test_rows_of_two_cameras_and_one_code_are_named(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_csv(tmp_path / "l.csv", [["id", "url", "国标编码"], ["g-1", "rtsp://10.0.0.1/1", CODE], ["g-2", "rtsp://10.0.0.2/1", CODE]])
+    assert run("import", str(tmp_path / "l.csv"), "--dry-run") == EXIT_NEGATIVE
+    assert "row 3" in (line := capsys.readouterr().out.splitlines()[0])
+    assert "cameras 'g-1' and 'g-2' have one national code" in line
 
 
 def test_a_sheet_of_more_cameras_than_a_node_watches_is_refused_in_one_line(

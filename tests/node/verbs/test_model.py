@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from edge_ai.models.library import Library
-from edge_ai.models.package import MODEL
+from edge_ai.models.package import MODEL, write_package
+from node.algorithms import shelf
+from node.algorithms.parcel import write_parcel
+from node.algorithms.shelf import Shelf
 from node.cli import main
+from node.clock import SystemClock
+from node.config.config import load_config
 from node.errors import EXIT_NEGATIVE, EXIT_OK, EXIT_REFUSED, EXIT_USAGE
-from tests.edge_ai.models.made import add, grey_picture, seeing, written
+from tests.edge_ai.models.made import add, grey_picture, package, seeing, written
 from tests.edge_ai.replay import DATA, needs_data
 
 
@@ -160,3 +165,27 @@ def test_real_third_party_file_goes_live(tmp_path: Path, capsys: pytest.CaptureF
     assert code == EXIT_OK
     told = json.loads(out)
     assert (told["live"], told["opset"], told["weights_taken_out"], len(told["seen"]["01.jpg"])) == ("1", 9, 244, 3)
+
+
+def test_file_whose_name_gives_no_id_is_told_to_name_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, words = written(seeing(), tmp_path / "模型.onnx"), options(tmp_path)[:-2]
+    code, _, remarks = said(capsys, node(tmp_path, capsys), "import", model, *words)
+    assert (code, "give --id" in remarks) == (EXIT_USAGE, True)
+
+
+def test_package_is_kept_only_after_its_golden_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ends during the run must leave nothing that a person could make live."""
+    here = Shelf(load_config(node(tmp_path, capsys) / "node.toml"), SystemClock())
+    card, files = package()
+    write_package(tmp_path / "made" / "1", files, card, here.seal.sign(card))
+    write_parcel(tmp_path / "made" / "1", tmp_path / "yard.tar")
+
+    def killed(_: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shelf, "run_again", killed)
+    with pytest.raises(KeyboardInterrupt):
+        here.add_parcel(tmp_path / "yard.tar", lambda step: None, by="li")
+    assert here.library.versions("yard") == ()

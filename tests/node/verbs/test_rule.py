@@ -60,6 +60,7 @@ def test_preset_that_never_speaks_has_exit_code_1(clip: Path, tmp_path: Path, ca
         ("muck-truck", [], "needs a model"),
         ("water-level", [], "needs the two points of the gauge"),
         ("crowding", ["--camera", "none"], "camera 'none' is not in"),
+        ("crowding", ["--algorithm", "motion-object", "--model", "m.onnx"], "--model m.onnx refused: algorithm motion-object takes none"),
     ],
 )
 def test_rule_that_cannot_be_tried_says_why(

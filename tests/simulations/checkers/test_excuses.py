@@ -13,7 +13,7 @@ import pytest
 
 from simulations.checkers import Copy, Holder, Truth
 from simulations.checkers.convergence import check_converged
-from simulations.checkers.excuses import RETURNED, beyond_fosters, handed_over, refused_and_gone
+from simulations.checkers.excuses import below_fosters, beyond_fosters, expired, handed_over, refused_and_gone
 from simulations.checkers.oracle import Oracle
 from simulations.checkers.truth import MadeRecords
 from simulations.rules import Change
@@ -22,6 +22,7 @@ from tests.simulations.checkers.test_checkers import AIR, HOLDERS, NODES, Held, 
 
 FOSTER = "d12"
 FAR = "m2"
+RETURNED = "enterprises"
 TREE = HOLDERS | {
     FOSTER: Holder(FOSTER, Level.DISTRICT, "370102", "m1", HOLDERS["d11"].journal),
     FAR: Holder(FAR, Level.MUNICIPAL, "3702", "p0", HOLDERS["m1"].journal),
@@ -60,6 +61,19 @@ def test_below_a_foster_parent_that_was_itself_moved_nothing_new_comes_down() ->
 @pytest.mark.parametrize("holding", [("p0", "m1"), ("p0", "m1", "d11")])
 def test_in_its_own_chain_nothing_is_excused(holding: tuple[str, ...]) -> None:
     assert "s112" in missing_in(TREE, *holding)
+
+
+def test_who_is_below_a_foster_parent_is_known_by_the_tree_as_it_stands() -> None:
+    assert below_fosters(TREE) == frozenset()
+    assert below_fosters(MOVED) == {"s112"}
+    assert below_fosters(TREE | {"d11": replace(HOLDERS["d11"], parent=FAR)}) == {"d11", "s111", "s112"}
+
+
+def test_what_was_let_go_somewhere_need_not_come_down_and_must_still_be_above_its_origin() -> None:
+    gone = {("m1", RETURNED): np.array([True])}
+    excused = expired(copies_of(TREE), TRUTH, gone, Oracle(TREE, Change.NONE))
+    assert {node for (node, _), flags in excused.items() if flags.any()} == {"m1", *TREE} - {"p0"}
+    assert ("p0", RETURNED) not in excused or not excused["p0", RETURNED].any()
 
 
 ROWS = [reading(name) for name in ("a", "b", "c")]

@@ -40,6 +40,9 @@ def test_secrets_that_makers_hide_in_paths_are_not_shown(path: str) -> None:
         "rtsp://u:hun/ter2@h:99999/",
         "rtsp://u:hunter2@h/a b",
         "rtsp://h\r\nX: hunter2/",
+        "rtsp://u:hunter2@a..b/x",
+        "rtsp://u:hunter2@a。。b/x",
+        f"rtsp://u:hunter2@{'a' * 64}/x",
     ],
 )
 def test_what_is_no_address_is_refused_without_showing_it(text: str) -> None:

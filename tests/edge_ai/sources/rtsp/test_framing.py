@@ -46,7 +46,10 @@ def test_a_header_may_come_twice_and_a_lone_line_end_ends_it() -> None:
         b"RTSP/1.0 abc no\r\n\r\n",
         "RTSP/1.0 ²00 OK\r\n\r\n".encode(),
         b"RTSP/1.0 200 OK\r\nX: " + b"a" * HEAD_BYTES_MAX,
+        b"RTSP/1.0 " + b"9" * 5_000 + b" OK\r\n\r\n",
         b"RTSP/1.0 200 OK\r\nContent-Length: -1\r\n\r\n",
+        "RTSP/1.0 200 OK\r\nContent-Length: ²\r\n\r\n".encode(),
+        b"RTSP/1.0 200 OK\r\nContent-Length: " + b"9" * 5_000 + b"\r\n\r\n",
         f"RTSP/1.0 200 OK\r\nContent-Length: {BODY_BYTES_MAX + 1}\r\n\r\n".encode(),
     ],
 )

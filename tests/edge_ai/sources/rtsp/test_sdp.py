@@ -52,6 +52,8 @@ def test_h265_and_mpeg4_bring_their_sets() -> None:
         ("m=video 0 RTP/AVP 26\n", "payload type 26"),
         ("m=video 0 RTP/AVP 96\na=rtpmap:96 VP8/90000\n", "VP8"),
         ("m=video 0 RTP/AVP 300\na=rtpmap:300 H264/90000\n", "payload type '300'"),
+        ("m=video 0 RTP/AVP ²\na=rtpmap:² H264/90000\n", "payload type '²'"),
+        (f"m=video 0 RTP/AVP {'9' * 5_000}\na=rtpmap:{'9' * 5_000} H264/90000\n", "payload type '9999"),
         ("\x00\xff" * 400, "no video at all"),
     ],
 )

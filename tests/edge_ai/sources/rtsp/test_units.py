@@ -17,6 +17,8 @@ from simulations.devices.rtsp_packets import RtpWriter, payloads_of
 from tests.edge_ai.sources.serving import stream
 
 PIECE = 100
+DELIMITER = b"\x09\xf0"
+"""Access unit delimiter of H.264."""
 
 
 def packets(clip: Clip, first: int = 0) -> list[list[RtpPacket]]:
@@ -66,6 +68,16 @@ def test_a_lost_packet_hides_everything_up_to_the_next_key_picture() -> None:
     assert times(fed(assembler, sent)) == [*range(13), *range(20, 30)]
     # Nobody can tell that picture 14 was whole: the lost packet may have been its first.
     assert (assembler.counts.damaged, assembler.counts.skipped, assembler.counts.lost_packets) == (1, 5, 1)
+
+
+def test_a_picture_that_is_lost_whole_hides_what_builds_on_it() -> None:
+    clip = stream("small.h264")
+    # With a delimiter before each picture the next one is known to be whole, and still builds on the lost one.
+    sent = packets(Clip(clip.codec, clip.fps, (), tuple((DELIMITER, *picture) for picture in clip.pictures), clip.keys))
+    del sent[13]
+    assembler = UnitAssembler(clip.codec)
+    assert times(fed(assembler, sent)) == [*range(13), *range(20, 30)]
+    assert (assembler.counts.damaged, assembler.counts.skipped) == (1, 6)
 
 
 def test_a_key_picture_right_after_a_lost_packet_is_shown() -> None:

@@ -130,6 +130,7 @@ async def test_a_camera_elsewhere_is_seen_under_a_grant_and_the_other_end_hears_
     assert (begun["node"], begun["request"]) == (PROVIDER, case.id)
     assert (await there.desk.next(begun["view"])).data == PICTURE
     assert await there.desk.end(begun["view"]) == {"pictures": 1, "told": True}
+    assert there.told[-1][2]["request"] == case.id
     assert yard.steps == [("begin", 0), ("end", 1)]
 
 

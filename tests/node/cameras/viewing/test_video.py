@@ -11,8 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from edge_ai.wire.views import PIECE_BYTES_MAX
 from node.cameras.errors import CameraUnknown, ViewRefused
 from node.cameras.viewing.kind import ViewKind
+from node.cameras.viewing.pace import PIECE_BYTES_FIRST
 from node.cameras.viewing.pictures import PICTURES
 from node.cameras.viewing.taking import RemoteView, granted_view
 from node.cameras.viewing.video import VIDEO, VIDEO_S_MAX, WATCH, LivePiece, LiveVideo, Note, VideoSource, _read
@@ -59,6 +61,27 @@ async def test_pieces_come_in_order_each_with_its_note_and_the_view_has_two_entr
     assert borough.desks[PROVIDER].shown(case.id)["shares"]["rows"] == 3
     assert fetched.of(["camera-clips"]) == (1, [case.id])
     fetched.close()
+
+
+async def test_while_records_wait_for_the_link_nothing_comes_and_the_view_goes_on_behind_them(borough: Borough, yard: Yard) -> None:
+    waiting = [False, True, True, False]
+    yard.video_giving.must_yield = lambda: waiting.pop(0)
+    view = view_of(borough, await granted(borough))
+    pieces = [await view.newest() for _ in range(4)]
+    assert [piece.missing for piece in pieces] == ["", "records-first", "records-first", ""]
+    assert all(isinstance(piece, LivePiece) for piece in pieces), "the API answers as for video"
+    assert [order.mark for order in yard.watched] == [b"", b"1"]
+
+
+async def test_the_size_of_pieces_follows_how_soon_the_next_is_asked_for(borough: Borough, yard: Yard) -> None:
+    view, clock = view_of(borough, await granted(borough)), borough.giving[PROVIDER].clock
+    now = clock.now()
+    yard.video_giving.giving = replace_clock(yard.video_giving.giving, lambda: now)
+    for pause_s in (0.1, 0.1, 20.0, 0.1):
+        await view.newest()
+        now = now.plus(pause_s)
+    assert [order.bytes_max for order in yard.watched][:3] == [PIECE_BYTES_FIRST, 2 * PIECE_BYTES_FIRST, 4 * PIECE_BYTES_FIRST]
+    assert yard.watched[3].bytes_max < PIECE_BYTES_FIRST
 
 
 async def test_gaps_are_told_to_the_asker(borough: Borough, yard: Yard) -> None:
@@ -229,9 +252,9 @@ async def test_the_newest_grant_of_the_kind_is_found(borough: Borough, yard: Yar
 
 async def test_a_camera_that_is_not_here_or_sees_nothing_is_named() -> None:
     video = LiveVideo(lambda: [{"camera": "yard", "state": "lost", "why": "no cable"}], lambda order: None)
-    assert await VideoSource(video, "yard").newest(STAMP, 0) == LivePiece(missing="lost", why="no cable")
+    assert await VideoSource(video, "yard").newest(STAMP, 0, PIECE_BYTES_MAX) == LivePiece(missing="lost", why="no cable")
     with pytest.raises(CameraUnknown, match="nowhere"):
-        await VideoSource(video, "nowhere").newest(STAMP, 0)
+        await VideoSource(video, "nowhere").newest(STAMP, 0, PIECE_BYTES_MAX)
 
 
 @pytest.mark.parametrize(
