@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from node.errors import EXIT_USAGE, NodeError
 from node.texts import text
@@ -36,9 +36,16 @@ class Verb:
 
 
 class VerbParser(argparse.ArgumentParser):
-    """A parser that knows the language of its help."""
+    """A parser that knows the language of its help, and whose word says itself what it does not take: `camera add`, not `camera`."""
 
     language: str = "en"
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As argparse, whose subparsers call this; ends with the usage of the very word where something is not known."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"{' '.join(unknown)} is not known here; `{self.prog} --help` shows what is")
+        return found, unknown
 
 
 def help_text(parser: argparse.ArgumentParser, key: str) -> str:

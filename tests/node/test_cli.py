@@ -156,6 +156,14 @@ def test_no_verb_and_bad_option_are_usage_errors(run: Run) -> None:
     assert run("status", "--colour")[0] == EXIT_USAGE
 
 
+def test_what_a_word_does_not_take_is_refused_with_the_usage_of_that_word(run: Run) -> None:
+    code, out, err = run("camera", "add", "gate-1", "rtsp://10.1.2.3/x", "--json")
+    assert (code, out) == (EXIT_USAGE, "")
+    assert "rtsp://10.1.2.3/x is not known here; `yunnao camera add --help` shows what is" in err
+    assert "--url URL" in err
+    assert "`yunnao status --help`" in run("status", "--colour")[2]
+
+
 def test_global_options_may_follow_the_verb(tmp_path: Path) -> None:
     from node.verbs.token import VERB
 
