@@ -72,27 +72,35 @@ def stored_bytes(journal: Path) -> int:
     return int(total)
 
 
-def main() -> int:
-    """Run both and print the ratio; 1 when it is under the goal or the link flapped."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--kbit-s", type=float, default=50.0)
-    parser.add_argument("--delay-ms", type=float, default=300.0, help="one way")
-    parser.add_argument("--loss", type=float, default=0.05)
+def asked_for(doc: str | None, *, seconds: float, kbit_s: float, delay_ms: float, loss: float) -> tuple[Wire, float] | None:
+    """The link and the seconds of the command line, else these; None, and why on stderr, where no such link can be made."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--seconds", type=float, default=seconds, help="of each stretch")
+    parser.add_argument("--kbit-s", type=float, default=kbit_s)
+    parser.add_argument("--delay-ms", type=float, default=delay_ms, help="one way")
+    parser.add_argument("--loss", type=float, default=loss)
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     if reason := why_not():
         print(f"cannot run here: {reason}", file=sys.stderr)
+        return None
+    return Wire(options.kbit_s, options.delay_ms, options.loss, options.seed), options.seconds
+
+
+def main() -> int:
+    """Run both and print the ratio; 1 when it is under the goal or the link flapped."""
+    asked = asked_for(__doc__, seconds=600.0, kbit_s=50.0, delay_ms=300.0, loss=0.05)
+    if asked is None:
         return 2
-    wire = Wire(options.kbit_s, options.delay_ms, options.loss, options.seed)
-    print(f"{wire}; congestion control {CONGESTION_CONTROL.read_text('ascii').strip()}; {options.seconds:g} s", flush=True)
+    wire, seconds = asked
+    print(f"{wire}; congestion control {CONGESTION_CONTROL.read_text('ascii').strip()}; {seconds:g} s", flush=True)
     with tempfile.TemporaryDirectory(prefix="yn") as folder:
-        ours = run(Path(folder), wire, seconds=options.seconds)
-    bare = bare_tcp_bytes(wire, seconds=options.seconds)
+        ours = run(Path(folder), wire, seconds=seconds)
+    bare = bare_tcp_bytes(wire, seconds=seconds)
     ratio = ours.payload_bytes / bare
     print(
-        f"yunnao {ours.payload_bytes / options.seconds:,.0f} payload bytes/s ({ours.records} records), "
-        f"bare TCP {bare / options.seconds:,.0f} bytes/s, ratio {ratio:.2f} (goal {GOAL}); "
+        f"yunnao {ours.payload_bytes / seconds:,.0f} payload bytes/s ({ours.records} records), "
+        f"bare TCP {bare / seconds:,.0f} bytes/s, ratio {ratio:.2f} (goal {GOAL}); "
         f"link up after {ours.link_up_s:.1f} s, {ours.lost_packets} packets lost",
         *ours.ends,
         sep="\n",

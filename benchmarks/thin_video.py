@@ -10,7 +10,6 @@ and the viewer gets the link once it is free; 2 where namespaces are not permitt
 
 from __future__ import annotations
 
-import argparse
 import base64
 import json
 import sys
@@ -24,13 +23,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from benchmarks.thin_link import LINK_TIMEOUT_S, stored_bytes
+from benchmarks.thin_link import LINK_TIMEOUT_S, asked_for, stored_bytes
 from node.cameras.list_file import LIST_NAME
 from node.cameras.viewing.video_screen import PERIOD_S
 from node.client import ApiError, NodeClient
 from tests.e2e.cluster import Node
 from tests.edge_ai.replay import DATA
-from tests.network.plant import why_not
 from tests.network.shaper import Wire
 from tests.network.thin import CHILD, TwoNodes
 
@@ -245,24 +243,17 @@ def faults(alone: Stretch, beside: Stretch, free: Stretch, ends: list[str], wire
 
 def main() -> int:
     """Run the three stretches; the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=40.0, help="of each stretch")
-    parser.add_argument("--kbit-s", type=float, default=256.0)
-    parser.add_argument("--delay-ms", type=float, default=50.0, help="one way")
-    parser.add_argument("--loss", type=float, default=0.0)
-    parser.add_argument("--seed", type=int, default=7)
-    options = parser.parse_args()
-    if reason := why_not():
-        print(f"cannot run here: {reason}", file=sys.stderr)
+    asked = asked_for(__doc__, seconds=40.0, kbit_s=256.0, delay_ms=50.0, loss=0.0)
+    if asked is None:
         return 2
-    wire = Wire(options.kbit_s, options.delay_ms, options.loss, options.seed)
-    print(f"{wire}; {options.seconds:g} s each", file=sys.stderr, flush=True)
-    batches = round(wire.bytes_s * (2.5 * options.seconds + 20) / BYTES_PER_BATCH)
+    wire, seconds = asked
+    print(f"{wire}; {seconds:g} s each", file=sys.stderr, flush=True)
+    batches = round(wire.bytes_s * (2.5 * seconds + 20) / BYTES_PER_BATCH)
     with tempfile.TemporaryDirectory(prefix="yn") as folder, scene(Path(folder), wire, batches=batches) as made:
-        alone = made.stretch(options.seconds, with_viewer=False)
-        beside = made.stretch(options.seconds, with_viewer=True)
-        drained_s = made.drain(10 * options.seconds)
-        free = made.stretch(options.seconds, with_viewer=True)
+        alone = made.stretch(seconds, with_viewer=False)
+        beside = made.stretch(seconds, with_viewer=True)
+        drained_s = made.drain(10 * seconds)
+        free = made.stretch(seconds, with_viewer=True)
         ends = [line for line in made.pair.child.log.splitlines() if "link down with" in line]
         found = faults(alone, beside, free, ends, wire)
         stretches = {"alone": asdict(alone), "beside": asdict(beside), "free": asdict(free), "drained_s": round(drained_s)}

@@ -103,6 +103,7 @@ SENTENCES: dict[str, str] = {
     "process-ended-saying": "{process} ended with status {status}: {what}",
     "inference-hung": "analysis of camera {camera} did not end within {seconds} s",
     "caller-broke": "analysis of camera {camera} broke its caller: see the lines above",
+    "loading-broke": "loading of version {version} broke: see the lines above",
     "struck-out": "analysis of camera {camera} hung or broke {times} times in a row: give it another algorithm or model",
     # what a box can do
     "no-capacity": (

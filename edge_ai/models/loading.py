@@ -9,6 +9,7 @@ from threading import Thread
 from edge_ai.algorithm import Algorithm
 from edge_ai.detectors.port import Detector
 from edge_ai.errors import EdgeError
+from edge_ai.reasons import reason, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,10 @@ class Loading:
         self._thread.join()
 
     def _run(self) -> None:
+        # Of a fault that nobody foresaw, which the thread tells on stderr, something has to be said as well.
+        self.why = told(reason("loading-broke", version=self.version))
         try:
             self.ready = self._load()
+            self.why = ""
         except EdgeError as error:
             self.why = error.told
